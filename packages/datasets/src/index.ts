@@ -1,1 +1,3 @@
-export {}
+export type { DataStatistics, Example, RetrievalData } from "./Example.ts"
+export { documentOf, type Passage } from "./Passage.ts"
+export { Random, type RandomState } from "./Random.ts"

@@ -1,0 +1,19 @@
+/**
+ * A piece of text that can be retrieved.
+ *
+ * `title` stands apart from `text`: whether an encoder reads it is the encoder's decision (DPR does, most others do not).
+ * Readers put the name of the document that a passage was cut from, where they know it, in `metadata.document`; that is
+ * what {@link sameDocumentNegatives} goes by.
+ */
+export type Passage = {
+  readonly id: string
+  readonly text: string
+  readonly title?: string
+  readonly metadata?: Readonly<Record<string, unknown>>
+}
+
+/** The document that a passage was cut from (`metadata.document`), where it is known. */
+export const documentOf = (passage: Passage): string | undefined => {
+  const document = passage.metadata?.["document"]
+  return typeof document === "string" ? document : undefined
+}
