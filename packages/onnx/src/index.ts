@@ -1,1 +1,43 @@
-export {}
+export { InvalidGraph, InvalidModel, InvalidTensor, UnsupportedModel } from "./Errors.ts"
+export {
+  type Attribute,
+  type Attributes,
+  consumers,
+  type Dim,
+  type Dims,
+  describeValue,
+  float,
+  floatAttribute,
+  type Graph,
+  int,
+  intAttribute,
+  ints,
+  intsAttribute,
+  type Node,
+  producers,
+  reads,
+  staticDims,
+  string,
+  stringAttribute,
+  type Value,
+} from "./Graph.ts"
+export { builderOpset, type GemmOptions, GraphBuilder, type OpOptions } from "./GraphBuilder.ts"
+export { type ExternalData, type ReadModelOptions, readModel, type WriteModelOptions, writeModel } from "./Model.ts"
+export { deadCode } from "./passes/DeadCode.ts"
+export {
+  bool,
+  bytesOf,
+  bytesPerElement,
+  type ElementType,
+  elementCount,
+  type Float32Tensor,
+  float32,
+  fromBytes,
+  int32,
+  int64,
+  type Tensor,
+  type TensorData,
+  tensor,
+  toNumbers,
+  zeros,
+} from "./Tensor.ts"

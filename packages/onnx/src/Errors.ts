@@ -1,0 +1,25 @@
+import { Schema } from "effect"
+
+/** The fields that every error of this package can carry; each names one thing a caller can act on. */
+const details = {
+  message: Schema.String,
+  file: Schema.optional(Schema.String),
+  tensor: Schema.optional(Schema.String),
+  node: Schema.optional(Schema.String),
+  field: Schema.optional(Schema.String),
+  expected: Schema.optional(Schema.String),
+  found: Schema.optional(Schema.String),
+  hint: Schema.optional(Schema.String),
+}
+
+/** A tensor whose data, type or shape contradict each other. */
+export class InvalidTensor extends Schema.TaggedError<InvalidTensor>()("InvalidTensor", details) {}
+
+/** Bytes that are not a readable ONNX model: cut off, another format, or contradicting themselves. */
+export class InvalidModel extends Schema.TaggedError<InvalidModel>()("InvalidModel", details) {}
+
+/** A graph that cannot be built: operands of the wrong type or shape, unknown values, names used twice. */
+export class InvalidGraph extends Schema.TaggedError<InvalidGraph>()("InvalidGraph", details) {}
+
+/** Something that ONNX allows and this version does not handle. */
+export class UnsupportedModel extends Schema.TaggedError<UnsupportedModel>()("UnsupportedModel", details) {}

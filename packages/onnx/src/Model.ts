@@ -1,0 +1,373 @@
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf"
+import { InvalidModel, UnsupportedModel } from "./Errors.ts"
+import type { Attribute, Dims, Graph, Node, Value } from "./Graph.ts"
+import {
+  type AttributeProto,
+  AttributeProto_AttributeType,
+  AttributeProtoSchema,
+  type GraphProto,
+  GraphProtoSchema,
+  type ModelProto,
+  ModelProtoSchema,
+  type NodeProto,
+  type TensorProto,
+  TensorProto_DataLocation,
+  TensorProto_DataType,
+  TensorProtoSchema,
+  type ValueInfoProto,
+  ValueInfoProtoSchema,
+} from "./gen/onnx_pb.js"
+import { bytesOf, bytesPerElement, type ElementType, elementCount, fromBytes, type Tensor, tensor } from "./Tensor.ts"
+
+/** Gives the bytes of an external data file by its location, a path relative to the model's folder. */
+export type ExternalData = (location: string) => Uint8Array
+
+/** What `readModel` takes besides the bytes. */
+export interface ReadModelOptions {
+  /** File name for messages. */
+  readonly file?: string
+  /** Needed where tensors lie in files of their own. */
+  readonly external?: ExternalData
+}
+
+const typeNames = new Map<number, ElementType>([
+  [TensorProto_DataType.FLOAT, "float32"],
+  [TensorProto_DataType.UINT8, "uint8"],
+  [TensorProto_DataType.INT8, "int8"],
+  [TensorProto_DataType.UINT16, "uint16"],
+  [TensorProto_DataType.INT16, "int16"],
+  [TensorProto_DataType.INT32, "int32"],
+  [TensorProto_DataType.INT64, "int64"],
+  [TensorProto_DataType.STRING, "string"],
+  [TensorProto_DataType.BOOL, "bool"],
+  [TensorProto_DataType.FLOAT16, "float16"],
+  [TensorProto_DataType.DOUBLE, "float64"],
+  [TensorProto_DataType.UINT32, "uint32"],
+  [TensorProto_DataType.UINT64, "uint64"],
+  [TensorProto_DataType.BFLOAT16, "bfloat16"],
+])
+const typeCodes = new Map([...typeNames].map(([code, name]) => [name, code]))
+
+/**
+ * Reads an ONNX model. Raw tensor data stay views on `bytes`, so do not change the array afterwards.
+ * Cut-off or foreign bytes end in `InvalidModel`, element types that this version does not know in `UnsupportedModel`.
+ */
+export const readModel = (bytes: Uint8Array, options: ReadModelOptions = {}): Graph => {
+  const file = options.file === undefined ? {} : { file: options.file }
+  let model: ModelProto
+  try {
+    model = fromBinary(ModelProtoSchema, bytes)
+  } catch (cause) {
+    throw new InvalidModel({
+      message: `not a readable ONNX model: ${cause instanceof Error ? cause.message : String(cause)}`,
+      ...file,
+      expected: "a whole ModelProto",
+      found: `${bytes.byteLength} bytes`,
+    })
+  }
+  if (model.graph === undefined || model.opsetImport.length === 0) {
+    throw new InvalidModel({
+      message: "not an ONNX model: it holds no graph or names no operator set",
+      ...file,
+      expected: "a ModelProto with a graph and an opset_import",
+      found: `${bytes.byteLength} bytes`,
+    })
+  }
+  const opsets = new Map(model.opsetImport.map((entry) => [normalDomain(entry.domain), Number(entry.version)]))
+  const local = model.functions.find((f) =>
+    model.graph?.node.some((node) => node.opType === f.name && node.domain === f.domain),
+  )
+  if (local !== undefined) {
+    throw new UnsupportedModel({
+      message: `the model defines the function ${local.domain}.${local.name} itself`,
+      ...file,
+    })
+  }
+  const graph = readGraph(model.graph, opsets, options)
+  checkWired(graph, options.file)
+  return graph
+}
+
+const normalDomain = (domain: string): string => (domain === "ai.onnx" ? "" : domain)
+
+const readGraph = (proto: GraphProto, opsets: ReadonlyMap<string, number>, options: ReadModelOptions): Graph => {
+  const initializers = new Map(proto.initializer.map((entry) => [entry.name, readTensor(entry, options)]))
+  if (proto.sparseInitializer.length > 0) {
+    throw new UnsupportedModel({ message: "the model holds sparse initializers", found: proto.name })
+  }
+  const inputs = proto.input.map(readValue).filter((value) => !initializers.has(value.name))
+  const outputs = proto.output.map(readValue)
+  return {
+    name: proto.name,
+    inputs,
+    outputs,
+    nodes: proto.node.map((node) => readNode(node, opsets, options)),
+    initializers,
+    values: new Map(proto.valueInfo.map((entry) => [entry.name, readValue(entry)])),
+    opsets,
+  }
+}
+
+const readNode = (proto: NodeProto, opsets: ReadonlyMap<string, number>, options: ReadModelOptions): Node => ({
+  op: proto.opType,
+  domain: normalDomain(proto.domain),
+  name: proto.name === "" ? (proto.output[0] ?? proto.opType) : proto.name,
+  inputs: proto.input,
+  outputs: proto.output,
+  attributes: Object.fromEntries(proto.attribute.map((entry) => [entry.name, readAttribute(entry, opsets, options)])),
+})
+
+const decoder = new TextDecoder("utf-8")
+const encoder = new TextEncoder()
+
+const readAttribute = (
+  proto: AttributeProto,
+  opsets: ReadonlyMap<string, number>,
+  options: ReadModelOptions,
+): Attribute => {
+  switch (proto.type) {
+    case AttributeProto_AttributeType.FLOAT:
+      return { kind: "float", value: proto.f }
+    case AttributeProto_AttributeType.INT:
+      return { kind: "int", value: Number(proto.i) }
+    case AttributeProto_AttributeType.STRING:
+      return { kind: "string", value: decoder.decode(proto.s) }
+    case AttributeProto_AttributeType.FLOATS:
+      return { kind: "floats", value: proto.floats }
+    case AttributeProto_AttributeType.INTS:
+      return { kind: "ints", value: proto.ints.map(Number) }
+    case AttributeProto_AttributeType.STRINGS:
+      return { kind: "strings", value: proto.strings.map((bytes) => decoder.decode(bytes)) }
+    case AttributeProto_AttributeType.TENSOR:
+      if (proto.t !== undefined) return { kind: "tensor", value: readTensor(proto.t, options) }
+      break
+    case AttributeProto_AttributeType.GRAPH:
+      if (proto.g !== undefined) return { kind: "graph", value: readGraph(proto.g, opsets, options) }
+      break
+  }
+  throw new UnsupportedModel({
+    message: `attribute ${proto.name} is of a kind that is not supported`,
+    field: proto.name,
+    found: AttributeProto_AttributeType[proto.type] ?? `${proto.type}`,
+  })
+}
+
+const readValue = (proto: ValueInfoProto): Value => {
+  const type = proto.type?.value
+  if (type?.case !== "tensorType") return { name: proto.name, type: undefined, dims: undefined }
+  const dims: Dims | undefined = type.value.shape?.dim.map((dim, index) =>
+    dim.value.case === "dimValue"
+      ? Number(dim.value.value)
+      : dim.value.case === "dimParam"
+        ? dim.value.value
+        : `?${index}`,
+  )
+  return { name: proto.name, type: typeNames.get(type.value.elemType), dims }
+}
+
+const readTensor = (proto: TensorProto, options: ReadModelOptions): Tensor => {
+  const name = proto.name
+  const type = typeNames.get(proto.dataType)
+  if (type === undefined) {
+    throw new UnsupportedModel({
+      message: `tensor ${name} has an element type that is not supported`,
+      tensor: name,
+      found: TensorProto_DataType[proto.dataType] ?? `${proto.dataType}`,
+    })
+  }
+  const dims = proto.dims.map(Number)
+  if (dims.some((dim) => !Number.isSafeInteger(dim) || dim < 0)) {
+    throw new InvalidModel({ message: `tensor ${name} has an impossible shape`, tensor: name, found: `[${dims}]` })
+  }
+  if (proto.dataLocation === TensorProto_DataLocation.EXTERNAL) return externalTensor(proto, type, dims, options)
+  if (type === "string")
+    return tensor(
+      type,
+      dims,
+      proto.stringData.map((bytes) => decoder.decode(bytes)),
+    )
+  if (proto.rawData.byteLength > 0 || elementCount(dims) === 0) return fromBytes(type, dims, proto.rawData, name)
+  switch (type) {
+    case "float32":
+      return tensor(type, dims, Float32Array.from(proto.floatData))
+    case "float64":
+      return tensor(type, dims, Float64Array.from(proto.doubleData))
+    case "int64":
+      return tensor(type, dims, BigInt64Array.from(proto.int64Data))
+    case "uint64":
+      return tensor(type, dims, BigUint64Array.from(proto.uint64Data))
+    case "uint32":
+      return tensor(type, dims, Uint32Array.from(proto.uint64Data, Number))
+    case "int32":
+      return tensor(type, dims, Int32Array.from(proto.int32Data))
+    case "int16":
+      return tensor(type, dims, Int16Array.from(proto.int32Data))
+    case "int8":
+      return tensor(type, dims, Int8Array.from(proto.int32Data))
+    case "uint8":
+    case "bool":
+      return tensor(type, dims, Uint8Array.from(proto.int32Data))
+    case "uint16":
+    case "float16":
+    case "bfloat16":
+      return tensor(type, dims, Uint16Array.from(proto.int32Data))
+  }
+}
+
+const externalTensor = (proto: TensorProto, type: ElementType, dims: number[], options: ReadModelOptions): Tensor => {
+  const { location, offset, length } = externalRange(proto, type, dims)
+  if (options.external === undefined) {
+    throw new InvalidModel({
+      message: `tensor ${proto.name} lies in another file, and no way to read it was given`,
+      tensor: proto.name,
+      expected: location,
+    })
+  }
+  const bytes = options.external(location)
+  if (offset + length > bytes.byteLength) {
+    throw new InvalidModel({
+      message: `tensor ${proto.name} reaches beyond the end of its data file`,
+      file: location,
+      tensor: proto.name,
+      expected: `at least ${offset + length} bytes`,
+      found: `${bytes.byteLength}`,
+    })
+  }
+  return fromBytes(type, dims, bytes.subarray(offset, offset + length), proto.name)
+}
+
+/** Where an external tensor lies. The location must stay inside the model's folder. */
+const externalRange = (proto: TensorProto, type: ElementType, dims: readonly number[]) => {
+  const entries = new Map(proto.externalData.map((entry) => [entry.key, entry.value]))
+  const location = entries.get("location") ?? ""
+  const inside = location !== "" && !location.startsWith("/") && !/^[A-Za-z]:|\\|(^|\/)\.\.(\/|$)/.test(location)
+  if (!inside) {
+    throw new InvalidModel({
+      message: `tensor ${proto.name} points outside the model's folder`,
+      tensor: proto.name,
+      expected: "a relative path without ..",
+      found: location,
+    })
+  }
+  const offset = Number(entries.get("offset") ?? 0)
+  const length = Number(entries.get("length") ?? elementCount(dims) * bytesPerElement(type))
+  if (!Number.isSafeInteger(offset) || !Number.isSafeInteger(length) || offset < 0 || length < 0) {
+    throw new InvalidModel({
+      message: `tensor ${proto.name} has an impossible place in ${location}`,
+      tensor: proto.name,
+    })
+  }
+  return { location, offset, length }
+}
+
+/** Every value that a node reads must be an input, an initializer or the output of an earlier node. */
+const checkWired = (graph: Graph, file: string | undefined): void => {
+  const known = new Set<string>([...graph.inputs.map((value) => value.name), ...graph.initializers.keys()])
+  const missing = (name: string, node: string): InvalidModel =>
+    new InvalidModel({
+      message: `${node} reads ${name}, which no input, initializer or earlier node makes`,
+      ...(file === undefined ? {} : { file }),
+      node,
+      found: name,
+    })
+  for (const node of graph.nodes) {
+    for (const name of node.inputs) if (name !== "" && !known.has(name)) throw missing(name, node.name)
+    for (const name of node.outputs) known.add(name)
+  }
+  for (const output of graph.outputs) if (!known.has(output.name)) throw missing(output.name, "the graph's output list")
+}
+
+/** What `writeModel` takes besides the graph. */
+export interface WriteModelOptions {
+  readonly producer?: string
+  readonly irVersion?: number
+}
+
+/** The bytes of a model file for this graph, tensors inside. */
+export const writeModel = (graph: Graph, options: WriteModelOptions = {}): Uint8Array =>
+  toBinary(
+    ModelProtoSchema,
+    create(ModelProtoSchema, {
+      irVersion: BigInt(options.irVersion ?? 9),
+      producerName: options.producer ?? "tandem",
+      graph: writeGraph(graph),
+      opsetImport: [...graph.opsets].map(([domain, version]) => ({ domain, version: BigInt(version) })),
+    }),
+  )
+
+const writeGraph = (graph: Graph): GraphProto =>
+  create(GraphProtoSchema, {
+    name: graph.name,
+    input: graph.inputs.map(writeValue),
+    output: graph.outputs.map(writeValue),
+    initializer: [...graph.initializers].map(([name, value]) => writeTensor(name, value)),
+    node: graph.nodes.map((node) => ({
+      opType: node.op,
+      domain: node.domain,
+      name: node.name,
+      input: [...node.inputs],
+      output: [...node.outputs],
+      attribute: Object.entries(node.attributes).map(([name, value]) => writeAttribute(name, value)),
+    })),
+  })
+
+const writeValue = (value: Value): ValueInfoProto =>
+  value.type === undefined
+    ? create(ValueInfoProtoSchema, { name: value.name })
+    : create(ValueInfoProtoSchema, {
+        name: value.name,
+        type: {
+          value: {
+            case: "tensorType",
+            value: {
+              elemType: typeCodes.get(value.type) ?? 0,
+              ...(value.dims === undefined ? {} : { shape: { dim: value.dims.map(writeDim) } }),
+            },
+          },
+        },
+      })
+
+const writeDim = (dim: number | string) => ({
+  value:
+    typeof dim === "number"
+      ? { case: "dimValue" as const, value: BigInt(dim) }
+      : dim.startsWith("?")
+        ? { case: undefined }
+        : { case: "dimParam" as const, value: dim },
+})
+
+const writeTensor = (name: string, value: Tensor): TensorProto =>
+  create(TensorProtoSchema, {
+    name,
+    dataType: typeCodes.get(value.type) ?? 0,
+    dims: value.dims.map(BigInt),
+    ...(ArrayBuffer.isView(value.data)
+      ? { rawData: bytesOf(value) }
+      : { stringData: value.data.map((text) => encoder.encode(text)) }),
+  })
+
+const writeAttribute = (name: string, attribute: Attribute): AttributeProto => {
+  const types = AttributeProto_AttributeType
+  switch (attribute.kind) {
+    case "int":
+      return create(AttributeProtoSchema, { name, type: types.INT, i: BigInt(attribute.value) })
+    case "float":
+      return create(AttributeProtoSchema, { name, type: types.FLOAT, f: attribute.value })
+    case "string":
+      return create(AttributeProtoSchema, { name, type: types.STRING, s: encoder.encode(attribute.value) })
+    case "ints":
+      return create(AttributeProtoSchema, { name, type: types.INTS, ints: attribute.value.map(BigInt) })
+    case "floats":
+      return create(AttributeProtoSchema, { name, type: types.FLOATS, floats: [...attribute.value] })
+    case "strings":
+      return create(AttributeProtoSchema, {
+        name,
+        type: types.STRINGS,
+        strings: attribute.value.map((text) => encoder.encode(text)),
+      })
+    case "tensor":
+      return create(AttributeProtoSchema, { name, type: types.TENSOR, t: writeTensor("", attribute.value) })
+    case "graph":
+      return create(AttributeProtoSchema, { name, type: types.GRAPH, g: writeGraph(attribute.value) })
+  }
+}

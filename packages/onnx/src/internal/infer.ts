@@ -1,0 +1,339 @@
+import { InvalidGraph } from "../Errors.ts"
+import { type Attributes, type Dim, type Dims, intAttribute, intsAttribute, staticDims, type Value } from "../Graph.ts"
+import { type ElementType, elementCount, type Tensor, toNumbers } from "../Tensor.ts"
+
+export interface ValueType {
+  readonly type: ElementType | undefined
+  readonly dims: Dims | undefined
+}
+
+export interface Application {
+  readonly op: string
+  readonly inputs: readonly (Value | undefined)[]
+  readonly attributes: Attributes
+  readonly outputs: number
+  readonly constant: (value: Value | undefined) => Tensor | undefined
+}
+
+type Rule = (node: Application) => readonly ValueType[]
+
+const unknown: ValueType = { type: undefined, dims: undefined }
+const typeAt = (node: Application, index: number): ValueType => node.inputs[index] ?? unknown
+const fail = (node: Application, expected: string): never => {
+  const found = node.inputs.map((value) => `${value?.type ?? "?"}[${value?.dims ?? "?"}]`).join(", ")
+  throw new InvalidGraph({ message: `operands of ${node.op} do not fit`, node: node.op, expected, found })
+}
+
+/** Shape of an elementwise result under ONNX's multidirectional broadcasting; undefined where it cannot be told. */
+export const broadcastDims = (shapes: readonly (Dims | undefined)[]): Dims | undefined => {
+  let result: Dims = []
+  for (const shape of shapes) {
+    if (shape === undefined) return undefined
+    const rank = Math.max(result.length, shape.length)
+    const merged: Dim[] = []
+    for (let axis = 0; axis < rank; axis++) {
+      const a: Dim = result[axis - rank + result.length] ?? 1
+      const b: Dim = shape[axis - rank + shape.length] ?? 1
+      if (a === b || b === 1) merged.push(a)
+      else if (a === 1) merged.push(b)
+      else if (typeof a === "string" && typeof b === "number") merged.push(b)
+      else if (typeof b === "string" && typeof a === "number") merged.push(a)
+      else return undefined
+    }
+    result = merged
+  }
+  return result
+}
+
+const broadcast = (node: Application, values: readonly ValueType[]): Dims | undefined => {
+  const dims = broadcastDims(values.map((value) => value.dims))
+  if (dims === undefined && values.every((value) => staticDims(value.dims) !== undefined)) {
+    fail(node, "shapes that broadcast to one another")
+  }
+  return dims
+}
+
+const same: Rule = (node) => [typeAt(node, 0)]
+const elementwise: Rule = (node) => {
+  const values = node.inputs.map((_, index) => typeAt(node, index))
+  const types = new Set(values.map((value) => value.type).filter((type) => type !== undefined))
+  if (types.size > 1) fail(node, "operands of one element type")
+  return [{ type: values[0]?.type, dims: broadcast(node, values) }]
+}
+const comparison: Rule = (node) => elementwise(node).map(({ dims }) => ({ type: "bool", dims }))
+
+const axis = (value: number, rank: number): number => (value < 0 ? value + rank : value)
+
+const reduction: Rule = (node) => {
+  const { type, dims } = typeAt(node, 0)
+  if (dims === undefined) return [{ type, dims: undefined }]
+  const operand = node.constant(node.inputs[1])
+  if (node.inputs[1] !== undefined && operand === undefined) return [{ type, dims: undefined }]
+  const listed = operand === undefined ? intsAttribute(node, "axes") : toNumbers(operand)
+  const none = listed === undefined || listed.length === 0
+  if (none && intAttribute(node, "noop_with_empty_axes", 0) === 1) return [{ type, dims }]
+  const axes = new Set(none ? dims.keys() : listed.map((value) => axis(value, dims.length)))
+  const keep = intAttribute(node, "keepdims", 1) === 1
+  return [{ type, dims: keep ? dims.map((dim, i) => (axes.has(i) ? 1 : dim)) : dims.filter((_, i) => !axes.has(i)) }]
+}
+
+const swapLast = (dims: Dims): Dims => [...dims.slice(0, -2), ...dims.slice(-1), ...dims.slice(-2, -1)]
+
+const matmul: Rule = (node) => {
+  const a = typeAt(node, 0)
+  const b = typeAt(node, 1)
+  if (a.dims === undefined || b.dims === undefined) return [{ type: a.type, dims: undefined }]
+  const left = intAttribute(node, "transA", 0) === 1 ? swapLast(a.dims) : a.dims
+  const right = intAttribute(node, "transB", 0) === 1 ? swapLast(b.dims) : b.dims
+  if (left.length === 0 || right.length === 0) fail(node, "operands of rank 1 or more")
+  const inner = left.at(-1)
+  const innerRight = right.length === 1 ? right[0] : right.at(-2)
+  if (typeof inner === "number" && typeof innerRight === "number" && inner !== innerRight) {
+    fail(node, "inner dimensions that agree")
+  }
+  const batch = broadcastDims([left.slice(0, -2), right.slice(0, -2)])
+  if (batch === undefined) return [{ type: a.type, dims: undefined }]
+  const rows = left.length === 1 ? [] : left.slice(-2, -1)
+  const columns = right.length === 1 ? [] : right.slice(-1)
+  return [{ type: a.type, dims: [...batch, ...rows, ...columns] }]
+}
+
+const reshape: Rule = (node) => {
+  const { type, dims } = typeAt(node, 0)
+  const shape = node.constant(node.inputs[1])
+  if (shape === undefined) return [{ type, dims: undefined }]
+  const target = toNumbers(shape)
+  const result: Dim[] = target.map((size, i) => (size === 0 ? (dims?.[i] ?? `?${i}`) : size))
+  const hole = target.indexOf(-1)
+  if (hole >= 0) {
+    const rest = result.filter((_, i) => i !== hole)
+    result[hole] = missingDim(dims, rest) ?? `?${hole}`
+  }
+  const known = staticDims(result)
+  const source = staticDims(dims)
+  if (known !== undefined && source !== undefined && elementCount(known) !== elementCount(source)) {
+    fail(node, `a shape of as many elements as the input; asked for [${target}]`)
+  }
+  return [{ type, dims: result }]
+}
+
+/** The one dimension that makes `rest` cover `source`, where it is a number or a symbol that stands in both. */
+const missingDim = (source: Dims | undefined, rest: readonly Dim[]): Dim | undefined => {
+  if (source === undefined) return undefined
+  const symbols = source.filter((dim) => typeof dim === "string")
+  for (const dim of rest) {
+    const at = typeof dim === "string" ? symbols.indexOf(dim) : -1
+    if (at >= 0) symbols.splice(at, 1)
+  }
+  const numbers = (dims: readonly Dim[]) => elementCount(dims.filter((dim) => typeof dim === "number"))
+  const size = numbers(source) / numbers(rest)
+  if (symbols.length === 0) return size
+  return symbols.length === 1 && size === 1 ? symbols[0] : undefined
+}
+
+const transpose: Rule = (node) => {
+  const { type, dims } = typeAt(node, 0)
+  if (dims === undefined) return [{ type, dims }]
+  const perm = intsAttribute(node, "perm") ?? [...dims.keys()].reverse()
+  if (perm.length !== dims.length) fail(node, `a permutation of ${dims.length} axes, got [${perm}]`)
+  return [{ type, dims: perm.map((i) => dims[i]!) }]
+}
+
+const axesOperand = (node: Application): readonly number[] | undefined => {
+  const operand = node.constant(node.inputs[1])
+  return operand === undefined ? intsAttribute(node, "axes") : toNumbers(operand)
+}
+
+const unsqueeze: Rule = (node) => {
+  const { type, dims } = typeAt(node, 0)
+  const axes = axesOperand(node)
+  if (dims === undefined || axes === undefined) return [{ type, dims: undefined }]
+  const rank = dims.length + axes.length
+  const added = new Set(axes.map((value) => axis(value, rank)))
+  const rest = [...dims]
+  return [{ type, dims: Array.from({ length: rank }, (_, i) => (added.has(i) ? 1 : (rest.shift() ?? 1))) }]
+}
+
+const squeeze: Rule = (node) => {
+  const { type, dims } = typeAt(node, 0)
+  if (dims === undefined || (node.inputs[1] !== undefined && node.constant(node.inputs[1]) === undefined)) {
+    return [{ type, dims: undefined }]
+  }
+  const axes = axesOperand(node)?.map((value) => axis(value, dims.length))
+  return [{ type, dims: dims.filter((dim, i) => (axes === undefined ? dim !== 1 : !axes.includes(i))) }]
+}
+
+const expand: Rule = (node) => {
+  const { type, dims } = typeAt(node, 0)
+  const shape = node.constant(node.inputs[1])
+  return [{ type, dims: shape === undefined ? undefined : broadcastDims([dims, toNumbers(shape)]) }]
+}
+
+const concat: Rule = (node) => {
+  const { type, dims } = typeAt(node, 0)
+  if (dims === undefined) return [{ type, dims }]
+  const along = axis(intAttribute(node, "axis", 0), dims.length)
+  const sizes = node.inputs.map((value) => value?.dims?.[along])
+  const numbers = sizes.filter((size) => typeof size === "number")
+  if (numbers.length < sizes.length) return [{ type, dims: undefined }]
+  const total = numbers.reduce((sum, size) => sum + size, 0)
+  return [{ type, dims: dims.map((dim, i) => (i === along ? total : dim)) }]
+}
+
+const split: Rule = (node) => {
+  const { type, dims } = typeAt(node, 0)
+  const nothing = Array.from({ length: node.outputs }, () => ({ type, dims: undefined }))
+  if (dims === undefined) return nothing
+  const along = axis(intAttribute(node, "axis", 0), dims.length)
+  const whole = dims[along]
+  const operand = node.constant(node.inputs[1])
+  if (node.inputs[1] !== undefined && operand === undefined) return nothing
+  const parts = operand === undefined ? intsAttribute(node, "split") : toNumbers(operand)
+  if (parts === undefined && typeof whole !== "number") return nothing
+  const chunk = typeof whole === "number" ? Math.ceil(whole / node.outputs) : 0
+  const sizes =
+    parts ?? nothing.map((_, i) => (i < node.outputs - 1 ? chunk : (typeof whole === "number" ? whole : 0) - i * chunk))
+  return sizes.map((size) => ({ type, dims: dims.map((dim, i) => (i === along ? size : dim)) }))
+}
+
+const slice: Rule = (node) => {
+  const { type, dims } = typeAt(node, 0)
+  const read = (index: number): number[] | undefined => {
+    const operand = node.constant(node.inputs[index])
+    return operand === undefined ? undefined : toNumbers(operand)
+  }
+  const starts = read(1)
+  const ends = read(2)
+  if (dims === undefined || starts === undefined || ends === undefined) return [{ type, dims: undefined }]
+  const axes = read(3) ?? [...starts.keys()]
+  const steps = read(4) ?? starts.map(() => 1)
+  const result = [...dims]
+  for (const [i, raw] of axes.entries()) {
+    const at = axis(raw, dims.length)
+    const size = dims[at]
+    const step = steps[i]!
+    if (typeof size !== "number") {
+      const whole = starts[i] === 0 && ends[i]! >= Number.MAX_SAFE_INTEGER && step === 1
+      result[at] = whole ? (size ?? `?${at}`) : `?${at}`
+      continue
+    }
+    const clamp = (value: number, low: number, high: number) =>
+      Math.min(Math.max(value < 0 ? value + size : value, low), high)
+    const start = step > 0 ? clamp(starts[i]!, 0, size) : clamp(starts[i]!, 0, size - 1)
+    const end = step > 0 ? clamp(ends[i]!, 0, size) : clamp(ends[i]!, -1, size - 1)
+    result[at] = Math.max(0, Math.ceil((end - start) / step))
+  }
+  return [{ type, dims: result }]
+}
+
+const gather: Rule = (node) => {
+  const data = typeAt(node, 0)
+  const indices = typeAt(node, 1)
+  if (data.dims === undefined || indices.dims === undefined) return [{ type: data.type, dims: undefined }]
+  const along = axis(intAttribute(node, "axis", 0), data.dims.length)
+  return [{ type: data.type, dims: [...data.dims.slice(0, along), ...indices.dims, ...data.dims.slice(along + 1)] }]
+}
+
+const layerNormalization: Rule = (node) => {
+  const { type, dims } = typeAt(node, 0)
+  const from = dims === undefined ? 0 : axis(intAttribute(node, "axis", -1), dims.length)
+  const statistics = { type, dims: dims?.map((dim, i) => (i < from ? dim : 1)) }
+  return [{ type, dims }, statistics, statistics].slice(0, node.outputs)
+}
+
+const elementTypeByCode: Readonly<Record<number, ElementType>> = {
+  1: "float32",
+  2: "uint8",
+  3: "int8",
+  4: "uint16",
+  5: "int16",
+  6: "int32",
+  7: "int64",
+  8: "string",
+  9: "bool",
+  10: "float16",
+  11: "float64",
+  12: "uint32",
+  13: "uint64",
+  16: "bfloat16",
+}
+
+const cast: Rule = (node) => [{ type: elementTypeByCode[intAttribute(node, "to", 0)], dims: node.inputs[0]?.dims }]
+
+const constantOfShape: Rule = (node) => {
+  const shape = node.constant(node.inputs[0])
+  const value = node.attributes["value"]
+  const type = value?.kind === "tensor" ? value.value.type : "float32"
+  return [{ type, dims: shape === undefined ? undefined : toNumbers(shape) }]
+}
+
+const rules: Readonly<Record<string, Rule>> = {
+  ...Object.fromEntries(
+    "Neg Sqrt Exp Log Erf Tanh Sigmoid Relu Abs Identity Gelu Reciprocal Sin Cos Softmax LogSoftmax Not Floor Ceil Sign QuickGelu FastGelu ScatterND ScatterElements Clip CumSum Trilu DequantizeLinear"
+      .split(" ")
+      .map((op) => [op, same]),
+  ),
+  ...Object.fromEntries(
+    "Add Sub Mul Div Pow Min Max Sum Mean And Or Xor Mod".split(" ").map((op) => [op, elementwise]),
+  ),
+  ...Object.fromEntries("Equal Greater Less GreaterOrEqual LessOrEqual".split(" ").map((op) => [op, comparison])),
+  ...Object.fromEntries(
+    "ReduceSum ReduceMean ReduceMax ReduceMin ReduceProd ReduceL1 ReduceL2 ReduceSumSquare ReduceLogSumExp ReduceLogSum"
+      .split(" ")
+      .map((op) => [op, reduction]),
+  ),
+  IsNaN: (node) => [{ type: "bool", dims: node.inputs[0]?.dims }],
+  Where: (node) => [
+    {
+      type: node.inputs[1]?.type,
+      dims: broadcast(
+        node,
+        node.inputs.map((_, index) => typeAt(node, index)),
+      ),
+    },
+  ],
+  Dropout: (node) => [typeAt(node, 0), { type: "bool" as const, dims: node.inputs[0]?.dims }].slice(0, node.outputs),
+  Shape: (node) => [
+    { type: "int64", dims: node.inputs[0]?.dims === undefined ? undefined : [node.inputs[0].dims.length] },
+  ],
+  GatherElements: (node) => [{ type: node.inputs[0]?.type, dims: node.inputs[1]?.dims }],
+  MatMul: matmul,
+  FusedMatMul: matmul,
+  Gemm: matmul,
+  Reshape: reshape,
+  Flatten: (node) => {
+    const { type, dims } = typeAt(node, 0)
+    const known = staticDims(dims)
+    if (known === undefined) return [{ type, dims: undefined }]
+    const at = axis(intAttribute(node, "axis", 1), known.length)
+    return [{ type, dims: [elementCount(known.slice(0, at)), elementCount(known.slice(at))] }]
+  },
+  Transpose: transpose,
+  Unsqueeze: unsqueeze,
+  Squeeze: squeeze,
+  Expand: expand,
+  Concat: concat,
+  Split: split,
+  Slice: slice,
+  Gather: gather,
+  LayerNormalization: layerNormalization,
+  Cast: cast,
+  ConstantOfShape: constantOfShape,
+  ArgMax: (node) =>
+    reduction({
+      ...node,
+      attributes: { ...node.attributes, axes: { kind: "ints", value: [intAttribute(node, "axis", 0)] } },
+    }).map(({ dims }) => ({ type: "int64", dims })),
+  DynamicQuantizeLinear: (node) => [
+    { type: "uint8", dims: node.inputs[0]?.dims },
+    { type: "float32", dims: [] },
+    { type: "uint8", dims: [] },
+  ],
+  MatMulInteger: (node) => matmul(node).map(({ dims }) => ({ type: "int32", dims })),
+}
+
+/** Types and shapes of a node's outputs, as far as they follow from its operands; contradictions are `InvalidGraph`. */
+export const inferTypes = (node: Application): readonly ValueType[] => {
+  const result = rules[node.op]?.(node) ?? []
+  return Array.from({ length: node.outputs }, (_, index) => result[index] ?? unknown)
+}
