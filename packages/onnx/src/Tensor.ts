@@ -154,7 +154,6 @@ export const fromBytes = (type: ElementType, dims: readonly number[], bytes: Uin
       : new arrays[type](new Uint8Array(bytes).buffer, 0, elementCount(dims)),
   }
 }
-}
 
 /** The elements of a numeric tensor as JavaScript numbers, for small tensors such as shapes and axes. */
 export const toNumbers = (value: Tensor): number[] => {
