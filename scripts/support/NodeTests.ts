@@ -1,0 +1,67 @@
+// Runs test files under Node's own test runner and counts what they report.
+import { availableParallelism } from "node:os"
+import { relative, resolve as resolvePath } from "node:path"
+import { run } from "node:test"
+import { inspect } from "node:util"
+import type { Counts } from "./Tally.ts"
+import { root } from "./Workspace.ts"
+
+/** Folders below `test/` whose files need more than the npm registry, and so belong to `npm run test:all` alone. */
+export const beyondFolders = ["data", "browser", "server", "packaging", "runtimes"] as const
+
+/** The one of these folders that a test file lies in, or undefined for an ordinary test. */
+export function beyondFolder(file: string): string | undefined {
+  const below = file.split("/test/").at(-1) ?? file
+  const folder = below.replace(/^test\//, "").split("/")[0]
+  return beyondFolders.find((name) => name === folder)
+}
+
+/**
+ * Runs the files, each in its own process, and prints a line for each file and the details of each failure.
+ * A skipped test and a file without a test are failures: what is missing has to be said, not passed over.
+ */
+export function runNodeTests(files: ReadonlyArray<string>): Promise<Counts> {
+  if (files.length === 0) return Promise.resolve({ passed: 0, failed: 0 })
+  return new Promise((resolve) => {
+    let passed = 0
+    let failed = 0
+    const report = (file: string | undefined, name: string, detail: string) => {
+      failed += 1
+      console.log(`   ✖ ${file === undefined ? "" : `${shorten(file)}: `}${name}\n${indent(detail)}`)
+    }
+    const stream = run({
+      files: [...files],
+      cwd: root,
+      concurrency: Math.max(1, Math.min(2, availableParallelism())),
+      timeout: 15 * 60 * 1000,
+    })
+    stream.on("test:pass", (event) => {
+      if (isWholeFile(event)) report(undefined, shorten(event.name), "holds no test")
+      else if (event.skip !== undefined && event.skip !== false)
+        report(event.file, event.name, `skipped: ${event.skip === true ? "no reason given" : event.skip}`)
+      else if (event.details.type !== "suite") passed += 1
+    })
+    stream.on("test:fail", (event) => {
+      const { error } = event.details
+      if (isWholeFile(event)) report(undefined, shorten(event.name), "the file itself failed; see its output")
+      else if (!("failureType" in error && error.failureType === "subtestsFailed"))
+        report(event.file, event.name, inspect(error.cause ?? error))
+    })
+    stream.on("test:stderr", (event) => process.stdout.write(event.message))
+    stream.on("test:summary", (event) => {
+      if (event.file === undefined) return
+      const { tests, passed: good } = event.counts
+      const seconds = (event.duration_ms / 1000).toFixed(1)
+      console.log(`   ${event.success ? "✔" : "✖"} ${shorten(event.file)}: ${good}/${tests} in ${seconds} s`)
+    })
+    stream.on("end", () => resolve({ passed, failed }))
+    stream.resume()
+  })
+}
+
+/** Node reports a file as if it were a test where it holds none or ends with an error. */
+const isWholeFile = (event: { readonly name: string; readonly nesting: number; readonly file?: string | undefined }) =>
+  event.nesting === 0 && event.file !== undefined && resolvePath(root, event.name) === event.file
+
+const shorten = (file: string) => relative(root, resolvePath(root, file))
+const indent = (text: string) => text.replaceAll(/^/gm, "     ")
