@@ -1,0 +1,56 @@
+// Bun and Deno at pinned versions, from their npm packages.
+import { existsSync, mkdirSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { runCommand } from "./Command.ts"
+import { root } from "./Workspace.ts"
+
+export type RuntimeName = "bun" | "deno"
+
+const versions: Readonly<Record<RuntimeName, string>> = { bun: "1.4.5", deno: "2.9.6" }
+
+/** npm package and program of each runtime, by platform. */
+const packages: Readonly<Record<string, Readonly<Record<RuntimeName, readonly [name: string, program: string]>>>> = {
+  "linux-x64": { bun: ["@oven/bun-linux-x64", "bin/bun"], deno: ["@deno/linux-x64-glibc", "deno"] },
+  "linux-arm64": { bun: ["@oven/bun-linux-aarch64", "bin/bun"], deno: ["@deno/linux-arm64-glibc", "deno"] },
+  "darwin-x64": { bun: ["@oven/bun-darwin-x64", "bin/bun"], deno: ["@deno/darwin-x64", "deno"] },
+  "darwin-arm64": { bun: ["@oven/bun-darwin-aarch64", "bin/bun"], deno: ["@deno/darwin-arm64", "deno"] },
+  "win32-x64": { bun: ["@oven/bun-windows-x64", "bin/bun.exe"], deno: ["@deno/win32-x64", "deno.exe"] },
+}
+
+/** Installs a runtime below `.cache/runtimes` unless it is there, and returns the path of its program. */
+export async function installRuntime(name: RuntimeName): Promise<string> {
+  const platform = `${process.platform}-${process.arch}`
+  const found = packages[platform]?.[name]
+  if (found === undefined) throw new Error(`missing: ${name} has no npm package for ${platform}`)
+  const [packageName, program] = found
+  const folder = join(root, ".cache", "runtimes", `${name}-${versions[name]}`)
+  const path = join(folder, "node_modules", packageName, program)
+  if (existsSync(path)) return path
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true }))
+  const { status, output } = await runCommand(
+    "npm",
+    ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline", `${packageName}@${versions[name]}`],
+    { cwd: folder },
+  )
+  if (status !== 0 || !existsSync(path))
+    throw new Error(`missing: ${name} ${versions[name]} did not install\n${output}`)
+  return path
+}
+
+/** Environment in which the runtimes ask nothing, colour nothing and keep their caches inside the project. */
+export const runtimeEnvironment: NodeJS.ProcessEnv = {
+  ...process.env,
+  NO_COLOR: "1",
+  FORCE_COLOR: "0",
+  DENO_DIR: join(root, ".cache", "deno"),
+  DENO_NO_UPDATE_CHECK: "1",
+  DENO_NO_PROMPT: "1",
+  DO_NOT_TRACK: "1",
+}
+
+/** Arguments with which a runtime runs a script. */
+export const runArguments: Readonly<Record<RuntimeName, ReadonlyArray<string>>> = {
+  bun: ["run"],
+  deno: ["run", "--allow-all", "--no-check", "--no-lock"],
+}
