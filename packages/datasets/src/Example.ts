@@ -5,7 +5,8 @@ import type { Passage } from "./Passage.ts"
  *
  * `positives` and `negatives` are passage ids; {@link RetrievalData} holds the passages. `response` is the text that a
  * generator is trained towards, where it differs from `answers[0]`. `weight` scales the example's loss (default 1).
- * `group` names the document that the question is about (SQuAD: the article).
+ * `group` names the document that the question is about (SQuAD: the article). `relevance` holds graded judgements by
+ * passage id, where there are any (BEIR); without it every positive has grade 1.
  */
 export type Example = {
   readonly id: string
@@ -16,6 +17,7 @@ export type Example = {
   readonly response?: string
   readonly weight?: number
   readonly group?: string
+  readonly relevance?: Readonly<Record<string, number>>
   readonly metadata?: Readonly<Record<string, unknown>>
 }
 

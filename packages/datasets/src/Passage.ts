@@ -14,6 +14,6 @@ export type Passage = {
 
 /** The document that a passage was cut from (`metadata.document`), where it is known. */
 export const documentOf = (passage: Passage): string | undefined => {
-  const document = passage.metadata?.["document"]
+  const { document } = passage.metadata ?? {}
   return typeof document === "string" ? document : undefined
 }

@@ -1,0 +1,70 @@
+import { createWriteStream } from "node:fs"
+import { mkdir, open, rename, rm } from "node:fs/promises"
+import { dirname, join } from "node:path"
+import { Readable } from "node:stream"
+import { pipeline } from "node:stream/promises"
+import { createGzip } from "node:zlib"
+import { Effect } from "effect"
+import { beirCorpus, beirJudgements, beirQueries } from "../Beir.ts"
+import { UnwritableFileError } from "../Errors.ts"
+import type { RetrievalData } from "../Example.ts"
+
+/**
+ * Writes pieces of text to a file, packed where its name ends in `.gz`: first aside in the same folder, then put in
+ * place in one step, so that the file is never seen half-written. Folders are made.
+ *
+ * @example
+ * ```ts
+ * yield* writeText("train.dpr.json", dprJson(data))
+ * ```
+ */
+export const writeText = (file: string, pieces: Iterable<string>): Effect.Effect<void, UnwritableFileError> =>
+  Effect.tryPromise({
+    try: async () => {
+      const aside = `${file}.${process.pid}.part`
+      await mkdir(dirname(file), { recursive: true })
+      try {
+        const source = Readable.from(batches(pieces))
+        const target = createWriteStream(aside)
+        await (file.endsWith(".gz") ? pipeline(source, createGzip(), target) : pipeline(source, target))
+        const handle = await open(aside, "r+")
+        await handle.sync().finally(() => handle.close())
+        await rename(aside, file)
+      } catch (error) {
+        await rm(aside, { force: true })
+        throw error
+      }
+    },
+    catch: (error) => {
+      const found = error instanceof Error ? error.message : String(error)
+      return new UnwritableFileError({ message: `${file} cannot be written: ${found}`, file, found })
+    },
+  })
+
+/** Writes the data as a BEIR folder: `corpus.jsonl`, `queries.jsonl` and `qrels/SPLIT.tsv`. */
+export const writeBeir = (
+  folder: string,
+  data: Pick<RetrievalData, "examples" | "corpus">,
+  split = "train",
+): Effect.Effect<void, UnwritableFileError> =>
+  Effect.all(
+    [
+      writeText(join(folder, "corpus.jsonl"), beirCorpus(data.corpus.values())),
+      writeText(join(folder, "queries.jsonl"), beirQueries(data.examples)),
+      writeText(join(folder, "qrels", `${split}.tsv`), beirJudgements(data)),
+    ],
+    { discard: true },
+  )
+
+/** Joins small pieces, which a stream would handle one by one. */
+function* batches(pieces: Iterable<string>): Generator<string> {
+  let batch = ""
+  for (const piece of pieces) {
+    batch += piece
+    if (batch.length > 1 << 16) {
+      yield batch
+      batch = ""
+    }
+  }
+  yield batch
+}
