@@ -25,11 +25,10 @@ function install() {
     .digest("hex")
   if (existsSync(marker) && readFileSync(marker, "utf8") === lock) return
   console.error("Installing dependencies (once) …")
-  // Where an older installation exists, only the differences are installed: a running program keeps its files.
-  const how = existsSync(modules) ? ["install", "--no-save"] : ["ci"]
   const result = spawnSync(
     windows ? "npm.cmd" : "npm",
-    [...how, "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"],
+    // Unlike `npm ci`, this keeps what is installed already: another program may be running from it.
+    ["install", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"],
     {
       cwd: root,
       // Standard output belongs to the script that runs next.
@@ -39,7 +38,7 @@ function install() {
     },
   )
   if (result.status !== 0) {
-    console.error(`error[InstallFailed] npm ${how[0]} did not finish; see its output above, then run the command again`)
+    console.error(`error[InstallFailed] npm install did not finish; see its output above, then run the command again`)
     process.exit(4)
   }
   writeFileSync(marker, lock)
