@@ -1,1 +1,30 @@
-export {}
+export * as Bm25 from "./Bm25.ts"
+export * as Exact from "./Exact.ts"
+export {
+  type Hit,
+  KnowledgeStore,
+  type KnowledgeStoreShape,
+  type PassageBatch,
+  type SearchRequest,
+  type StoreMetadata,
+} from "./KnowledgeStore.ts"
+export type {
+  IndexCache,
+  LoadedContents,
+  Similarity,
+  StoreContents,
+  StoreFolder,
+  StoreIdentity,
+} from "./StoreContents.ts"
+export {
+  type AddError,
+  CorruptStoreError,
+  DuplicateIdError,
+  InvalidRequestError,
+  InvalidVectorError,
+  type OpenError,
+  PassageNotFoundError,
+  type SearchError,
+  StoreAccessError,
+  StoreMismatchError,
+} from "./StoreError.ts"
