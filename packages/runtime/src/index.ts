@@ -1,1 +1,13 @@
-export {}
+export { CompileFailed, ProviderUnavailable, RunFailed, type RuntimeError } from "./Errors.ts"
+export {
+  type Buffer,
+  type CompileOptions,
+  type Device,
+  type Executable,
+  type Feed,
+  type HostFunction,
+  type HostKernel,
+  type Provider,
+  type RunOptions,
+  Runtime,
+} from "./Runtime.ts"

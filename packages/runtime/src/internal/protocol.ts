@@ -1,0 +1,43 @@
+import type { Tensor } from "@tandem/onnx"
+
+/** A feed as it crosses to the worker: a tensor by value or a buffer by number. */
+export type WireFeed = { readonly tensor: Tensor } | { readonly buffer: number }
+
+/** What the main thread asks of the worker that owns ONNX Runtime. */
+export type Request =
+  | {
+      readonly kind: "compile"
+      readonly executable: number
+      readonly model: Uint8Array
+      readonly optimize: "all" | "none"
+      readonly profile: string | undefined
+    }
+  | { readonly kind: "release"; readonly executable: number }
+  | {
+      readonly kind: "run"
+      readonly executable: number
+      readonly inputs: Readonly<Record<string, WireFeed>>
+      readonly into: Readonly<Record<string, number>>
+      readonly returned: readonly string[]
+    }
+  | { readonly kind: "upload"; readonly buffer: number; readonly tensor: Tensor }
+  | { readonly kind: "download"; readonly buffer: number }
+  | { readonly kind: "free"; readonly buffer: number }
+  | {
+      readonly kind: "call"
+      readonly module: string
+      readonly name: string
+      readonly buffers: Readonly<Record<string, readonly number[]>>
+      readonly argument: unknown
+    }
+
+export type Call = { readonly id: number; readonly request: Request }
+export type Reply =
+  | { readonly id: number; readonly ok: true; readonly value: unknown }
+  | { readonly id: number; readonly ok: false; readonly message: string }
+
+/** What the worker is started with. */
+export interface WorkerSettings {
+  readonly provider: "cpu" | "webgpu" | "cuda"
+  readonly threads: number
+}

@@ -1,0 +1,171 @@
+// The thread that owns ONNX Runtime: sessions, resident buffers and host kernels live here, because a run blocks its
+// thread and because resident arrays must be plain memory of the thread that runs.
+import { parentPort, workerData } from "node:worker_threads"
+import type { Tensor } from "@tandem/onnx"
+import * as ort from "onnxruntime-node"
+import type { Call, Reply, Request, WireFeed, WorkerSettings } from "../internal/protocol.ts"
+
+type Numeric = Exclude<Tensor["data"], readonly string[]>
+interface Resident {
+  tensor: ort.Tensor
+  /** A second array for runs that read and write the same buffer. */
+  spare: ort.Tensor | undefined
+}
+interface Session {
+  readonly session: ort.InferenceSession
+  readonly profiled: boolean
+}
+
+const settings: WorkerSettings = workerData
+const sessions = new Map<number, Session>()
+const buffers = new Map<number, Resident>()
+
+const toOrt = (tensor: Tensor): ort.Tensor => {
+  if (tensor.type === "bfloat16") throw new Error("ONNX Runtime takes no bfloat16 from JavaScript")
+  if (!ArrayBuffer.isView(tensor.data)) return new ort.Tensor("string", [...tensor.data], tensor.dims)
+  const data = tensor.data
+  switch (tensor.type) {
+    case "float16":
+    case "uint16":
+      if (data instanceof Uint16Array) return new ort.Tensor(tensor.type, data, tensor.dims)
+      break
+    case "bool":
+    case "uint8":
+      if (data instanceof Uint8Array) return new ort.Tensor(tensor.type, data, tensor.dims)
+      break
+    default:
+      return new ort.Tensor(tensor.type, data, tensor.dims)
+  }
+  throw new Error(`a ${tensor.type} tensor holds ${data.constructor.name}`)
+}
+
+const fromOrt = (value: ort.Tensor): Tensor => {
+  const { type, dims, data } = value
+  if (type === "uint4" || type === "int4") throw new Error("4-bit tensors are not read back")
+  return { type, dims: [...dims], data: data instanceof Uint8ClampedArray ? new Uint8Array(data.buffer) : data }
+}
+
+const resident = (id: number): Resident => {
+  const found = buffers.get(id)
+  if (found === undefined) throw new Error("the buffer was released before")
+  return found
+}
+
+const numeric = (value: ort.Tensor): Numeric => {
+  const { data } = fromOrt(value)
+  if (!ArrayBuffer.isView(data)) throw new Error("host kernels take numeric tensors")
+  return data
+}
+
+const compile = async (request: Extract<Request, { kind: "compile" }>): Promise<string[]> => {
+  const options: ort.InferenceSession.SessionOptions = {
+    executionProviders: [settings.provider],
+    graphOptimizationLevel: request.optimize === "all" ? "all" : "disabled",
+    intraOpNumThreads: settings.threads,
+    interOpNumThreads: 1,
+    executionMode: "sequential",
+    logSeverityLevel: 3,
+    ...(request.profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: request.profile }),
+  }
+  const fallbacks: string[] = []
+  const create = async (): Promise<ort.InferenceSession> => {
+    if (settings.provider === "cpu") return ort.InferenceSession.create(request.model, options)
+    const strict = { ...options, extra: { session: { disable_cpu_ep_fallback: "1" } } }
+    try {
+      return await ort.InferenceSession.create(request.model, strict)
+    } catch (cause) {
+      fallbacks.push(`some operators run on the CPU: ${cause instanceof Error ? cause.message : String(cause)}`)
+      return ort.InferenceSession.create(request.model, options)
+    }
+  }
+  sessions.set(request.executable, { session: await create(), profiled: request.profile !== undefined })
+  return fallbacks
+}
+
+const release = async (id: number): Promise<void> => {
+  const found = sessions.get(id)
+  sessions.delete(id)
+  if (found?.profiled === true) found.session.endProfiling()
+  await found?.session.release()
+}
+
+const feed = (value: WireFeed): ort.Tensor => ("buffer" in value ? resident(value.buffer).tensor : toOrt(value.tensor))
+
+const run = async (request: Extract<Request, { kind: "run" }>): Promise<Record<string, Tensor>> => {
+  const found = sessions.get(request.executable)
+  if (found === undefined) throw new Error("the executable was released before")
+  const feeds = Object.fromEntries(Object.entries(request.inputs).map(([name, value]) => [name, feed(value)]))
+  const read = new Set(Object.values(request.inputs).map((value) => ("buffer" in value ? value.buffer : -1)))
+  const fetches: Record<string, ort.Tensor | null> = {}
+  const swaps: Resident[] = []
+  for (const [name, id] of Object.entries(request.into)) {
+    const target = resident(id)
+    if (read.has(id)) {
+      target.spare ??= toOrt({ ...fromOrt(target.tensor), data: numeric(target.tensor).slice() })
+      fetches[name] = target.spare
+      swaps.push(target)
+    } else {
+      fetches[name] = target.tensor
+    }
+  }
+  for (const name of request.returned) fetches[name] = null
+  const results = await found.session.run(feeds, fetches)
+  for (const target of swaps) {
+    const written = target.spare
+    target.spare = target.tensor
+    if (written !== undefined) target.tensor = written
+  }
+  return Object.fromEntries(
+    request.returned.map((name) => {
+      const value = results[name]
+      if (value === undefined) throw new Error(`output ${name} did not come back`)
+      return [name, fromOrt(value)]
+    }),
+  )
+}
+
+const call = async (request: Extract<Request, { kind: "call" }>): Promise<unknown> => {
+  const module: Record<string, unknown> = await import(request.module)
+  const kernel = module[request.name]
+  if (typeof kernel !== "function") throw new Error(`${request.module} exports no function ${request.name}`)
+  const arrays = Object.fromEntries(
+    Object.entries(request.buffers).map(([name, ids]) => [name, ids.map((id) => numeric(resident(id).tensor))]),
+  )
+  return kernel(arrays, request.argument)
+}
+
+const handle = async (request: Request): Promise<unknown> => {
+  switch (request.kind) {
+    case "compile":
+      return compile(request)
+    case "release":
+      return release(request.executable)
+    case "run":
+      return run(request)
+    case "upload":
+      buffers.set(request.buffer, { tensor: toOrt(request.tensor), spare: undefined })
+      return undefined
+    case "download":
+      return fromOrt(resident(request.buffer).tensor)
+    case "free":
+      buffers.delete(request.buffer)
+      return undefined
+    case "call":
+      return call(request)
+  }
+}
+
+const port = parentPort
+if (port === null) throw new Error("this module is the entry of a worker thread")
+
+// One request at a time, in order: host kernels change the arrays that runs read.
+let tail: Promise<void> = Promise.resolve()
+port.on("message", ({ id, request }: Call) => {
+  tail = tail.then(async () => {
+    const reply: Reply = await handle(request).then(
+      (value): Reply => ({ id, ok: true, value }),
+      (cause: unknown): Reply => ({ id, ok: false, message: cause instanceof Error ? cause.message : String(cause) }),
+    )
+    port.postMessage(reply)
+  })
+})
