@@ -1,0 +1,90 @@
+import { UnsupportedModel } from "../Errors.ts"
+import { describeValue, type Graph, type Node } from "../Graph.ts"
+import { builderOpset } from "../GraphBuilder.ts"
+import { conversions } from "../internal/conversions.ts"
+import { bypass, constantTensor, freshNames, mapSubgraphs } from "../internal/rewrite.ts"
+import { bytesOf, type Tensor } from "../Tensor.ts"
+import { deadCode } from "./DeadCode.ts"
+
+/** The operator sets of ONNX that `upgrade` reads. */
+export const oldestOpset = 9
+export const newestOpset = 24
+
+/**
+ * Brings a graph of operator set 9 to 24 to the form of `builderOpset`, in which everything else of this package
+ * works: arguments that were attributes become inputs, changed defaults are written out, `Constant` nodes become
+ * initializers and `Identity` nodes go (one that makes an output of the graph stays). Names of values, inputs, outputs
+ * and weights do not change, so `writeBack` still finds the weights. Results are equal.
+ *
+ * An operator set outside 9 to 24, and an operator whose form cannot be expressed, end in `UnsupportedModel`, which
+ * names the node.
+ *
+ * @example
+ * ```ts
+ * import { GraphBuilder, upgrade } from "@tandem/onnx"
+ *
+ * const g = new GraphBuilder()
+ * const x = g.input("x", "float32", [2])
+ * const graph = upgrade(g.build({ y: g.identity(g.neg(x)) }))
+ * console.log(graph.nodes.map((node) => node.op)) // [ "Neg", "Identity" ]
+ * ```
+ */
+export const upgrade = (graph: Graph): Graph => {
+  const version = graph.opsets.get("") ?? builderOpset
+  if (version < oldestOpset || version > newestOpset) {
+    throw new UnsupportedModel({
+      message: `graph ${graph.name} uses operator set ${version}, which this version does not read`,
+      field: "opset_import",
+      expected: `${oldestOpset} to ${newestOpset}`,
+      found: `${version}`,
+      hint: `export the model again with opset ${builderOpset}`,
+    })
+  }
+  const fresh = freshNames(graph)
+  return deadCode(convert(graph, version, fresh))
+}
+
+const convert = (graph: Graph, version: number, fresh: (stem: string) => string): Graph => {
+  const initializers = new Map(graph.initializers)
+  const known = new Map<string, string>()
+  const constant = (value: Tensor, stem: string): string => {
+    const key = `${value.type}[${value.dims}]${bytesOf(value)}`
+    const existing = known.get(key)
+    if (existing !== undefined) return existing
+    const name = fresh(stem)
+    known.set(key, name)
+    initializers.set(name, value)
+    return name
+  }
+  const context = { version, constant, fresh, describe: (name: string) => describeValue(graph, name) }
+  const upgradeNode = (node: Node): readonly Node[] => {
+    if (node.domain !== "") return [node]
+    if (node.op === "Constant") {
+      initializers.set(node.outputs[0] ?? "", constantOf(node, version))
+      return []
+    }
+    let nodes: readonly Node[] = [node]
+    for (const { ops, before, from, convert: change } of conversions) {
+      const applies = version < (before ?? 0) || version >= (from ?? Number.POSITIVE_INFINITY)
+      if (applies) nodes = nodes.flatMap((each) => (ops.includes(each.op) ? change(each, context) : [each]))
+    }
+    return nodes
+  }
+  const nodes = graph.nodes.flatMap(upgradeNode).map((node) => ({
+    ...node,
+    attributes: mapSubgraphs(node.attributes, (inner) => convert(inner, version, fresh)),
+  }))
+  const opsets = new Map(graph.opsets).set("", builderOpset)
+  const upgraded = { ...graph, nodes, initializers, opsets }
+  return bypass(upgraded, (node) => (node.op === "Identity" && node.domain === "" ? node.inputs[0] : undefined))
+}
+
+const constantOf = (node: Node, version: number): Tensor => {
+  const value = constantTensor(node.attributes)
+  if (value !== undefined) return value
+  throw new UnsupportedModel({
+    message: `constant ${node.name} (opset ${version}) holds no dense tensor`,
+    node: node.name,
+    found: Object.keys(node.attributes).join(", "),
+  })
+}
