@@ -1,0 +1,36 @@
+// What a page that uses one package has to download.
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { build } from "esbuild"
+import { root } from "../../scripts/support/Workspace.ts"
+
+/** Modules that a minified browser bundle of one package contains, with their sizes. */
+async function bundle(name: string): Promise<ReadonlyMap<string, number>> {
+  const { metafile } = await build({
+    stdin: { contents: `export * from "${name}"`, resolveDir: `${root}/test` },
+    bundle: true,
+    minify: true,
+    format: "esm",
+    platform: "browser",
+    metafile: true,
+    write: false,
+    absWorkingDir: root,
+  })
+  const [output] = Object.values(metafile.outputs)
+  const inputs = Object.entries(output?.inputs ?? {}).map(([file, { bytesInOutput }]) => [file, bytesInOutput] as const)
+  return new Map(inputs.filter(([, bytes]) => bytes > 0))
+}
+
+test("a bundle of @tandem/losses alone holds neither ONNX Runtime nor Effect's platform parts", async () => {
+  const modules = await bundle("@tandem/losses")
+  const files = [...modules.keys()]
+  assert.ok(
+    files.some((file) => file.startsWith("packages/losses/src/")),
+    "the losses themselves are in the bundle",
+  )
+  const platform = /onnxruntime|@effect\/|node_modules\/effect\/.*(platform|unstable|FileSystem|Terminal|Path\.|Http)/i
+  assert.deepEqual(
+    files.filter((file) => platform.test(file)),
+    [],
+  )
+})

@@ -1,0 +1,68 @@
+// Every package, packed and installed alone into an empty project the way its README says, runs that README's example on
+// Node, Bun and Deno.
+import assert from "node:assert/strict"
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { after, before, describe, test } from "node:test"
+import { runCommand } from "../../scripts/support/Command.ts"
+import { readExamples } from "../../scripts/support/Examples.ts"
+import { installRuntime, runArguments, runtimeEnvironment } from "../../scripts/support/Runtimes.ts"
+import { listWorkspaces, root, type Workspace } from "../../scripts/support/Workspace.ts"
+import { type LocalRegistry, startRegistry } from "./LocalRegistry.ts"
+
+const folder = mkdtempSync(join(tmpdir(), "tandem-pack-"))
+const programs = { node: process.execPath, bun: "", deno: "" }
+let registry: LocalRegistry
+
+before(async () => {
+  registry = await startRegistry(join(folder, "tarballs"))
+  programs.bun = await installRuntime("bun")
+  programs.deno = await installRuntime("deno")
+})
+after(async () => {
+  await registry?.close()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+const installArguments: Readonly<
+  Record<keyof typeof programs, (names: ReadonlyArray<string>) => ReadonlyArray<string>>
+> = {
+  node: (names) => ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline", ...names],
+  bun: (names) => ["add", "--ignore-scripts", "--no-progress", ...names],
+  deno: (names) => ["add", "--quiet", ...names.map((name) => `npm:${name}`)],
+}
+
+/** What the README tells a reader to install: the names after `npm install`. */
+function namesToInstall({ name, path }: Workspace, readme: string): ReadonlyArray<string> {
+  const line = /^npm install (.+)$/m.exec(readme)?.[1]
+  assert.ok(line !== undefined, `${path}/README.md has no line "npm install ${name}"`)
+  const names = line.split(/\s+/).filter((word) => !word.startsWith("-"))
+  assert.ok(names.includes(name), `${path}/README.md says "npm install ${line}", which does not install ${name}`)
+  return names
+}
+
+for (const workspace of listWorkspaces())
+  describe(workspace.name, () => {
+    for (const runtime of ["node", "bun", "deno"] as const)
+      test(`installs alone and runs its example on ${runtime}`, async () => {
+        const readme = readFileSync(join(root, workspace.path, "README.md"), "utf8")
+        const [example] = readExamples("README.md", readme)
+        assert.ok(example !== undefined, `${workspace.path}/README.md has no TypeScript example`)
+        const project = join(folder, `${workspace.path.replaceAll("/", "-")}-${runtime}`)
+        mkdirSync(project)
+        writeFileSync(join(project, "package.json"), JSON.stringify({ private: true, type: "module" }))
+        writeFileSync(join(project, ".npmrc"), `@tandem:registry=${registry.url}\n`)
+        writeFileSync(join(project, "example.ts"), example.code)
+
+        const names = namesToInstall(workspace, readme)
+        const client = runtime === "node" ? "npm" : programs[runtime]
+        const options = { cwd: project, env: runtimeEnvironment }
+        const install = await runCommand(client, installArguments[runtime](names), options)
+        assert.equal(install.status, 0, `${client} could not install ${names.join(" ")}\n${install.output}`)
+        const args = runtime === "node" ? [] : runArguments[runtime]
+        const run = await runCommand(programs[runtime], [...args, "example.ts"], options)
+        assert.equal(run.status, 0, run.output)
+        rmSync(project, { recursive: true, force: true })
+      })
+  })
