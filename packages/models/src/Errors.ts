@@ -1,0 +1,50 @@
+import type { InvalidGraph, InvalidModel, InvalidTensor, UnsupportedModel } from "@tandem/onnx"
+import type { RuntimeError } from "@tandem/runtime"
+import { Schema } from "effect"
+
+/** The fields that every error of this package can carry; each names one thing a caller can act on. */
+const details = {
+  message: Schema.String,
+  file: Schema.optional(Schema.String),
+  field: Schema.optional(Schema.String),
+  tensor: Schema.optional(Schema.String),
+  expected: Schema.optional(Schema.String),
+  found: Schema.optional(Schema.String),
+  hint: Schema.optional(Schema.String),
+}
+
+/** Bytes that are not a readable safetensors file: cut off, another format, or a header that contradicts the data. */
+export class InvalidSafetensors extends Schema.TaggedError<InvalidSafetensors>()("InvalidSafetensors", details) {}
+
+/** An encoder whose files are missing, unreadable or contradict one another. */
+export class InvalidEncoder extends Schema.TaggedError<InvalidEncoder>()("InvalidEncoder", details) {}
+
+/** A model that its files describe well and that this version cannot build. */
+export class UnsupportedEncoder extends Schema.TaggedError<UnsupportedEncoder>()("UnsupportedEncoder", details) {}
+
+/** A tokenizer's files that are missing or unreadable, or a request that it cannot fulfil. */
+export class InvalidTokenizer extends Schema.TaggedError<InvalidTokenizer>()("InvalidTokenizer", details) {}
+
+/** A sequence that is longer than the model has positions. */
+export class SequenceTooLong extends Schema.TaggedError<SequenceTooLong>()("SequenceTooLong", details) {}
+
+/** A model that could not be written; what stood at its place before is untouched. */
+export class SaveFailed extends Schema.TaggedError<SaveFailed>()("SaveFailed", details) {}
+
+/** A model that could not be brought from the hub. */
+export class HubError extends Schema.TaggedError<HubError>()("HubError", details) {}
+
+/** Everything that working with a model's files and graphs can end in. */
+export type ModelError =
+  | InvalidSafetensors
+  | InvalidEncoder
+  | UnsupportedEncoder
+  | InvalidTokenizer
+  | SequenceTooLong
+  | SaveFailed
+  | HubError
+  | InvalidTensor
+  | InvalidModel
+  | InvalidGraph
+  | UnsupportedModel
+  | RuntimeError

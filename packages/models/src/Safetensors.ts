@@ -1,0 +1,228 @@
+import { bytesOf, bytesPerElement, type ElementType, elementCount, fromBytes, type Tensor } from "@tandem/onnx"
+import { InvalidSafetensors } from "./Errors.ts"
+import { repeatedKey } from "./internal/Json.ts"
+import { isRecord } from "./internal/Record.ts"
+
+/** The tensors of a safetensors file by name, in the order of their bytes, and the file's own metadata. */
+export interface Safetensors {
+  readonly tensors: ReadonlyMap<string, Tensor>
+  readonly metadata: Readonly<Record<string, string>>
+}
+
+const types: ReadonlyMap<string, ElementType> = new Map([
+  ["F64", "float64"],
+  ["F32", "float32"],
+  ["F16", "float16"],
+  ["BF16", "bfloat16"],
+  ["I64", "int64"],
+  ["I32", "int32"],
+  ["I16", "int16"],
+  ["I8", "int8"],
+  ["U64", "uint64"],
+  ["U32", "uint32"],
+  ["U16", "uint16"],
+  ["U8", "uint8"],
+  ["BOOL", "bool"],
+] as const)
+const codes = new Map([...types].map(([code, type]) => [type, code]))
+
+/** The reference implementation refuses longer headers too. */
+const longestHeader = 100_000_000
+
+/**
+ * Reads a safetensors file. Tensors are views on `bytes` (a copy only where the alignment forbids a view), so do not
+ * change the array afterwards. As the format demands, the tensors must cover the data without gap or overlap; whatever
+ * contradicts that, the declared shapes or the file's length ends in `InvalidSafetensors`.
+ */
+export const readSafetensors = (bytes: Uint8Array, file?: string): Safetensors => {
+  const where = file === undefined ? {} : { file }
+  const { header, dataStart } = readHeader(bytes, where)
+  const data = bytes.subarray(dataStart)
+  const entries = Object.entries(header)
+    .filter(([name]) => name !== "__metadata__")
+    .map(([name, entry]) => readEntry(name, entry, data.byteLength, where))
+    .sort((a, b) => a.start - b.start || a.end - b.end)
+  let end = 0
+  let before = "the header"
+  for (const entry of entries) {
+    if (entry.start !== end) {
+      throw new InvalidSafetensors({
+        message: `tensor ${entry.name} ${entry.start < end ? "overlaps" : "leaves a gap after"} ${before}`,
+        ...where,
+        tensor: entry.name,
+        expected: `a start at byte ${end}`,
+        found: `${entry.start}`,
+      })
+    }
+    end = entry.end
+    before = entry.name
+  }
+  if (end !== data.byteLength) {
+    throw new InvalidSafetensors({
+      message: "the tensors do not cover all bytes of the file",
+      ...where,
+      expected: `${end} bytes of data`,
+      found: `${data.byteLength}`,
+    })
+  }
+  return {
+    tensors: new Map(
+      entries.map(({ name, type, dims, start, end }) => [name, fromBytes(type, dims, data.subarray(start, end), name)]),
+    ),
+    metadata: readMetadata(header["__metadata__"], where),
+  }
+}
+
+interface Where {
+  readonly file?: string
+}
+
+const readHeader = (bytes: Uint8Array, where: Where) => {
+  if (bytes.byteLength < 8) {
+    throw new InvalidSafetensors({
+      message: "the file is too short to be safetensors",
+      ...where,
+      expected: "at least 8 bytes",
+      found: `${bytes.byteLength}`,
+    })
+  }
+  const length = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true)
+  const available = bytes.byteLength - 8
+  if (length > BigInt(Math.min(available, longestHeader))) {
+    throw new InvalidSafetensors({
+      message: "the header is longer than the file, so the file is cut off or is not safetensors",
+      ...where,
+      expected: `a header of at most ${Math.min(available, longestHeader)} bytes`,
+      found: `${length}`,
+    })
+  }
+  const dataStart = 8 + Number(length)
+  const text = new TextDecoder().decode(bytes.subarray(8, dataStart))
+  let header: unknown
+  try {
+    header = JSON.parse(text)
+  } catch (cause) {
+    throw new InvalidSafetensors({
+      message: `the header is not JSON: ${cause instanceof Error ? cause.message : String(cause)}`,
+      ...where,
+    })
+  }
+  if (!isRecord(header)) throw new InvalidSafetensors({ message: "the header is not a JSON object", ...where })
+  const repeated = repeatedKey(text)
+  if (repeated !== undefined) {
+    throw new InvalidSafetensors({
+      message: `tensor ${repeated} stands twice in the header`,
+      ...where,
+      tensor: repeated,
+    })
+  }
+  return { header, dataStart }
+}
+
+const isCount = (value: unknown): value is number =>
+  typeof value === "number" && Number.isSafeInteger(value) && value >= 0
+
+const readEntry = (name: string, entry: unknown, available: number, where: Where) => {
+  const at = { ...where, tensor: name }
+  const shape = isRecord(entry) ? entry["shape"] : undefined
+  const offsets = isRecord(entry) ? entry["data_offsets"] : undefined
+  const dtype = isRecord(entry) ? entry["dtype"] : undefined
+  const type = typeof dtype === "string" ? types.get(dtype) : undefined
+  if (type === undefined) {
+    throw new InvalidSafetensors({
+      message: `tensor ${name} has an element type that is not known`,
+      ...at,
+      expected: [...types.keys()].join(", "),
+      found: String(dtype),
+    })
+  }
+  if (!Array.isArray(shape) || !shape.every(isCount) || !Number.isSafeInteger(elementCount(shape) * 8)) {
+    throw new InvalidSafetensors({
+      message: `tensor ${name} has no possible shape`,
+      ...at,
+      found: JSON.stringify(shape),
+    })
+  }
+  const [start, end] = Array.isArray(offsets) ? offsets : []
+  if (!Array.isArray(offsets) || offsets.length !== 2 || !isCount(start) || !isCount(end) || start > end) {
+    throw new InvalidSafetensors({
+      message: `tensor ${name} has no possible place in the file`,
+      ...at,
+      expected: "data_offsets of [start, end]",
+      found: JSON.stringify(offsets),
+    })
+  }
+  if (end > available) {
+    throw new InvalidSafetensors({
+      message: `tensor ${name} reaches beyond the end of the file`,
+      ...at,
+      expected: `at most ${available} bytes of data`,
+      found: `${end}`,
+    })
+  }
+  const size = elementCount(shape) * bytesPerElement(type)
+  if (end - start !== size) {
+    throw new InvalidSafetensors({
+      message: `tensor ${name} of type ${dtype} and shape [${shape}] has the wrong number of bytes`,
+      ...at,
+      expected: `${size} bytes`,
+      found: `${end - start}`,
+    })
+  }
+  return { name, type, dims: shape, start, end }
+}
+
+const readMetadata = (value: unknown, where: Where): Readonly<Record<string, string>> => {
+  if (value === undefined) return {}
+  const entries = isRecord(value) ? Object.entries(value) : undefined
+  const texts = entries?.filter((entry): entry is [string, string] => typeof entry[1] === "string")
+  if (entries === undefined || texts?.length !== entries.length) {
+    throw new InvalidSafetensors({
+      message: "the metadata are not an object of strings",
+      ...where,
+      field: "__metadata__",
+    })
+  }
+  return Object.fromEntries(texts)
+}
+
+/**
+ * The bytes of a safetensors file: wide element types first, names in order, header padded, so that every tensor is
+ * aligned and equal tensors give equal files. Strings have no place in the format and end in `InvalidSafetensors`.
+ */
+export const writeSafetensors = (
+  tensors: ReadonlyMap<string, Tensor>,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array => {
+  const entries = [...tensors].sort(
+    ([a, x], [b, y]) => bytesPerElement(y.type) - bytesPerElement(x.type) || (a < b ? -1 : a > b ? 1 : 0),
+  )
+  const header: Record<string, unknown> = Object.keys(metadata).length === 0 ? {} : { __metadata__: metadata }
+  let offset = 0
+  for (const [name, value] of entries) {
+    const dtype = codes.get(value.type)
+    if (dtype === undefined || name === "__metadata__") {
+      throw new InvalidSafetensors({
+        message: `tensor ${name} of type ${value.type} cannot be written`,
+        tensor: name,
+        found: value.type,
+      })
+    }
+    const end = offset + elementCount(value.dims) * bytesPerElement(value.type)
+    header[name] = { dtype, shape: value.dims, data_offsets: [offset, end] }
+    offset = end
+  }
+  const plain = new TextEncoder().encode(JSON.stringify(header))
+  const headerLength = Math.ceil(plain.byteLength / 8) * 8
+  const bytes = new Uint8Array(8 + headerLength + offset)
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(headerLength), true)
+  bytes.fill(0x20, 8, 8 + headerLength)
+  bytes.set(plain, 8)
+  let position = 8 + headerLength
+  for (const [, value] of entries) {
+    const raw = bytesOf(value)
+    bytes.set(raw, position)
+    position += raw.byteLength
+  }
+  return bytes
+}
