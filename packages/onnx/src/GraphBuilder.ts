@@ -131,7 +131,7 @@ export class GraphBuilder {
   op(op: string, inputs: readonly (Value | undefined)[], options: OpOptions = {}): readonly Value[] {
     const { domain = "", attributes = {}, outputs = 1 } = options
     for (const value of inputs) {
-      if (value !== undefined && this.#values.get(value.name) !== value) {
+      if (value !== undefined && !this.#values.has(value.name)) {
         throw new InvalidGraph({
           message: `${op} reads a value that this builder did not make`,
           node: op,

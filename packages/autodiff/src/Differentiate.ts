@@ -1,0 +1,239 @@
+import { describeValue, type Graph, GraphBuilder, type Node, staticDims, type Value } from "@tandem/onnx"
+import { Disconnected, MissingGradient, NotDifferentiable } from "./Errors.ts"
+import { sameDims, sumTo } from "./internal/shapes.ts"
+import type { Contribution, Gradient, Rule, RuleContext, RuleTable, Shaped } from "./Rule.ts"
+import { ruleKey } from "./Rule.ts"
+import { builtinRules } from "./RuleTable.ts"
+
+/** What `differentiate` takes besides the graph. */
+export interface DifferentiateOptions {
+  /** Name of the scalar output to differentiate. */
+  readonly loss: string
+  /** Names of inputs or initializers to differentiate by; initializers become inputs of the result. */
+  readonly wrt: readonly string[]
+  readonly rules?: RuleTable
+  /** Name of the output that carries the gradient by a value. */
+  readonly gradientName?: (name: string) => string
+}
+
+/** The name under which `differentiate` puts out the gradient by a value. */
+export const gradientName = (name: string): string => `grad.${name}`
+
+/**
+ * Reverse-mode differentiation of a graph: a new graph with the same inputs and outputs and, for every name in `wrt`,
+ * one more output, the gradient of the loss by it, of its type and shape.
+ *
+ * Every value on the way must have a static shape (build the graph with static shapes or `specialize` it first).
+ * Only operators on a path from `wrt` to the loss need a rule; one that has none is `MissingGradient`, a value of
+ * `wrt` that the loss does not depend on is `Disconnected`. A gradient is never silently zero.
+ */
+export const differentiate = (graph: Graph, options: DifferentiateOptions): Graph => {
+  const { loss, wrt, rules = builtinRules } = options
+  const nameOf = options.gradientName ?? gradientName
+  const onPath = valuesOnPath(graph, loss, wrt)
+  const g = new GraphBuilder()
+  const values = new Map<string, Value>()
+  for (const input of graph.inputs)
+    values.set(input.name, g.input(input.name, input.type ?? "float32", input.dims ?? []))
+  for (const [name, tensor] of graph.initializers) {
+    values.set(name, wrt.includes(name) ? g.input(name, tensor.type, tensor.dims) : g.initializer(name, tensor))
+  }
+  const applied = graph.nodes.map((node) => replay(g, graph, node, values, ruleFor(graph, node, rules)))
+  const gradients = new Gradients(g)
+  const target = shaped(graph, values.get(loss), loss)
+  if (target.dims.some((dim) => dim !== 1)) {
+    throw new NotDifferentiable({ message: `the loss ${loss} is no scalar`, tensor: loss, found: `[${target.dims}]` })
+  }
+  gradients.add(loss, target, g.constant({ type: "float32", dims: target.dims, data: Float32Array.of(1) }))
+  for (const [index, node] of [...graph.nodes.entries()].reverse()) {
+    if (!node.outputs.some((name) => onPath.has(name) && gradients.has(name))) continue
+    g.scope(`gradient of ${node.name}`, () => {
+      backward(g, graph, node, applied[index]!, values, gradients, onPath, rules)
+    })
+  }
+  const outputs: Record<string, Value> = {}
+  for (const { name } of graph.outputs) outputs[name] = values.get(name)!
+  for (const name of wrt) outputs[nameOf(name)] = gradients.total(name)
+  return g.build(outputs, `${graph.name}, differentiated`)
+}
+
+/** Names of values that depend on `wrt` and that the loss depends on. */
+const valuesOnPath = (graph: Graph, loss: string, wrt: readonly string[]): Set<string> => {
+  const forward = new Set(wrt)
+  for (const node of graph.nodes) {
+    if (node.inputs.some((name) => forward.has(name))) for (const name of node.outputs) forward.add(name)
+  }
+  const backward = new Set([loss])
+  for (const node of [...graph.nodes].reverse()) {
+    if (node.outputs.some((name) => backward.has(name))) for (const name of node.inputs) backward.add(name)
+  }
+  const lost = wrt.filter((name) => !backward.has(name))
+  if (lost.length > 0) {
+    throw new Disconnected({
+      message: `the loss ${loss} does not depend on ${lost.join(", ")}`,
+      tensor: lost[0] ?? "",
+      hint: "leave the value out of what is trained",
+    })
+  }
+  return new Set([...forward].filter((name) => backward.has(name)))
+}
+
+/** The names among `candidates` that the output depends on: what can be trained through it. */
+export const influences = (graph: Graph, output: string, candidates: Iterable<string>): string[] => {
+  const needed = new Set([output])
+  for (const node of [...graph.nodes].reverse()) {
+    if (node.outputs.some((name) => needed.has(name))) for (const name of node.inputs) needed.add(name)
+  }
+  return [...candidates].filter((name) => needed.has(name))
+}
+
+const ruleFor = (graph: Graph, node: Node, rules: RuleTable): Rule | undefined => {
+  const opset = graph.opsets.get(node.domain) ?? 1
+  return rules[ruleKey(node)]?.filter((rule) => rule.since <= opset).at(-1)
+}
+
+/** Copies a forward node, with the further outputs that its gradient wants saved. */
+const replay = (
+  g: GraphBuilder,
+  graph: Graph,
+  node: Node,
+  values: Map<string, Value>,
+  rule: Rule | undefined,
+): readonly Value[] => {
+  const known = node.outputs.map((name) => describeValue(graph, name))
+  const unknown = { type: undefined, dims: undefined }
+  const extra = Math.max(0, (rule?.saves ?? 0) - known.length)
+  const results = g.op(
+    node.op,
+    node.inputs.map((name) => (name === "" ? undefined : values.get(name))),
+    {
+      domain: node.domain,
+      attributes: node.attributes,
+      outputs: [...known, ...Array.from({ length: extra }, () => unknown)],
+      name: node.name,
+    },
+  )
+  for (const [index, name] of node.outputs.entries()) if (name !== "") values.set(name, results[index]!)
+  return results
+}
+
+const backward = (
+  g: GraphBuilder,
+  graph: Graph,
+  node: Node,
+  results: readonly Value[],
+  values: ReadonlyMap<string, Value>,
+  gradients: Gradients,
+  onPath: ReadonlySet<string>,
+  rules: RuleTable,
+): void => {
+  const rule = ruleFor(graph, node, rules)
+  const formals = Object.keys(rule?.inputs ?? {})
+  const formal = (index: number): string | undefined =>
+    formals[index] ?? (rule?.variadic === true ? formals.at(-1) : undefined)
+  const missing = (index: number, reason: string): MissingGradient =>
+    new MissingGradient({
+      message: `${ruleKey(node)} has no gradient towards input ${formal(index) ?? index}: ${reason}`,
+      op: ruleKey(node),
+      opset: graph.opsets.get(node.domain) ?? 0,
+      input: formal(index) ?? `${index}`,
+      node: node.name,
+    })
+  const operands = node.inputs.map((name) => values.get(name))
+  const dout = node.outputs.map((name) => (gradients.has(name) ? gradients.totalShaped(name) : undefined))
+  const context = (): RuleContext => {
+    const named = operands.flatMap((value, index) => {
+      const key = formals[index]
+      return value === undefined || key === undefined ? [] : [[key, shaped(graph, value, node.inputs[index]!)] as const]
+    })
+    return {
+      g,
+      node: { ...node, outputs: results.map((value) => value.name) },
+      in: Object.fromEntries(named),
+      operands: operands.flatMap((value, index) =>
+        value === undefined ? [] : [shaped(graph, value, node.inputs[index]!)],
+      ),
+      out: results.map((value) => shaped(graph, value, value.name)),
+      dout,
+      get dY() {
+        const first = dout[0]
+        if (first === undefined) throw missing(0, "only a further output of the node reaches the loss")
+        return first
+      },
+    }
+  }
+  for (const [index, name] of node.inputs.entries()) {
+    if (!onPath.has(name)) continue
+    const entry = rule === undefined ? undefined : rule.inputs[formal(index) ?? ""]
+    if (entry === undefined) throw missing(index, rule === undefined ? "no rule for this operator" : "an unknown input")
+    if ("stop" in entry) throw missing(index, entry.stop)
+    if ("todo" in entry) throw missing(index, entry.todo)
+    const gradient: Gradient = entry
+    gradients.add(name, shaped(graph, values.get(name), name), gradient(context(), index))
+  }
+}
+
+/** A value with the static shape that gradients need. */
+const shaped = (graph: Graph, value: Value | undefined, name: string): Shaped => {
+  const dims = staticDims(value?.dims)
+  if (value === undefined || dims === undefined) {
+    throw new NotDifferentiable({
+      message: `the shape of ${name} in graph ${graph.name} is not known`,
+      tensor: name,
+      expected: "static dimensions",
+      found: `${value?.dims ?? "nothing"}`,
+      hint: "build the graph with static shapes, or specialize it",
+    })
+  }
+  return { ...value, dims }
+}
+
+/** Sums of the contributions that have reached each value so far. */
+class Gradients {
+  readonly #g: GraphBuilder
+  readonly #sums = new Map<string, Shaped>()
+
+  constructor(g: GraphBuilder) {
+    this.#g = g
+  }
+
+  has(name: string): boolean {
+    return this.#sums.has(name)
+  }
+
+  add(name: string, target: Shaped, contribution: Contribution): void {
+    const before = this.#sums.get(name)
+    const alone = typeof contribution === "function" ? contribution(before) : contribution
+    const fitted = this.#fit(name, target, alone)
+    const sum = before === undefined || typeof contribution === "function" ? fitted : this.#g.add(before, fitted)
+    this.#sums.set(name, { ...sum, dims: target.dims })
+  }
+
+  total(name: string): Value {
+    return this.totalShaped(name)
+  }
+
+  totalShaped(name: string): Shaped {
+    const sum = this.#sums.get(name)
+    if (sum === undefined) {
+      throw new Disconnected({ message: `no gradient reached ${name}`, tensor: name })
+    }
+    return sum
+  }
+
+  /** Sums over broadcast axes and checks that type and shape are those of the value. */
+  #fit(name: string, target: Shaped, value: Value): Value {
+    const dims = staticDims(value.dims)
+    const fitted = dims === undefined ? value : sumTo(this.#g, value, dims, target.dims)
+    const found = staticDims(fitted.dims)
+    if (found === undefined || !sameDims(found, target.dims) || fitted.type !== target.type) {
+      throw new NotDifferentiable({
+        message: `the gradient by ${name} has another type or shape than the value`,
+        tensor: name,
+        expected: `${target.type}[${target.dims}]`,
+        found: `${fitted.type}[${fitted.dims ?? "?"}]`,
+      })
+    }
+    return fitted
+  }
+}

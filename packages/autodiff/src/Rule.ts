@@ -1,0 +1,59 @@
+import type { GraphBuilder, Node, Value } from "@tandem/onnx"
+
+/** A value on the path of a gradient: its type is a float and its shape is known. */
+export interface Shaped extends Value {
+  readonly dims: readonly number[]
+}
+
+/** What a gradient rule sees of the node that it differentiates. */
+export interface RuleContext {
+  readonly g: GraphBuilder
+  readonly node: Node
+  /** The node's operands by formal name; absent optional ones are missing. */
+  readonly in: Readonly<Record<string, Shaped>>
+  /** All operands in order, for variadic operators. */
+  readonly operands: readonly Shaped[]
+  readonly out: readonly Shaped[]
+  /** Gradient of the loss by each output; undefined where the loss does not depend on it. */
+  readonly dout: readonly (Shaped | undefined)[]
+  /** The gradient of the first output, which most rules need alone. */
+  readonly dY: Shaped
+}
+
+/**
+ * A gradient by one operand. It may have the shape of the node's result where that broadcast the operand: the walker
+ * sums it down. A function adds itself to the sum of the contributions so far, where an operator can do both at once.
+ */
+export type Contribution = Value | ((sum: Value | undefined) => Value)
+
+export type Gradient = (context: RuleContext, index: number) => Contribution
+
+/** Mathematically there is no gradient, for the stated reason. */
+export interface Stop {
+  readonly stop: string
+}
+
+/** A gap: nobody has written this gradient yet. */
+export interface Todo {
+  readonly todo: string
+}
+
+export const stop = (reason: string): Stop => ({ stop: reason })
+export const todo = (reason: string): Todo => ({ todo: reason })
+
+/** The gradients of one operator from one operator-set version on. */
+export interface Rule {
+  readonly since: number
+  /** By formal input name, in ONNX's order; the last one of a variadic rule stands for all further operands. */
+  readonly inputs: Readonly<Record<string, Gradient | Stop | Todo>>
+  readonly variadic?: boolean
+  /** Number of outputs that the forward node must have, because the gradient reads statistics that it saves. */
+  readonly saves?: number
+}
+
+/** Rules by operator; operators outside ONNX's own set are written `domain.Operator`. */
+export type RuleTable = Readonly<Record<string, readonly Rule[]>>
+
+/** The key of a node in a rule table. */
+export const ruleKey = (node: Pick<Node, "op" | "domain">): string =>
+  node.domain === "" ? node.op : `${node.domain}.${node.op}`

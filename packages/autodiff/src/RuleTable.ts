@@ -1,0 +1,22 @@
+import { NotDifferentiable } from "./Errors.ts"
+import type { RuleTable } from "./Rule.ts"
+import { elementwiseRules } from "./rules/Elementwise.ts"
+import { normRules } from "./rules/Norms.ts"
+import { productRules } from "./rules/Products.ts"
+import { reductionRules } from "./rules/Reductions.ts"
+import { shapeRules } from "./rules/Shapes.ts"
+
+/** A new table with the rules of both; an operator that stands in both is refused. */
+export const extend = (table: RuleTable, added: RuleTable): RuleTable => {
+  const twice = Object.keys(added).find((op) => Object.hasOwn(table, op))
+  if (twice !== undefined) {
+    throw new NotDifferentiable({ message: `operator ${twice} has a gradient rule already`, op: twice })
+  }
+  return { ...table, ...added }
+}
+
+/** The rules of this package. */
+export const builtinRules: RuleTable = [normRules, productRules, reductionRules, shapeRules].reduce(
+  extend,
+  elementwiseRules,
+)

@@ -1,0 +1,35 @@
+import { elementCount, type GraphBuilder, type Value } from "@tandem/onnx"
+import type { Shaped } from "../Rule.ts"
+
+/** Counts a negative axis from the end. */
+export const axisOf = (axis: number, rank: number): number => (axis < 0 ? axis + rank : axis)
+
+export const sameDims = (a: readonly number[], b: readonly number[]): boolean =>
+  a.length === b.length && a.every((dim, index) => dim === b[index])
+
+/** Sums a value over the axes along which `dims` was broadcast to `from`. */
+export const sumTo = (g: GraphBuilder, value: Value, from: readonly number[], dims: readonly number[]): Value => {
+  if (sameDims(from, dims)) return value
+  const leading = from.length - dims.length
+  const axes = [...from.keys()].filter((axis) => axis < leading || (dims[axis - leading] === 1 && from[axis] !== 1))
+  const summed = axes.length === 0 ? value : sumAxes(g, value, from, axes)
+  return g.reshape(summed, dims)
+}
+
+/** Sums over axes; leading ones as one, which runs over the memory in order. */
+const sumAxes = (g: GraphBuilder, value: Value, from: readonly number[], axes: readonly number[]): Value => {
+  const leading = axes.every((axis, index) => axis === index)
+  if (!leading || axes.length === from.length) return g.reduceSum(value, axes, false)
+  const rows = elementCount(from.slice(0, axes.length))
+  return g.reduceSum(g.reshape(value, [rows, elementCount(from.slice(axes.length))]), [0], false)
+}
+
+/** Swaps the last two axes. */
+export const swapLast = (g: GraphBuilder, value: Shaped): Value => {
+  const rank = value.dims.length
+  return g.transpose(value, [...Array(rank - 2).keys(), rank - 1, rank - 2])
+}
+
+/** `dims` with the axes of a reduction kept as 1. */
+export const keptDims = (dims: readonly number[], axes: readonly number[]): number[] =>
+  dims.map((dim, axis) => (axes.includes(axis) ? 1 : dim))

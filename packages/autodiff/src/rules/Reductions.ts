@@ -1,0 +1,97 @@
+import { type GraphBuilder, intAttribute, intsAttribute, type Value } from "@tandem/onnx"
+import { axisOf, keptDims } from "../internal/shapes.ts"
+import { type Gradient, type RuleContext, type RuleTable, stop } from "../Rule.ts"
+
+const axesOf = ({ g, node, in: inputs }: RuleContext): readonly number[] => {
+  const data = inputs["data"]!
+  const operand = g.constantOf(inputs["axes"])
+  const listed =
+    operand === undefined || operand.type === "string" ? intsAttribute(node, "axes") : Array.from(operand.data, Number)
+  if (listed === undefined || listed.length === 0) {
+    return intAttribute(node, "noop_with_empty_axes", 0) === 1 ? [] : [...data.dims.keys()]
+  }
+  return listed.map((axis) => axisOf(axis, data.dims.length))
+}
+
+/** A value of the reduced shape with the reduced axes back as 1, so that it broadcasts against the operand. */
+const kept = (context: RuleContext, value: Value): Value =>
+  context.g.reshape(value, keptDims(context.in["data"]!.dims, axesOf(context)))
+
+const spread = (g: GraphBuilder, value: Value, context: RuleContext): Value => g.expand(value, context.in["data"]!.dims)
+
+const count = (context: RuleContext): number =>
+  axesOf(context).reduce((product, axis) => product * context.in["data"]!.dims[axis]!, 1)
+
+const reduction = (data: Gradient): RuleTable[string] => [
+  { since: 1, inputs: { data, axes: stop("axes are integers") } },
+]
+
+/** The gradient goes in equal parts to the elements that attain the extremum, as PyTorch's amax does. */
+const extremum: Gradient = (context) => {
+  const {
+    g,
+    in: { data },
+    out,
+    dY,
+  } = context
+  const hits = g.cast(g.equal(data!, kept(context, out[0]!)), "float32")
+  const share = g.div(kept(context, dY), g.reduceSum(hits, axesOf(context), true))
+  return g.mul(hits, share)
+}
+
+/** Gradients of reductions; x is the operand, y the result, sums run over the reduced axes. */
+export const reductionRules: RuleTable = {
+  ReduceSum: reduction((context) => spread(context.g, kept(context, context.dY), context)),
+  ReduceMean: reduction((context) =>
+    spread(context.g, context.g.mul(kept(context, context.dY), context.g.scalar(1 / count(context))), context),
+  ),
+  ReduceSumSquare: reduction((context) => {
+    const {
+      g,
+      in: { data },
+      dY,
+    } = context
+    return g.mul(g.mul(data!, g.scalar(2)), kept(context, dY))
+  }),
+  // dx = dy · x/y, and 0 where y = 0
+  ReduceL2: reduction((context) => {
+    const {
+      g,
+      in: { data },
+      out,
+      dY,
+    } = context
+    const norm = kept(context, out[0]!)
+    const isZero = g.equal(norm, g.scalar(0))
+    const scaled = g.div(kept(context, dY), g.where(isZero, g.scalar(1), norm))
+    return g.mul(data!, g.where(isZero, g.scalar(0), scaled))
+  }),
+  // dx = dy · exp(x − y)
+  ReduceLogSumExp: reduction((context) => {
+    const {
+      g,
+      in: { data },
+      out,
+      dY,
+    } = context
+    return g.mul(g.exp(g.sub(data!, kept(context, out[0]!))), kept(context, dY))
+  }),
+  ReduceMax: reduction(extremum),
+  ReduceMin: reduction(extremum),
+  CumSum: [
+    {
+      since: 11,
+      inputs: {
+        // The sum from the other end: the same operator with `reverse` flipped
+        x: ({ g, node, in: { axis }, dY }) =>
+          g.op("CumSum", [dY, axis], {
+            attributes: {
+              ...node.attributes,
+              reverse: { kind: "int", value: 1 - intAttribute(node, "reverse", 0) },
+            },
+          })[0]!,
+        axis: stop("an axis is an integer"),
+      },
+    },
+  ],
+}
