@@ -17,7 +17,9 @@ import {
   type ValueInfoProto,
   ValueInfoProtoSchema,
 } from "./gen/onnx_pb.js"
-import { bytesOf, bytesPerElement, type ElementType, elementCount, fromBytes, type Tensor, tensor } from "./Tensor.ts"
+import { externalPlace } from "./internal/external.ts"
+import { typeCodes, typeNames } from "./internal/types.ts"
+import { bytesOf, type ElementType, elementCount, fromBytes, type Tensor, tensor } from "./Tensor.ts"
 
 /** Gives the bytes of an external data file by its location, a path relative to the model's folder. */
 export type ExternalData = (location: string) => Uint8Array
@@ -29,24 +31,6 @@ export interface ReadModelOptions {
   /** Needed where tensors lie in files of their own. */
   readonly external?: ExternalData
 }
-
-const typeNames = new Map<number, ElementType>([
-  [TensorProto_DataType.FLOAT, "float32"],
-  [TensorProto_DataType.UINT8, "uint8"],
-  [TensorProto_DataType.INT8, "int8"],
-  [TensorProto_DataType.UINT16, "uint16"],
-  [TensorProto_DataType.INT16, "int16"],
-  [TensorProto_DataType.INT32, "int32"],
-  [TensorProto_DataType.INT64, "int64"],
-  [TensorProto_DataType.STRING, "string"],
-  [TensorProto_DataType.BOOL, "bool"],
-  [TensorProto_DataType.FLOAT16, "float16"],
-  [TensorProto_DataType.DOUBLE, "float64"],
-  [TensorProto_DataType.UINT32, "uint32"],
-  [TensorProto_DataType.UINT64, "uint64"],
-  [TensorProto_DataType.BFLOAT16, "bfloat16"],
-])
-const typeCodes = new Map([...typeNames].map(([code, name]) => [name, code]))
 
 /**
  * Reads an ONNX model. Raw tensor data stay views on `bytes`, so do not change the array afterwards.
@@ -215,7 +199,8 @@ const readTensor = (proto: TensorProto, options: ReadModelOptions): Tensor => {
 }
 
 const externalTensor = (proto: TensorProto, type: ElementType, dims: number[], options: ReadModelOptions): Tensor => {
-  const { location, offset, length } = externalRange(proto, type, dims)
+  const entries = new Map(proto.externalData.map((entry) => [entry.key, entry.value]))
+  const { location, offset, length } = externalPlace(entries, proto.name, type, dims)
   if (options.external === undefined) {
     throw new InvalidModel({
       message: `tensor ${proto.name} lies in another file, and no way to read it was given`,
@@ -234,30 +219,6 @@ const externalTensor = (proto: TensorProto, type: ElementType, dims: number[], o
     })
   }
   return fromBytes(type, dims, bytes.subarray(offset, offset + length), proto.name)
-}
-
-/** Where an external tensor lies. The location must stay inside the model's folder. */
-const externalRange = (proto: TensorProto, type: ElementType, dims: readonly number[]) => {
-  const entries = new Map(proto.externalData.map((entry) => [entry.key, entry.value]))
-  const location = entries.get("location") ?? ""
-  const inside = location !== "" && !location.startsWith("/") && !/^[A-Za-z]:|\\|(^|\/)\.\.(\/|$)/.test(location)
-  if (!inside) {
-    throw new InvalidModel({
-      message: `tensor ${proto.name} points outside the model's folder`,
-      tensor: proto.name,
-      expected: "a relative path without ..",
-      found: location,
-    })
-  }
-  const offset = Number(entries.get("offset") ?? 0)
-  const length = Number(entries.get("length") ?? elementCount(dims) * bytesPerElement(type))
-  if (!Number.isSafeInteger(offset) || !Number.isSafeInteger(length) || offset < 0 || length < 0) {
-    throw new InvalidModel({
-      message: `tensor ${proto.name} has an impossible place in ${location}`,
-      tensor: proto.name,
-    })
-  }
-  return { location, offset, length }
 }
 
 /** Every value that a node reads must be an input, an initializer or the output of an earlier node. */

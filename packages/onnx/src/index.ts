@@ -42,3 +42,5 @@ export {
   toNumbers,
   zeros,
 } from "./Tensor.ts"
+export { type ByteRange, type TensorLocation, tensorLocations } from "./TensorLocations.ts"
+export { type WriteBackOptions, type WrittenBack, writeBack, writeBackExternal } from "./WriteBack.ts"

@@ -15,7 +15,8 @@ import {
   type Value,
 } from "../../src/index.ts"
 import { upgrade } from "../../src/passes/Upgrade.ts"
-import { assertEqualResults, batch, exports, readGraph } from "./run.ts"
+import { exports, readGraph } from "../support/golden.ts"
+import { assertEqualResults, batch } from "./run.ts"
 
 const data = float32(
   [2, 3, 4],

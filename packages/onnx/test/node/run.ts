@@ -1,16 +1,6 @@
-// What tests of this folder share: models of the golden fixtures, and ONNX Runtime to run graphs with.
-import { readFileSync } from "node:fs"
-import { fileURLToPath } from "node:url"
+// ONNX Runtime, to run graphs with, and a batch for the encoders of the golden fixtures.
 import * as ort from "onnxruntime-node"
-import {
-  type ElementType,
-  type Graph,
-  readModel,
-  type Tensor,
-  type TensorData,
-  tensor,
-  writeModel,
-} from "../../src/index.ts"
+import { type ElementType, type Graph, type Tensor, type TensorData, tensor, writeModel } from "../../src/index.ts"
 
 const types: readonly ElementType[] = ["float32", "float64", "int8", "int32", "int64", "uint8", "bool", "float16"]
 
@@ -78,15 +68,6 @@ export const run = async (
   return Object.fromEntries(Object.entries(results).map(([name, value]) => [name, fromOrt(value)]))
 }
 
-const golden = (path: string): string => fileURLToPath(new URL(`../../../../test/golden/${path}`, import.meta.url))
-
-/** Exports of two random encoders by today's exporter, the older one, and the older one for opset 14. */
-export const exports = ["bert-tiny", "distilbert-tiny"].flatMap((model) =>
-  ["dynamo", "script", "script-opset14"].map((file) => `${model}/${file}.onnx`),
-)
-
-export const readExport = (path: string): Uint8Array => new Uint8Array(readFileSync(golden(path)))
-
 /** A batch of 3 × 10 for the encoders, the last two rows padded. */
 export const batch: Readonly<Record<string, Tensor>> = {
   input_ids: integers((row, column) => (column < 10 - 3 * row ? 5 + ((row * 37 + column * 11) % 110) : 0)),
@@ -129,5 +110,3 @@ export const assertEqualResults = async (
     if (!(difference <= tolerance)) throw new Error(`output ${name} differs by ${difference}`)
   }
 }
-
-export const readGraph = (path: string): Graph => readModel(readExport(path), { file: path })
