@@ -12,15 +12,11 @@ const chosen =
   ({ g, operands, dY }, index) => {
     const self = operands[index]!
     const zero = g.scalar(0)
-    return operands.reduce(
-      (sum, other, at) => {
-        if (at === index) return sum
-        const wins =
-          at > index ? g[first](self, other) : g[first === "greaterOrEqual" ? "greater" : "less"](self, other)
-        return g.where(wins, sum, zero)
-      },
-      dY as ReturnType<typeof g.where>,
-    )
+    return operands.reduce<Value>((sum, other, at) => {
+      if (at === index) return sum
+      const wins = at > index ? g[first](self, other) : g[first === "greaterOrEqual" ? "greater" : "less"](self, other)
+      return g.where(wins, sum, zero)
+    }, dY)
   }
 
 const isTanh = (node: Node): boolean => stringAttribute(node, "approximate", "none") === "tanh"
