@@ -33,7 +33,7 @@ export type IndexCache = { readonly name: string; readonly write: (path: string)
 
 export type LoadedContents = {
   readonly contents: StoreContents
-  /** Paths of the caches that were saved with the contents and are intact, by name. */
+  /** Paths of the caches that were saved with the contents, by name. */
   readonly caches: ReadonlyMap<string, string>
 }
 

@@ -34,11 +34,19 @@ export class CorruptStoreError extends Schema.TaggedError<CorruptStoreError>()("
 /** A folder that cannot be read or written: missing, no permission, disk full. */
 export class StoreAccessError extends Schema.TaggedError<StoreAccessError>()("StoreAccess", details) {}
 
+/** The engine beneath a store failed, for want of memory as a rule; the store is as it was. */
+export class IndexFailureError extends Schema.TaggedError<IndexFailureError>()("IndexFailure", details) {}
+
 /** Everything that adding can meet. */
-export type AddError = StoreMismatchError | InvalidVectorError | DuplicateIdError | InvalidRequestError
+export type AddError =
+  | StoreMismatchError
+  | InvalidVectorError
+  | DuplicateIdError
+  | InvalidRequestError
+  | IndexFailureError
 
 /** Everything that searching can meet. */
-export type SearchError = StoreMismatchError | InvalidRequestError
+export type SearchError = StoreMismatchError | InvalidRequestError | IndexFailureError
 
 /** Everything that opening a folder can meet. */
 export type OpenError = AddError | CorruptStoreError | StoreAccessError

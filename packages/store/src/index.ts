@@ -20,6 +20,7 @@ export {
   type AddError,
   CorruptStoreError,
   DuplicateIdError,
+  IndexFailureError,
   InvalidRequestError,
   InvalidVectorError,
   type OpenError,

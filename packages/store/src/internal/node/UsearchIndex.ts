@@ -1,0 +1,94 @@
+import { availableParallelism } from "node:os"
+import { Effect } from "effect"
+import { BatchMatches, Index, type Matches, MetricKind, ScalarKind } from "usearch"
+import type { UsearchOptions } from "../../node/Usearch.ts"
+import type { Similarity, StoreIdentity } from "../../StoreContents.ts"
+import { IndexFailureError } from "../../StoreError.ts"
+
+const metrics: { readonly [similarity in Similarity]: MetricKind } = {
+  dot: MetricKind.IP,
+  cosine: MetricKind.Cos,
+  l2: MetricKind.L2sq,
+}
+
+// One piece blocks the event loop for some ten milliseconds at usual dimensions.
+const rowsPerPiece = 64
+
+const failure = (cause: unknown): IndexFailureError =>
+  new IndexFailureError({
+    message: `usearch failed: ${cause instanceof Error ? cause.message : String(cause)}.`,
+    hint: "Memory ran out, or an option is out of range; nothing in the store has changed.",
+  })
+
+/** usearch's index with row numbers as keys. The caller sees to it that calls never overlap. */
+export class UsearchIndex {
+  readonly #index: Index
+  readonly #threads: number
+  readonly #dimension: number
+
+  private constructor(identity: StoreIdentity, options: UsearchOptions) {
+    const { connectivity = 16, expansionAdd = 128, expansionSearch = 128, threads = 1 } = options
+    // The library reserves its threads' state when it grows and throws if a search has more; so one number for all.
+    this.#threads = Math.max(1, Math.min(threads, availableParallelism()))
+    this.#dimension = identity.dimension
+    this.#index = new Index({
+      dimensions: identity.dimension,
+      metric: metrics[identity.similarity],
+      quantization: ScalarKind.F32,
+      connectivity,
+      expansion_add: expansionAdd,
+      expansion_search: expansionSearch,
+      multi: false,
+    })
+  }
+
+  /** An index without rows; fails for options that the library refuses. */
+  static empty(identity: StoreIdentity, options: UsearchOptions): Effect.Effect<UsearchIndex, IndexFailureError> {
+    return Effect.try({ try: () => new UsearchIndex(identity, options), catch: failure })
+  }
+
+  /** A saved index; nothing where it does not fit, for it can be built again. */
+  static load(path: string, identity: StoreIdentity, count: number, options: UsearchOptions): UsearchIndex | undefined {
+    try {
+      const loaded = new UsearchIndex(identity, options)
+      loaded.#index.load(path)
+      return loaded.#index.size() === count && loaded.#index.dimensions() === identity.dimension ? loaded : undefined
+    } catch {
+      return undefined
+    }
+  }
+
+  attempt<A>(run: () => A): Effect.Effect<A, IndexFailureError> {
+    return Effect.try({ try: run, catch: failure })
+  }
+
+  /** Adds rows under the keys `first`, `first + 1`, …; lets other fibers run between pieces. */
+  add(first: number, vectors: Float32Array): Effect.Effect<void, IndexFailureError> {
+    const dimension = this.#dimension
+    const index = this.#index
+    const threads = this.#threads
+    const attempt = this.attempt
+    return Effect.gen(function* () {
+      const count = vectors.length / dimension
+      for (let start = 0; start < count; start += rowsPerPiece) {
+        if (start > 0) yield* Effect.yieldNow
+        const piece = vectors.subarray(start * dimension, (start + rowsPerPiece) * dimension)
+        const keys = BigUint64Array.from({ length: piece.length / dimension }, (_, i) => BigInt(first + start + i))
+        yield* attempt(() => index.add(keys, piece, threads))
+      }
+    })
+  }
+
+  /** Row numbers near each query, at most k; throws what the library throws. */
+  search(vectors: Float32Array, k: number): readonly (readonly number[])[] {
+    const result = this.#index.search(vectors, k, this.#threads)
+    const numbers = (matches: Matches): readonly number[] => Array.from(matches.keys, Number)
+    // For several queries the library returns another class, whatever its types say.
+    if (!(result instanceof BatchMatches)) return [numbers(result)]
+    return Array.from({ length: vectors.length / this.#dimension }, (_, q) => numbers(result.get(q)))
+  }
+
+  save(path: string): void {
+    this.#index.save(path)
+  }
+}

@@ -1,0 +1,194 @@
+import { Effect, Layer, Semaphore, Stream } from "effect"
+import { exactSearch } from "../internal/ExactSearch.ts"
+import { UsearchIndex } from "../internal/node/UsearchIndex.ts"
+import { Rows, type RowsView, scoreOf, toHits } from "../internal/Rows.ts"
+import { inverseNorms } from "../internal/Scores.ts"
+import { TopK } from "../internal/TopK.ts"
+import { checkDimension, checkSearch, loadExpected } from "../internal/Validation.ts"
+import { type Hit, KnowledgeStore, type KnowledgeStoreShape } from "../KnowledgeStore.ts"
+import type { LoadedContents, StoreFolder, StoreIdentity } from "../StoreContents.ts"
+import type { AddError, IndexFailureError, InvalidRequestError, OpenError } from "../StoreError.ts"
+
+export type UsearchOptions = {
+  /** Neighbours of a node of the graph; default 16. */
+  readonly connectivity?: number
+  /** Candidates kept while a vector is added; default 128. */
+  readonly expansionAdd?: number
+  /** Candidates kept while searching: more is slower and finds more; default 128. */
+  readonly expansionSearch?: number
+  /** Threads for adding and searching alike; default 1, the only number that makes the index reproducible. */
+  readonly threads?: number
+}
+
+const cacheName = "usearch"
+const queriesPerBlock = 64
+
+type State = { readonly rows: Rows; index: UsearchIndex | undefined }
+
+/** The graph finds candidates; their scores are computed from the vectors, as the exact store does. */
+const searchBlock = (
+  view: RowsView,
+  index: UsearchIndex,
+  vectors: Float32Array,
+  k: number,
+): readonly (readonly Hit[])[] => {
+  const { dimension, similarity } = view.identity
+  const norms = similarity === "cosine" ? inverseNorms(vectors, dimension, 0, vectors.length / dimension) : undefined
+  return index.search(vectors, k).map((candidates, q) => {
+    const query = Float64Array.from(vectors.subarray(q * dimension, (q + 1) * dimension))
+    const best = new TopK(k)
+    for (const row of candidates) best.offer(scoreOf(view, query, norms?.[q] ?? 1, row), row)
+    return toHits(view, best.drain())
+  })
+}
+
+const over = (initial: State, options: UsearchOptions): KnowledgeStoreShape => {
+  let current = initial
+  // The native index has one owner at a time; adding is cut into pieces, so a search must wait for the last of them.
+  const owner = Semaphore.makeUnsafe(1)
+  // A snapshot must not see an add; searches may go on meanwhile.
+  const writers = Semaphore.makeUnsafe(1)
+
+  const ensureIndex = Effect.fnUntraced(function* (state: State): Effect.fn.Return<UsearchIndex, IndexFailureError> {
+    if (state.index !== undefined) return state.index
+    const built = yield* buildIndex(state.rows, options)
+    state.index = built
+    return built
+  })
+
+  const add: KnowledgeStoreShape["add"] = Effect.fnUntraced(
+    function* (batch) {
+      const { rows } = current
+      const error = rows.check(batch)
+      if (error !== undefined) return yield* error
+      const index = yield* ensureIndex(current)
+      // Until the rows are appended nobody sees the vectors; an index that failed half-way is built again when needed.
+      const state = current
+      yield* Effect.tapError(index.add(rows.count, batch.vectors), () =>
+        Effect.sync(() => {
+          state.index = undefined
+        }),
+      )
+      rows.append(batch.passages, batch.vectors)
+    },
+    (effect) => Effect.uninterruptible(effect),
+    (effect) => owner.withPermit(effect),
+    (effect) => writers.withPermit(effect),
+  )
+
+  const search: KnowledgeStoreShape["search"] = Effect.fnUntraced(
+    function* ({ vectors, k, fingerprint }) {
+      const view = current.rows.view()
+      const request = fingerprint === undefined ? { vectors, k } : { vectors, k, fingerprint }
+      const error = checkSearch(view.identity, request)
+      if (error !== undefined) return yield* error
+      const { dimension } = view.identity
+      const total = vectors.length / dimension
+      const wanted = Math.min(k, view.count)
+      if (wanted === 0) return Array.from({ length: total }, () => [])
+      const index = yield* ensureIndex(current)
+      const hits: (readonly Hit[])[] = []
+      for (let start = 0; start < total; start += queriesPerBlock) {
+        if (start > 0) yield* Effect.yieldNow
+        const block = vectors.subarray(start * dimension, (start + queriesPerBlock) * dimension)
+        const found = yield* index.attempt(() => searchBlock(view, index, block, wanted))
+        for (const [q, list] of found.entries()) {
+          // A graph of many equal vectors can leave some unreachable; who asks for k of them still gets k.
+          if (list.length === wanted) hits.push(list)
+          else hits.push(...(yield* exactSearch(view, block.subarray(q * dimension, (q + 1) * dimension), wanted)))
+        }
+      }
+      return hits
+    },
+    (effect) => owner.withPermit(effect),
+  )
+
+  const swap = (next: State) =>
+    owner.withPermit(
+      Effect.sync(() => {
+        current = next
+      }),
+    )
+
+  return {
+    metadata: Effect.sync(() => ({ ...current.rows.identity, count: current.rows.count })),
+    add,
+    get: (ids) => Effect.suspend(() => current.rows.get(ids)),
+    search,
+    scan: Stream.suspend(() => Stream.fromIterable(current.rows.scan())),
+    contents: Effect.sync(() => current.rows.contents()),
+    replace: (contents) => Effect.flatMap(stateOf({ contents, caches: new Map() }, options), swap),
+    snapshot: (folder) =>
+      writers.withPermit(
+        Effect.suspend(() => {
+          const { rows, index } = current
+          const caches = index === undefined ? [] : [{ name: cacheName, write: (path: string) => index.save(path) }]
+          return folder.save(rows.contents(), caches)
+        }),
+      ),
+    open: (folder, expected = {}) =>
+      loadExpected(folder, expected).pipe(
+        Effect.flatMap((loaded) => stateOf(loaded, options)),
+        Effect.flatMap(swap),
+      ),
+  }
+}
+
+const buildIndex = (rows: Rows, options: UsearchOptions): Effect.Effect<UsearchIndex, IndexFailureError> =>
+  Effect.flatMap(UsearchIndex.empty(rows.identity, options), (index) =>
+    Effect.as(index.add(0, rows.view().vectors), index),
+  )
+
+const stateOf = Effect.fnUntraced(function* (
+  { contents, caches }: LoadedContents,
+  options: UsearchOptions,
+): Effect.fn.Return<State, AddError> {
+  const rows = yield* Rows.from(contents)
+  const path = caches.get(cacheName)
+  const cached = path === undefined ? undefined : UsearchIndex.load(path, rows.identity, rows.count, options)
+  return { rows, index: cached ?? (yield* buildIndex(rows, options)) }
+})
+
+/** An empty store; see {@link layer}. */
+export const make = (
+  identity: StoreIdentity,
+  options: UsearchOptions = {},
+): Effect.Effect<KnowledgeStoreShape, InvalidRequestError> =>
+  Effect.suspend(() => {
+    const error = checkDimension(identity.dimension)
+    return error === undefined
+      ? Effect.succeed(over({ rows: new Rows(identity), index: undefined }, options))
+      : Effect.fail(error)
+  })
+
+/** A store with the contents of a folder; see {@link layerFolder}. */
+export const open = (
+  folder: StoreFolder,
+  expected: Partial<StoreIdentity> = {},
+  options: UsearchOptions = {},
+): Effect.Effect<KnowledgeStoreShape, OpenError> =>
+  loadExpected(folder, expected).pipe(
+    Effect.flatMap((loaded) => stateOf(loaded, options)),
+    Effect.map((state) => over(state, options)),
+  )
+
+/**
+ * A `KnowledgeStore` over usearch's HNSW graph: approximate, for corpora that are too large for the exact store. It
+ * finds nearly the same passages (measure it on your own), with scores that are the exact store's to the last bit,
+ * because vectors are kept beside the graph and candidates are scored again.
+ *
+ * The library is synchronous and native: adding and searching are cut into pieces between which other fibers run, and
+ * never overlap. Its index is saved as a cache: a folder that an exact store wrote opens too, and the graph is built.
+ * Where the library has no prebuilt binary, importing this module fails.
+ */
+export const layer = (
+  identity: StoreIdentity,
+  options: UsearchOptions = {},
+): Layer.Layer<KnowledgeStore, InvalidRequestError> => Layer.effect(KnowledgeStore, make(identity, options))
+
+/** {@link layer} with the contents of a folder, whose identity is compared with what is `expected`. */
+export const layerFolder = (
+  folder: StoreFolder,
+  expected: Partial<StoreIdentity> = {},
+  options: UsearchOptions = {},
+): Layer.Layer<KnowledgeStore, OpenError> => Layer.effect(KnowledgeStore, open(folder, expected, options))

@@ -1,0 +1,4 @@
+import { Exact } from "@tandem/store"
+import { knowledgeStoreContract } from "@tandem/store/testing"
+
+knowledgeStoreContract("exact", Exact.layer)
