@@ -1,1 +1,49 @@
-export {}
+export {
+  type BertWeights,
+  type BlockNames,
+  bertConfig,
+  bertParameters,
+  blockNames,
+  type Parameter,
+  pickBertWeights,
+} from "./Bert.ts"
+export { bertGraph, bertInferenceGraph, bertInputs } from "./BertGraph.ts"
+export {
+  type DropoutMask,
+  type DropoutRates,
+  type Encoder,
+  type EncoderConfig,
+  type EncoderGraph,
+  type EncoderShape,
+  type EncoderSource,
+  embeddingSize,
+  type Pooling,
+  type Prompts,
+} from "./Encoder.ts"
+export {
+  HubError,
+  InvalidEncoder,
+  InvalidSafetensors,
+  InvalidTokenizer,
+  type ModelError,
+  SaveFailed,
+  SequenceTooLong,
+  UnsupportedEncoder,
+} from "./Errors.ts"
+export { toFloat32 } from "./Floats.ts"
+export { normalize, pool, pooledGraph, withPooling } from "./Pooling.ts"
+export { readSafetensors, type Safetensors, writeSafetensors } from "./Safetensors.ts"
+export {
+  type BatchOptions,
+  type Encoded,
+  type EncodedBatch,
+  type EncodeOptions,
+  encoderInputs,
+  makeTokenizer,
+  pad,
+  type Text,
+  type Tokenizer,
+  type TokenizerFiles,
+  type Truncation,
+} from "./Tokenizer.ts"
+export { readVocabulary, specialTokens, type WordPieceSettings, wordPieceFiles } from "./WordPieceFiles.ts"

@@ -1,0 +1,251 @@
+import { type Dims, type Graph, GraphBuilder, type Tensor, tensor, type Value } from "@tandem/onnx"
+import { bertParameters, blockNames } from "./Bert.ts"
+import {
+  type DropoutMask,
+  type DropoutRates,
+  type EncoderConfig,
+  type EncoderGraph,
+  type EncoderShape,
+  embeddingSize,
+} from "./Encoder.ts"
+import { InvalidEncoder, SequenceTooLong } from "./Errors.ts"
+
+/** The inputs that a BERT-family encoder takes. */
+export const bertInputs = (config: EncoderConfig): readonly string[] => [
+  "input_ids",
+  "attention_mask",
+  ...(config.typeVocabularySize > 0 ? ["token_type_ids"] : []),
+]
+
+/**
+ * The encoder for one static shape, as `Encoder.graph` describes it: parameters are inputs in Hugging Face's layout
+ * (`[out, in]`), token-wise work is done on `[batch · tokens, hidden]` with `Gemm`, and factors (1/√d of the attention
+ * scores, 1/(1 − rate) of dropout) ride on a product's alpha.
+ *
+ * Dropout sits where Hugging Face's models have it: on the embeddings, the attention probabilities, the attention
+ * output (BERT only) and the feed-forward output.
+ */
+export const bertGraph = (config: EncoderConfig, shape: EncoderShape): EncoderGraph => {
+  const { batch, tokens, dropout = { hidden: 0, attention: 0 } } = shape
+  checkShape(config, batch, tokens, dropout)
+  const g = new GraphBuilder()
+  const inputs = declareInputs(g, config, [batch, tokens])
+  const weights = new Map(bertParameters(config).map(({ name, dims }) => [name, g.input(name, "float32", dims)]))
+  const weight = (name: string): Value => weights.get(name)!
+  const masks: DropoutMask[] = []
+  const hiddenSize = config.hiddenSize
+  const form: Form = {
+    g,
+    weight,
+    positions: () => g.slice(weight("embeddings.position_embeddings.weight"), 0, 0, tokens),
+    maskBias: (mask) => g.reshape(mask, [batch, 1, 1, tokens]),
+    flat: (x) => g.reshape(x, [batch * tokens, hiddenSize]),
+    split: (x, heads) => g.reshape(x, [batch, tokens, heads, hiddenSize / heads]),
+    merge: (x) => g.reshape(x, [batch * tokens, hiddenSize]),
+    unflat: (x) => g.reshape(x, [batch, tokens, embeddingSize(config)]),
+    linear: (x, name, factor) =>
+      g.gemm(x, weight(`${name}.weight`), {
+        c: weight(`${name}.bias`),
+        transB: true,
+        alpha: factor,
+        beta: factor,
+      }),
+    drop: (x, dims, rate) => {
+      if (rate === 0) return x
+      const input = `dropout.${masks.length}`
+      masks.push({ input, rate })
+      return g.where(g.input(input, "bool", dims), x, g.scalar(0))
+    },
+    dropout,
+    hiddenDims: [batch * tokens, hiddenSize],
+    probabilityDims: [batch, config.heads, tokens, tokens],
+  }
+  const hidden = encode(config, form, inputs)
+  return { graph: g.build({ last_hidden_state: hidden }, config.architecture), dropout: masks }
+}
+
+/**
+ * The encoder for any batch and sequence length, with its weights inside, as an exporter would write it: weights of
+ * products transposed to `[in, out]` and named `NAME.transposed`, so that each is one MatMul with a constant.
+ */
+export const bertInferenceGraph = (config: EncoderConfig, parameters: ReadonlyMap<string, Tensor>): Graph => {
+  const g = new GraphBuilder()
+  const inputs = declareInputs(g, config, ["batch", "sequence"])
+  const made = new Map<string, Value>()
+  const stored = (name: string, make: () => Tensor): Value => {
+    const known = made.get(name)
+    if (known !== undefined) return known
+    const value = g.initializer(name, make())
+    made.set(name, value)
+    return value
+  }
+  const parameter = (name: string): Tensor => {
+    const value = parameters.get(name)
+    if (value === undefined) throw new InvalidEncoder({ message: `the weights lack ${name}`, tensor: name })
+    return value
+  }
+  const weight = (name: string): Value => stored(name, () => parameter(name))
+  const hiddenSize = config.hiddenSize
+  const form: Form = {
+    g,
+    weight,
+    positions: () => {
+      const length = g.slice(g.op("Shape", [inputs.ids])[0]!, 0, 1, 2)
+      const table = weight("embeddings.position_embeddings.weight")
+      const dims = ["sequence", hiddenSize]
+      return g.op("Slice", [table, g.indices([0]), length, g.indices([0])], {
+        outputs: [{ type: "float32", dims }],
+      })[0]!
+    },
+    maskBias: (mask) => g.unsqueeze(mask, [1, 2]),
+    flat: (x) => x,
+    split: (x, heads) => g.reshape(x, [0, 0, heads, hiddenSize / heads]),
+    merge: (x) => g.reshape(x, [0, 0, hiddenSize]),
+    unflat: (x) => x,
+    linear: (x, name, factor) => {
+      const turned = stored(`${name}.weight.transposed`, () => transposed(parameter(`${name}.weight`)))
+      const y = g.add(g.matmul(x, turned), weight(`${name}.bias`))
+      return factor === 1 ? y : g.mul(y, g.scalar(factor))
+    },
+    drop: (x) => x,
+    dropout: { hidden: 0, attention: 0 },
+    hiddenDims: [],
+    probabilityDims: [],
+  }
+  return g.build({ last_hidden_state: encode(config, form, inputs) }, config.architecture)
+}
+
+const checkShape = (config: EncoderConfig, batch: number, tokens: number, dropout: DropoutRates): void => {
+  if (tokens > config.maxPositions) {
+    throw new SequenceTooLong({
+      message: `the model has no positions for ${tokens} tokens`,
+      expected: `at most ${config.maxPositions}`,
+      found: `${tokens}`,
+      hint: "lower the maximum length",
+    })
+  }
+  const sizes = [batch, tokens].every((size) => Number.isSafeInteger(size) && size > 0)
+  const rates = [dropout.hidden, dropout.attention].every((rate) => rate >= 0 && rate < 1)
+  if (!sizes || !rates) {
+    throw new InvalidEncoder({
+      message: "no graph can be built for this shape",
+      expected: "whole numbers of rows and tokens, dropout rates of at least 0 and below 1",
+      found: JSON.stringify({ batch, tokens, dropout }),
+    })
+  }
+}
+
+interface Inputs {
+  readonly ids: Value
+  readonly mask: Value
+  readonly types: Value | undefined
+}
+
+const declareInputs = (g: GraphBuilder, config: EncoderConfig, dims: Dims): Inputs => ({
+  ids: g.input("input_ids", "int64", dims),
+  mask: g.input("attention_mask", "int64", dims),
+  types: config.typeVocabularySize > 0 ? g.input("token_type_ids", "int64", dims) : undefined,
+})
+
+/** What differs between a graph of static shapes on flattened rows and one of symbolic shapes. */
+interface Form {
+  readonly g: GraphBuilder
+  readonly weight: (name: string) => Value
+  readonly positions: () => Value
+  /** `[batch, tokens]` to `[batch, 1, 1, tokens]`. */
+  readonly maskBias: (mask: Value) => Value
+  /** From `[batch, tokens, hidden]` to the layout of token-wise work, and back. */
+  readonly flat: (x: Value) => Value
+  readonly unflat: (x: Value) => Value
+  /** From the layout of token-wise work to `[batch, tokens, heads, hidden / heads]`, and back. */
+  readonly split: (x: Value, heads: number) => Value
+  readonly merge: (x: Value) => Value
+  /** `factor · (x · Wᵀ + b)` */
+  readonly linear: (x: Value, name: string, factor: number) => Value
+  /** Sets dropped elements to zero; the scale of the others is the caller's business. */
+  readonly drop: (x: Value, dims: Dims, rate: number) => Value
+  readonly dropout: DropoutRates
+  readonly hiddenDims: Dims
+  readonly probabilityDims: Dims
+}
+
+/** What is added to the score of a padding token: e to this power is 0, and no sum with a score overflows. */
+const masked = 1e9
+
+const encode = (config: EncoderConfig, form: Form, inputs: Inputs): Value => {
+  const { g } = form
+  const real = g.cast(inputs.mask, "float32")
+  const bias = form.maskBias(g.mul(g.sub(real, g.scalar(1)), g.scalar(masked)))
+  let x = g.scope("embeddings", () => embed(config, form, inputs))
+  for (let layer = 0; layer < config.layers; layer++) {
+    x = g.scope(`layer.${layer}`, () => block(config, form, layer, x, bias))
+  }
+  if (config.projectionSize > 0) x = form.linear(x, "encode_proj", 1)
+  return form.unflat(x)
+}
+
+const embed = (config: EncoderConfig, form: Form, { ids, types }: Inputs): Value => {
+  const { g, weight, dropout } = form
+  const words = g.gather(weight("embeddings.word_embeddings.weight"), ids)
+  const typed =
+    types === undefined ? words : g.add(words, g.gather(weight("embeddings.token_type_embeddings.weight"), types))
+  const sum = form.flat(g.add(typed, form.positions()))
+  const keep = g.scalar(1 / (1 - dropout.hidden))
+  const scaled = (name: string): Value => (dropout.hidden === 0 ? weight(name) : g.mul(weight(name), keep))
+  const normal = g.layerNormalization(
+    sum,
+    scaled("embeddings.LayerNorm.weight"),
+    scaled("embeddings.LayerNorm.bias"),
+    config.layerNormEpsilon,
+  )
+  return form.drop(normal, form.hiddenDims, dropout.hidden)
+}
+
+const block = (config: EncoderConfig, form: Form, layer: number, x: Value, bias: Value): Value => {
+  const { g, linear, drop, dropout } = form
+  const names = blockNames(config, layer)
+  const norm = (value: Value, name: string): Value =>
+    g.layerNormalization(value, form.weight(`${name}.weight`), form.weight(`${name}.bias`), config.layerNormEpsilon)
+  const keepHidden = 1 / (1 - dropout.hidden)
+  const keepAttention = 1 / (1 - dropout.attention)
+  const heads = (name: string, perm: readonly number[], factor: number): Value =>
+    g.transpose(form.split(linear(x, name, factor), config.heads), perm)
+  const query = heads(names.query, [0, 2, 1, 3], 1 / Math.sqrt(config.hiddenSize / config.heads))
+  const key = heads(names.key, [0, 2, 3, 1], 1)
+  const value = heads(names.value, [0, 2, 1, 3], keepAttention)
+  const scores = g.add(g.matmul(query, key), bias)
+  const probabilities = drop(g.softmax(scores, -1), form.probabilityDims, dropout.attention)
+  const context = form.merge(g.transpose(g.matmul(probabilities, value), [0, 2, 1, 3]))
+  const dropsAttentionOutput = config.architecture === "bert"
+  const attended = dropsAttentionOutput
+    ? drop(linear(context, names.attentionOutput, keepHidden), form.hiddenDims, dropout.hidden)
+    : linear(context, names.attentionOutput, 1)
+  const middle = norm(g.add(attended, x), names.attentionNorm)
+  const inner = activate(g, config, linear(middle, names.intermediate, 1))
+  const fed = drop(linear(inner, names.output, keepHidden), form.hiddenDims, dropout.hidden)
+  return norm(g.add(fed, middle), names.outputNorm)
+}
+
+const activate = (g: GraphBuilder, config: EncoderConfig, x: Value): Value => {
+  switch (config.activation) {
+    case "gelu":
+      return g.gelu(x)
+    case "gelu_tanh":
+      return g.gelu(x, "tanh")
+    case "relu":
+      return g.relu(x)
+  }
+}
+
+const transposed = (value: Tensor): Tensor => {
+  const [rows = 0, columns = 0] = value.dims
+  const { data } = value
+  if (!(data instanceof Float32Array)) {
+    throw new InvalidEncoder({ message: "weights of products must be float32", found: value.type })
+  }
+  const result = new Float32Array(data.length)
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) result[column * rows + row] = data[row * columns + column]!
+  }
+  return tensor("float32", [columns, rows], result)
+}

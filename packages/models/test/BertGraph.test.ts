@@ -1,0 +1,168 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { elementCount, type Graph, staticDims, type Tensor, tensor } from "@tandem/onnx"
+import { bertConfig, bertParameters, pickBertWeights } from "../src/Bert.ts"
+import { bertGraph, bertInferenceGraph, bertInputs } from "../src/BertGraph.ts"
+import type { DropoutMask } from "../src/Encoder.ts"
+import { InvalidEncoder, SequenceTooLong, UnsupportedEncoder } from "../src/Errors.ts"
+import { execute, goldenJson, goldenTensors, largestDifference } from "./support/Golden.ts"
+
+const load = (name: string) => {
+  const config = bertConfig(goldenJson(`${name}/config.json`))
+  const { parameters } = pickBertWeights(config, goldenTensors(`${name}/model.safetensors`))
+  const reference = goldenTensors(`${name}/reference.safetensors`)
+  const inputs = Object.fromEntries(bertInputs(config).map((input) => [input, reference.get(`in.${input}`)!]))
+  return { config, parameters, inputs, out: reference.get("out")! }
+}
+
+const everyValueIsStatic = (graph: Graph): void => {
+  for (const node of graph.nodes) {
+    for (const name of node.outputs) {
+      const value = graph.values.get(name)
+      assert.ok(value?.type !== undefined && staticDims(value.dims) !== undefined, `${node.name}: ${name}`)
+    }
+  }
+}
+
+const masksFor = (graph: Graph, dropout: readonly DropoutMask[], keep: (index: number) => boolean) =>
+  dropout.map(({ input }): [string, Tensor] => {
+    const dims = staticDims(graph.inputs.find(({ name }) => name === input)?.dims)!
+    return [
+      input,
+      tensor(
+        "bool",
+        dims,
+        Uint8Array.from({ length: elementCount(dims) }, (_, i) => (keep(i) ? 1 : 0)),
+      ),
+    ]
+  })
+
+for (const name of ["bert-tiny", "distilbert-tiny"]) {
+  test(`${name}: the static graph gives PyTorch's hidden states`, async () => {
+    const { config, parameters, inputs, out } = load(name)
+    const { graph, dropout } = bertGraph(config, { batch: 3, tokens: 10 })
+    assert.deepEqual(dropout, [])
+    assert.deepEqual(
+      graph.inputs.map((input) => input.name),
+      [...bertInputs(config), ...bertParameters(config).map((parameter) => parameter.name)],
+    )
+    everyValueIsStatic(graph)
+    const { last_hidden_state } = await execute(graph, { ...inputs, ...Object.fromEntries(parameters) })
+    assert.ok(largestDifference(last_hidden_state, out) < 2e-6)
+  })
+
+  test(`${name}: the inference graph gives PyTorch's hidden states at any shape`, async () => {
+    const { config, parameters, inputs, out } = load(name)
+    const graph = bertInferenceGraph(config, parameters)
+    assert.deepEqual(graph.outputs[0]?.dims, ["batch", "sequence", 32])
+    const { last_hidden_state } = await execute(graph, inputs)
+    assert.ok(largestDifference(last_hidden_state, out) < 2e-6)
+    const one = (values: Tensor) => ({ ...values, dims: [1, 4], data: values.data.slice(20, 24) })
+    const row = Object.fromEntries(Object.entries(inputs).map(([key, value]) => [key, one(value)]))
+    const expected = { type: out.type, dims: [1, 4, 32], data: out.data.slice(20 * 32, 24 * 32) }
+    assert.ok(largestDifference((await execute(graph, row))["last_hidden_state"], expected) < 2e-6)
+  })
+
+  test(`${name}: dropout masks are inputs, and masks of ones scale by the kept share`, async () => {
+    const { config, parameters, inputs, out } = load(name)
+    const rates = { hidden: 0.5, attention: 0.25 }
+    const { graph, dropout } = bertGraph(config, { batch: 3, tokens: 10, dropout: rates })
+    everyValueIsStatic(graph)
+    assert.equal(dropout.length, 1 + config.layers * (name === "bert-tiny" ? 3 : 2))
+    assert.deepEqual(dropout.slice(0, 2), [
+      { input: "dropout.0", rate: 0.5 },
+      { input: "dropout.1", rate: 0.25 },
+    ])
+    const feeds = { ...inputs, ...Object.fromEntries(parameters) }
+    const run = async (keep: (index: number) => boolean) =>
+      (await execute(graph, { ...feeds, ...Object.fromEntries(masksFor(graph, dropout, keep)) }))["last_hidden_state"]!
+    const kept = await run(() => true)
+    const dropped = await run((index) => index % 3 === 0)
+    assert.ok(largestDifference(kept, out) > 1e-2)
+    assert.ok(largestDifference(kept, dropped) > 1e-2)
+    // With no rate the same sites vanish, so a rate close to 0 must come close to the plain graph.
+    const small = bertGraph(config, { batch: 3, tokens: 10, dropout: { hidden: 1e-7, attention: 1e-7 } })
+    const masks = Object.fromEntries(masksFor(small.graph, small.dropout, () => true))
+    const near = (await execute(small.graph, { ...feeds, ...masks }))["last_hidden_state"]
+    assert.ok(largestDifference(near, out) < 5e-6)
+  })
+}
+
+test("dropout by masks equals dropping and scaling each site by hand", async () => {
+  const { config, parameters, inputs } = load("bert-tiny")
+  const rate = 0.4
+  const { graph, dropout } = bertGraph(config, { batch: 3, tokens: 10, dropout: { hidden: rate, attention: 0 } })
+  // Only the last site is masked: the final block's feed-forward output, which the last norm sees beside the residual.
+  const last = dropout.at(-1)!
+  assert.equal(dropout.length, 5)
+  const masks = Object.fromEntries(masksFor(graph, dropout, () => true))
+  const off = { ...masks, ...Object.fromEntries(masksFor(graph, [last], () => false)) }
+  const feeds = { ...inputs, ...Object.fromEntries(parameters) }
+  const all = (await execute(graph, { ...feeds, ...off }))["last_hidden_state"]!
+  // Without the feed-forward output its weights cannot matter.
+  const silent = new Map(parameters)
+  for (const end of ["weight", "bias"]) {
+    const name = `encoder.layer.1.output.dense.${end}`
+    const value = silent.get(name)!
+    silent.set(name, tensor("float32", value.dims, new Float32Array(value.data.length)))
+  }
+  const zero = (await execute(graph, { ...inputs, ...Object.fromEntries(silent), ...masks }))["last_hidden_state"]
+  assert.equal(largestDifference(all, zero), 0)
+})
+
+test("names of task heads, DPR and old conversions are understood, and DPR's projection is built", async () => {
+  const { config, parameters, inputs, out } = load("bert-tiny")
+  const old = new Map<string, Tensor>([
+    ["cls.predictions.bias", tensor("float32", [1], new Float32Array(1))],
+    ...[...parameters].map(([name, value]): [string, Tensor] => [
+      `bert.${name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta")}`,
+      value,
+    ]),
+  ])
+  const picked = pickBertWeights(config, old)
+  assert.equal(picked.prefix, "bert.")
+  assert.deepEqual([...picked.unused.keys()], ["cls.predictions.bias"])
+  assert.deepEqual(picked.parameters, parameters)
+
+  const dprConfig = bertConfig({ ...goldenJson("bert-tiny/config.json"), model_type: "dpr", projection_dim: 2 })
+  const prefix = "ctx_encoder.bert_model."
+  const weight = tensor("float32", [2, 32], new Float32Array(64))
+  for (const [row, column] of [0, 7].entries())
+    if (weight.data instanceof Float32Array) weight.data[row * 32 + column] = 2
+  const dpr = new Map<string, Tensor>([
+    ...[...parameters].map(([name, value]): [string, Tensor] => [prefix + name, value]),
+    ["ctx_encoder.encode_proj.weight", weight],
+    ["ctx_encoder.encode_proj.bias", tensor("float32", [2], Float32Array.of(1, 0))],
+  ])
+  const found = pickBertWeights(dprConfig, dpr)
+  assert.equal(found.prefix, prefix)
+  const { graph } = bertGraph(dprConfig, { batch: 3, tokens: 10 })
+  const result = (await execute(graph, { ...inputs, ...Object.fromEntries(found.parameters) }))["last_hidden_state"]!
+  const expected = Float32Array.from(
+    { length: 60 },
+    (_, i) => 2 * Number(out.data[(i >> 1) * 32 + (i % 2) * 7]) + 1 - (i % 2),
+  )
+  assert.ok(largestDifference(result, tensor("float32", [3, 10, 2], expected)) < 5e-6)
+})
+
+test("configs and weights that do not fit are named", () => {
+  const json = goldenJson("bert-tiny/config.json")
+  const config = bertConfig(json)
+  const tensors = goldenTensors("bert-tiny/model.safetensors")
+  const fails = (body: () => unknown, kind: typeof InvalidEncoder | typeof UnsupportedEncoder, text: RegExp) =>
+    assert.throws(body, (error) => error instanceof kind && text.test(error.message))
+  fails(() => bertConfig([]), InvalidEncoder, /not a JSON object/)
+  fails(() => bertConfig({ ...json, hidden_size: "x" }), InvalidEncoder, /hidden_size/)
+  fails(() => bertConfig({ ...json, num_attention_heads: 5 }), InvalidEncoder, /multiple/)
+  fails(() => bertConfig({ ...json, model_type: "modernbert" }), UnsupportedEncoder, /modernbert/)
+  fails(() => bertConfig({ ...json, position_embedding_type: "relative_key" }), UnsupportedEncoder, /relative_key/)
+  fails(() => bertConfig({ ...json, hidden_act: "swish" }), UnsupportedEncoder, /hidden_act/)
+  const name = "encoder.layer.1.output.dense.weight"
+  const without = new Map([...tensors].filter(([key]) => key !== name))
+  fails(() => pickBertWeights(config, without), InvalidEncoder, new RegExp(name))
+  const wrong = new Map([...tensors, [name, tensor("float32", [1], new Float32Array(1))]])
+  fails(() => pickBertWeights(config, wrong), InvalidEncoder, /another shape/)
+  fails(() => pickBertWeights(config, new Map()), InvalidEncoder, /no encoder/)
+  assert.throws(() => bertGraph(config, { batch: 1, tokens: 65 }), SequenceTooLong)
+  assert.throws(() => bertGraph(config, { batch: 0, tokens: 5 }), InvalidEncoder)
+})
