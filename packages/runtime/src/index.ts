@@ -11,3 +11,4 @@ export {
   type RunOptions,
   Runtime,
 } from "./Runtime.ts"
+export { type SpecializeOptions, specialize } from "./Specialize.ts"

@@ -4,7 +4,15 @@ import { type Graph, staticDims, type Tensor, writeModel } from "@tandem/onnx"
 import { Effect, Layer, type Scope } from "effect"
 import { CompileFailed, ProviderUnavailable, RunFailed } from "../Errors.ts"
 import type { Reply, Request, WireFeed, WorkerSettings } from "../internal/protocol.ts"
-import { type Buffer, type CompileOptions, type Device, type Executable, type Feed, type Provider, Runtime } from "../Runtime.ts"
+import {
+  type Buffer,
+  type CompileOptions,
+  type Device,
+  type Executable,
+  type Feed,
+  type Provider,
+  Runtime,
+} from "../Runtime.ts"
 
 /** Options of `layer`. */
 export interface NodeRuntimeOptions {
@@ -31,10 +39,13 @@ const make = Effect.fnUntraced(function* (options: NodeRuntimeOptions) {
   const fallbacks: string[] = []
   for (const [index, provider] of candidates.entries()) {
     const started = start({ provider, threads })
-    const attempt = index === candidates.length - 1 ? Effect.map(started, (ask) => ({ ask })) : Effect.catch(
-      Effect.map(started, (ask) => ({ ask })),
-      (cause) => Effect.sync(() => void fallbacks.push(cause.message)),
-    )
+    const attempt =
+      index === candidates.length - 1
+        ? Effect.map(started, (ask) => ({ ask }))
+        : Effect.catch(
+            Effect.map(started, (ask) => ({ ask })),
+            (cause) => Effect.sync(() => void fallbacks.push(cause.message)),
+          )
     const result = yield* attempt
     if (result) return service(result.ask, { provider, threads, fallbacks })
   }
@@ -76,7 +87,9 @@ const start = Effect.fnUntraced(function* (settings: WorkerSettings) {
       worker.ref()
       pending.set(id, (reply) => {
         if (pending.size <= 1) worker.unref()
-        resume(reply.ok ? Effect.sync(() => decode(reply.value)) : Effect.fail(new RunFailed({ message: reply.message })))
+        resume(
+          reply.ok ? Effect.sync(() => decode(reply.value)) : Effect.fail(new RunFailed({ message: reply.message })),
+        )
       })
       worker.postMessage({ id, request })
     })
@@ -153,7 +166,10 @@ const service = (ask: Ask, device: Device): Runtime["Service"] => {
       Effect.acquireRelease(
         Effect.suspend(() => {
           const id = buffers++
-          return ask({ kind: "upload", buffer: id, tensor }, (): Buffer => ({ id, type: tensor.type, dims: tensor.dims }))
+          return ask(
+            { kind: "upload", buffer: id, tensor },
+            (): Buffer => ({ id, type: tensor.type, dims: tensor.dims }),
+          )
         }),
         (buffer) => Effect.ignore(ask({ kind: "free", buffer: buffer.id }, () => undefined)),
       ),

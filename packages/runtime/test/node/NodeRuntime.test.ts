@@ -73,7 +73,9 @@ describe("NodeRuntime", () => {
   })
 
   it("refuses a device that cannot be had, with a hint, and tells when auto falls back", async () => {
-    const refused = await Effect.runPromise(Effect.flip(Effect.scoped(Effect.provide(Runtime, layer({ device: "cuda" })))))
+    const refused = await Effect.runPromise(
+      Effect.flip(Effect.scoped(Effect.provide(Runtime, layer({ device: "cuda" })))),
+    )
     assert.equal(refused._tag, "ProviderUnavailable")
     assert.match(refused.hint ?? "", /npm rebuild onnxruntime-node/)
     const device = await Effect.runPromise(

@@ -1,0 +1,180 @@
+import { elementCount, type Graph, GraphBuilder, int64, type Node, type Tensor, type Value, zeros } from "@tandem/onnx"
+import { Effect } from "effect"
+import { type CompileFailed, RunFailed } from "./Errors.ts"
+import { Runtime } from "./Runtime.ts"
+
+/** What `specialize` takes besides graph and shapes. */
+export interface SpecializeOptions {
+  /** Initializers that are to stay variable: what is computed from them alone is not folded. */
+  readonly parameters?: ReadonlySet<string>
+}
+
+/**
+ * The graph for static input shapes: every value has a type and a shape, and everything that depends on nothing but
+ * constants and shapes has become a constant.
+ *
+ * ONNX Runtime is the oracle: the forward graph is run once on zeros of these shapes with optimizations off, and the
+ * values that only depend on shapes are read off; what the builder's own shape rules then cannot tell is asked for in
+ * a second run. Initializers, inputs and outputs keep their names. Operator sets stay as they are, so `upgrade` a
+ * foreign graph first.
+ */
+export const specialize = Effect.fnUntraced(function* (
+  graph: Graph,
+  shapes: Readonly<Record<string, readonly number[]>>,
+  options: SpecializeOptions = {},
+): Effect.fn.Return<Graph, CompileFailed | RunFailed, Runtime> {
+  const parameters = options.parameters ?? new Set<string>()
+  const inputs: Value[] = []
+  for (const input of graph.inputs) {
+    const dims = shapes[input.name]
+    if (dims === undefined || input.type === undefined || input.type === "string") {
+      return yield* new RunFailed({
+        message: `no shape was given for input ${input.name} of graph ${graph.name}`,
+        field: input.name,
+        expected: "static dimensions of a numeric tensor",
+        found: `${input.type}[${dims ?? "?"}]`,
+      })
+    }
+    inputs.push({ ...input, dims })
+  }
+  const fixed = { ...graph, inputs }
+  const constant = shapeOnly(fixed, parameters)
+  const frontier = wanted(fixed, constant)
+  const values = yield* ask(fixed, frontier)
+  const folded = new Map([...fixed.initializers, ...values])
+  const first = rebuild(fixed, folded, constant, new Map())
+  if (first.unknown.length === 0) return first.graph
+  const described = yield* askShapes(fixed, first.unknown)
+  const second = rebuild(fixed, folded, constant, described)
+  const left = second.unknown[0]
+  if (left !== undefined) {
+    return yield* new RunFailed({ message: `the shape of ${left} in graph ${graph.name} cannot be told`, tensor: left })
+  }
+  return second.graph
+})
+
+/** Names of node outputs that depend on constants and shapes alone. */
+const shapeOnly = (graph: Graph, parameters: ReadonlySet<string>): Set<string> => {
+  const result = new Set<string>()
+  const constant = (name: string): boolean =>
+    name === "" || result.has(name) || (graph.initializers.has(name) && !parameters.has(name))
+  for (const node of graph.nodes) {
+    const isShape = node.domain === "" && (node.op === "Shape" || node.op === "Size")
+    if (isShape || (!random.has(node.op) && node.inputs.every(constant)))
+      for (const name of node.outputs) result.add(name)
+  }
+  return result
+}
+
+const random = new Set([
+  "RandomNormal",
+  "RandomUniform",
+  "RandomNormalLike",
+  "RandomUniformLike",
+  "Bernoulli",
+  "Multinomial",
+])
+
+/** The constant values that a node with data, or the graph's outputs, read. */
+const wanted = (graph: Graph, constant: ReadonlySet<string>): string[] => {
+  const names = new Set<string>()
+  for (const node of graph.nodes) {
+    if (node.outputs.some((name) => constant.has(name))) continue
+    for (const name of node.inputs) if (constant.has(name)) names.add(name)
+  }
+  for (const { name } of graph.outputs) if (constant.has(name)) names.add(name)
+  return [...names]
+}
+
+/** Values of the graph on zeros (ones for masks), optimizations off. */
+const ask = (graph: Graph, names: readonly string[]) =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      if (names.length === 0) return new Map<string, Tensor>()
+      const runtime = yield* Runtime
+      const outputs = names.map((name) => ({ name, type: undefined, dims: undefined }))
+      const executable = yield* runtime.compile({ ...graph, outputs, values: new Map() }, { optimize: "none" })
+      const found = yield* executable.run(Object.fromEntries(graph.inputs.map((input) => [input.name, sample(input)])))
+      return new Map(Object.entries(found))
+    }),
+  )
+
+const sample = ({ name, type, dims }: Value): Tensor => {
+  const numbers = (dims ?? []).filter((dim) => typeof dim === "number")
+  if (type === undefined || type === "string") return int64([0], [])
+  const data = zeros(type, elementCount(numbers))
+  if (name.includes("mask")) {
+    if (data instanceof BigInt64Array || data instanceof BigUint64Array) data.fill(1n)
+    else data.fill(1)
+  }
+  return { type, dims: numbers, data }
+}
+
+/** Shapes of values, read through `Shape` nodes, so that no large value leaves the runtime. */
+const askShapes = (graph: Graph, names: readonly string[]) => {
+  const shapes = names.map(
+    (name, index): Node => ({
+      op: "Shape",
+      domain: "",
+      name: `shape of ${name}`,
+      inputs: [name],
+      outputs: [`shape.${index}`],
+      attributes: {},
+    }),
+  )
+  const extended = { ...graph, nodes: [...graph.nodes, ...shapes] }
+  return Effect.map(
+    ask(
+      extended,
+      shapes.map((node) => node.outputs[0]!),
+    ),
+    (found) => new Map(names.map((name, index) => [name, Array.from(found.get(`shape.${index}`)?.data ?? [], Number)])),
+  )
+}
+
+/** Builds the graph anew with static inputs and the folded constants; lists the values whose shape stays unknown. */
+const rebuild = (
+  graph: Graph,
+  constants: ReadonlyMap<string, Tensor>,
+  constant: ReadonlySet<string>,
+  described: ReadonlyMap<string, readonly number[]>,
+): { readonly graph: Graph; readonly unknown: readonly string[] } => {
+  const g = new GraphBuilder()
+  const values = new Map<string, Value>()
+  const unknown: string[] = []
+  for (const input of graph.inputs)
+    values.set(input.name, g.input(input.name, input.type ?? "float32", input.dims ?? []))
+  const resolve = (name: string): Value | undefined => {
+    if (name === "") return undefined
+    const known = values.get(name)
+    if (known !== undefined) return known
+    const tensor = constants.get(name)
+    if (tensor === undefined) return undefined
+    const value = graph.initializers.has(name) ? g.initializer(name, tensor) : g.constant(tensor)
+    values.set(name, value)
+    return value
+  }
+  for (const node of graph.nodes) {
+    if (node.outputs.some((name) => constant.has(name))) continue
+    const operands = node.inputs.map(resolve)
+    const results = g.op(node.op, operands, {
+      domain: node.domain,
+      attributes: node.attributes,
+      outputs: node.outputs.map((name) => ({ type: operands[0]?.type, dims: described.get(name) })),
+      name: node.name,
+    })
+    for (const [index, name] of node.outputs.entries()) {
+      const result = results[index]!
+      if (name === "") continue
+      if (result.dims === undefined || result.dims.some((dim) => typeof dim === "string")) unknown.push(name)
+      values.set(name, result)
+    }
+  }
+  const outputs = Object.fromEntries(
+    graph.outputs.flatMap(({ name }) => {
+      const value = resolve(name)
+      return value === undefined ? [] : [[name, value] as const]
+    }),
+  )
+  return { graph: g.build(outputs, graph.name), unknown }
+}
