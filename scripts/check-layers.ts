@@ -72,7 +72,7 @@ function judge(file: string, found: Import, workspace: Workspace, all: ReadonlyA
 
   const bare = packageName(specifier)
   if ((isBuiltin(specifier) || platformBound.includes(bare)) && !mayBePlatformBound(file, workspace))
-    return `imports ${specifier}: only src/node/, src/testing.ts and apps may depend on a platform`
+    return `imports ${specifier}: only src/node/, src/internal/node/, src/testing.ts and apps may depend on a platform`
   if (isBuiltin(specifier)) return specifier.startsWith("node:") ? undefined : `imports ${specifier} without "node:"`
 
   const { dependencies, peerDependencies, optionalDependencies } = workspace.manifest
@@ -91,13 +91,16 @@ function judgeRelative(file: string, found: Import, workspace: Workspace, inTest
   if (/^(packages|apps)\//.test(target) && !target.startsWith(`${workspace.path}/`))
     return `imports ${found.specifier}, a file of another package; import the package by its name`
   if (inTests || found.typeOnly || mayBePlatformBound(file, workspace)) return undefined
-  return target.startsWith(`${workspace.path}/src/node/`)
-    ? `imports ${found.specifier}: a portable module must not load src/node/`
+  return /^src\/(internal\/)?node\//.test(target.slice(workspace.path.length + 1))
+    ? `imports ${found.specifier}: a portable module must not load what lies in node/`
     : undefined
 }
 
 const mayBePlatformBound = (file: string, { path }: Workspace) =>
-  path.startsWith("apps/") || file.startsWith(`${path}/src/node/`) || file === `${path}/src/testing.ts`
+  path.startsWith("apps/") ||
+  file.startsWith(`${path}/src/node/`) ||
+  file.startsWith(`${path}/src/internal/node/`) ||
+  file === `${path}/src/testing.ts`
 
 function cycles(edges: ReadonlyMap<string, ReadonlyArray<Import>>): ReadonlyArray<Violation> {
   const graph = new Map<string, ReadonlyArray<string>>()
