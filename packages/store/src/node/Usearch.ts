@@ -20,7 +20,8 @@ export type UsearchOptions = {
   readonly threads?: number
 }
 
-const cacheName = "usearch"
+// Named with the major version of the library, which is that of its file format.
+const cacheName = "usearch-2"
 const queriesPerBlock = 64
 
 type State = { readonly rows: Rows; index: UsearchIndex | undefined }

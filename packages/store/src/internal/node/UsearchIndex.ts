@@ -1,3 +1,4 @@
+import { closeSync, openSync, readSync } from "node:fs"
 import { availableParallelism } from "node:os"
 import { Effect } from "effect"
 import { BatchMatches, Index, type Matches, MetricKind, ScalarKind } from "usearch"
@@ -19,6 +20,21 @@ const failure = (cause: unknown): IndexFailureError =>
     message: `usearch failed: ${cause instanceof Error ? cause.message : String(cause)}.`,
     hint: "Memory ran out, or an option is out of range; nothing in the store has changed.",
   })
+
+// The library ends the process on a file that is none of its own, so the two marks that it writes are looked at first:
+// rows and bytes a row at the beginning, and its name behind the vectors.
+const fits = (path: string, dimension: number, count: number): boolean => {
+  const file = openSync(path, "r")
+  try {
+    const sizes = new Uint32Array(2)
+    readSync(file, sizes, 0, 8, 0)
+    const magic = new Uint8Array(7)
+    readSync(file, magic, 0, 7, 8 + count * dimension * 4)
+    return sizes[0] === count && sizes[1] === dimension * 4 && new TextDecoder().decode(magic) === "usearch"
+  } finally {
+    closeSync(file)
+  }
+}
 
 /** usearch's index with row numbers as keys. The caller sees to it that calls never overlap. */
 export class UsearchIndex {
@@ -50,6 +66,7 @@ export class UsearchIndex {
   /** A saved index; nothing where it does not fit, for it can be built again. */
   static load(path: string, identity: StoreIdentity, count: number, options: UsearchOptions): UsearchIndex | undefined {
     try {
+      if (!fits(path, identity.dimension, count)) return undefined
       const loaded = new UsearchIndex(identity, options)
       loaded.#index.load(path)
       return loaded.#index.size() === count && loaded.#index.dimensions() === identity.dimension ? loaded : undefined
