@@ -1,5 +1,5 @@
-import type { InvalidGraph, InvalidModel, InvalidTensor, UnsupportedModel } from "@tandem/onnx"
-import type { RuntimeError } from "@tandem/runtime"
+import { InvalidGraph, InvalidModel, InvalidTensor, UnsupportedModel } from "@tandem/onnx"
+import { CompileFailed, ProviderUnavailable, RunFailed, type RuntimeError } from "@tandem/runtime"
 import { Schema } from "effect"
 
 /** The fields that every error of this package can carry; each names one thing a caller can act on. */
@@ -48,3 +48,24 @@ export type ModelError =
   | InvalidGraph
   | UnsupportedModel
   | RuntimeError
+
+const classes = [
+  InvalidSafetensors,
+  InvalidEncoder,
+  UnsupportedEncoder,
+  InvalidTokenizer,
+  SequenceTooLong,
+  SaveFailed,
+  HubError,
+  InvalidTensor,
+  InvalidModel,
+  InvalidGraph,
+  UnsupportedModel,
+  ProviderUnavailable,
+  CompileFailed,
+  RunFailed,
+]
+
+/** Whether a thrown value is one of the errors that this package's functions end in. */
+export const isModelError = (error: unknown): error is ModelError =>
+  classes.some((constructor) => error instanceof constructor)

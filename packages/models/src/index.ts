@@ -25,6 +25,7 @@ export {
   InvalidEncoder,
   InvalidSafetensors,
   InvalidTokenizer,
+  isModelError,
   type ModelError,
   SaveFailed,
   SequenceTooLong,
@@ -33,6 +34,7 @@ export {
 export { toFloat32 } from "./Floats.ts"
 export { normalize, pool, pooledGraph, withPooling } from "./Pooling.ts"
 export { readSafetensors, type Safetensors, writeSafetensors } from "./Safetensors.ts"
+export { type TinyOptions, tinyEncoder } from "./Tiny.ts"
 export {
   type BatchOptions,
   type Encoded,
@@ -46,4 +48,6 @@ export {
   type TokenizerFiles,
   type Truncation,
 } from "./Tokenizer.ts"
+export { type WeightsEncoderParts, weightsEncoder } from "./WeightsEncoder.ts"
+export { trainWordPiece, type WordPieceOptions } from "./WordPiece.ts"
 export { readVocabulary, specialTokens, type WordPieceSettings, wordPieceFiles } from "./WordPieceFiles.ts"
