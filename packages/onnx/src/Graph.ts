@@ -124,8 +124,8 @@ export const describeValue = (graph: Graph, name: string): Value => {
   const initializer = graph.initializers.get(name)
   if (initializer !== undefined) return { name, type: initializer.type, dims: initializer.dims }
   const known =
-    graph.values.get(name) ??
     graph.inputs.find((value) => value.name === name) ??
+    graph.values.get(name) ??
     graph.outputs.find((value) => value.name === name)
   return known ?? { name, type: undefined, dims: undefined }
 }

@@ -12,7 +12,8 @@ import {
   string,
   type Value,
 } from "./Graph.ts"
-import { inferTypes, type ValueType } from "./internal/infer.ts"
+import { inferTypes, moreStatic, type ValueType } from "./internal/infer.ts"
+import { typeCodes } from "./internal/types.ts"
 import { deadCode } from "./passes/DeadCode.ts"
 import { bytesOf, type ElementType, float32, int64, type Tensor } from "./Tensor.ts"
 
@@ -39,17 +40,6 @@ const impure = new Set([
   "Bernoulli",
   "Multinomial",
 ])
-
-const codes: Readonly<Partial<Record<ElementType, number>>> = {
-  float32: 1,
-  uint8: 2,
-  int8: 3,
-  int32: 6,
-  int64: 7,
-  bool: 9,
-  float16: 10,
-  float64: 11,
-}
 
 /**
  * Builds a graph node by node. Structurally equal nodes are made once (hash-consing), so a value written twice costs
@@ -369,7 +359,7 @@ export class GraphBuilder {
     return this.#one("LessOrEqual", [a, b])
   }
   cast(x: Value, type: ElementType): Value {
-    const code = codes[type]
+    const code = typeCodes.get(type)
     if (code === undefined) throw new InvalidGraph({ message: `no cast to ${type}`, found: type })
     return x.type === type ? x : this.#one("Cast", [x], { attributes: { to: int(code) } })
   }
@@ -542,9 +532,4 @@ const identity = (value: object): number => {
   if (known !== undefined) return known
   identities.set(value, ++nextIdentity)
   return nextIdentity
-}
-
-const moreStatic = (a: Dims | undefined, b: Dims | undefined): Dims | undefined => {
-  if (a === undefined || b === undefined || a.length !== b.length) return a ?? b
-  return a.map((dim, index) => (typeof dim === "number" ? dim : b[index]!))
 }

@@ -24,6 +24,8 @@ export {
 export { builderOpset, type GemmOptions, GraphBuilder, type OpOptions } from "./GraphBuilder.ts"
 export { type ExternalData, type ReadModelOptions, readModel, type WriteModelOptions, writeModel } from "./Model.ts"
 export { deadCode } from "./passes/DeadCode.ts"
+export { fold } from "./passes/Fold.ts"
+export { inferShapes } from "./passes/InferShapes.ts"
 export { newestOpset, oldestOpset, upgrade } from "./passes/Upgrade.ts"
 export {
   bool,

@@ -1,6 +1,7 @@
 import { InvalidGraph } from "../Errors.ts"
 import { type Attributes, type Dim, type Dims, intAttribute, intsAttribute, staticDims, type Value } from "../Graph.ts"
 import { type ElementType, elementCount, type Tensor, toNumbers } from "../Tensor.ts"
+import { typeNames } from "./types.ts"
 
 export interface ValueType {
   readonly type: ElementType | undefined
@@ -103,7 +104,8 @@ const reshape: Rule = (node) => {
   const shape = node.constant(node.inputs[1])
   if (shape === undefined) return [{ type, dims: undefined }]
   const target = toNumbers(shape)
-  const result: Dim[] = target.map((size, i) => (size === 0 ? (dims?.[i] ?? `?${i}`) : size))
+  const keepsZero = intAttribute(node, "allowzero", 0) === 1
+  const result: Dim[] = target.map((size, i) => (size === 0 && !keepsZero ? (dims?.[i] ?? `?${i}`) : size))
   const hole = target.indexOf(-1)
   if (hole >= 0) {
     const rest = result.filter((_, i) => i !== hole)
@@ -160,6 +162,7 @@ const squeeze: Rule = (node) => {
     return [{ type, dims: undefined }]
   }
   const axes = axesOperand(node)?.map((value) => axis(value, dims.length))
+  if (axes === undefined && staticDims(dims) === undefined) return [{ type, dims: undefined }]
   return [{ type, dims: dims.filter((dim, i) => (axes === undefined ? dim !== 1 : !axes.includes(i))) }]
 }
 
@@ -234,6 +237,26 @@ const gather: Rule = (node) => {
   return [{ type: data.type, dims: [...data.dims.slice(0, along), ...indices.dims, ...data.dims.slice(along + 1)] }]
 }
 
+const gatherNd: Rule = (node) => {
+  const data = typeAt(node, 0)
+  const indices = typeAt(node, 1)
+  const depth = indices.dims?.at(-1)
+  if (data.dims === undefined || indices.dims === undefined || typeof depth !== "number") {
+    return [{ type: data.type, dims: undefined }]
+  }
+  const from = intAttribute(node, "batch_dims", 0) + depth
+  if (from > data.dims.length) fail(node, `indices of at most ${data.dims.length} numbers`)
+  return [{ type: data.type, dims: [...indices.dims.slice(0, -1), ...data.dims.slice(from)] }]
+}
+
+const range: Rule = (node) => {
+  const bounds = [0, 1, 2].map((index) => node.constant(node.inputs[index]))
+  const [start, limit, delta] = bounds.map((bound) => (bound === undefined ? undefined : toNumbers(bound)[0]))
+  const known = start !== undefined && limit !== undefined && delta !== undefined
+  const count = known ? Math.max(0, Math.ceil((limit - start) / delta)) : "?0"
+  return [{ type: typeAt(node, 0).type, dims: [count] }]
+}
+
 const layerNormalization: Rule = (node) => {
   const { type, dims } = typeAt(node, 0)
   const from = dims === undefined ? 0 : axis(intAttribute(node, "axis", -1), dims.length)
@@ -241,24 +264,13 @@ const layerNormalization: Rule = (node) => {
   return [{ type, dims }, statistics, statistics].slice(0, node.outputs)
 }
 
-const elementTypeByCode: Readonly<Record<number, ElementType>> = {
-  1: "float32",
-  2: "uint8",
-  3: "int8",
-  4: "uint16",
-  5: "int16",
-  6: "int32",
-  7: "int64",
-  8: "string",
-  9: "bool",
-  10: "float16",
-  11: "float64",
-  12: "uint32",
-  13: "uint64",
-  16: "bfloat16",
-}
+const cast: Rule = (node) => [{ type: typeNames.get(intAttribute(node, "to", 0)), dims: node.inputs[0]?.dims }]
 
-const cast: Rule = (node) => [{ type: elementTypeByCode[intAttribute(node, "to", 0)], dims: node.inputs[0]?.dims }]
+/** The part of a shape that a `Shape` node of opset 15 or later gives, as bounds of a slice. */
+export const shapeBounds = (node: Pick<Application, "attributes">, rank: number): readonly [number, number] => {
+  const clamp = (value: number) => Math.min(Math.max(axis(value, rank), 0), rank)
+  return [clamp(intAttribute(node, "start", 0)), clamp(intAttribute(node, "end", rank))]
+}
 
 const constantOfShape: Rule = (node) => {
   const shape = node.constant(node.inputs[0])
@@ -269,13 +281,11 @@ const constantOfShape: Rule = (node) => {
 
 const rules: Readonly<Record<string, Rule>> = {
   ...Object.fromEntries(
-    "Neg Sqrt Exp Log Erf Tanh Sigmoid Relu Abs Identity Gelu Reciprocal Sin Cos Softmax LogSoftmax Not Floor Ceil Sign QuickGelu FastGelu ScatterND ScatterElements Clip CumSum Trilu DequantizeLinear"
+    "Neg Sqrt Exp Log Erf Tanh Sigmoid Relu Abs Identity Gelu Reciprocal Sin Cos Softmax LogSoftmax Not Floor Ceil Sign QuickGelu FastGelu ScatterND ScatterElements Clip CumSum Trilu"
       .split(" ")
       .map((op) => [op, same]),
   ),
-  ...Object.fromEntries(
-    "Add Sub Mul Div Pow Min Max Sum Mean And Or Xor Mod".split(" ").map((op) => [op, elementwise]),
-  ),
+  ...Object.fromEntries("Add Sub Mul Div Min Max Sum Mean And Or Xor Mod".split(" ").map((op) => [op, elementwise])),
   ...Object.fromEntries("Equal Greater Less GreaterOrEqual LessOrEqual".split(" ").map((op) => [op, comparison])),
   ...Object.fromEntries(
     "ReduceSum ReduceMean ReduceMax ReduceMin ReduceProd ReduceL1 ReduceL2 ReduceSumSquare ReduceLogSumExp ReduceLogSum"
@@ -293,9 +303,16 @@ const rules: Readonly<Record<string, Rule>> = {
     },
   ],
   Dropout: (node) => [typeAt(node, 0), { type: "bool" as const, dims: node.inputs[0]?.dims }].slice(0, node.outputs),
-  Shape: (node) => [
-    { type: "int64", dims: node.inputs[0]?.dims === undefined ? undefined : [node.inputs[0].dims.length] },
-  ],
+  Shape: (node) => {
+    const { dims } = typeAt(node, 0)
+    if (dims === undefined) return [{ type: "int64", dims: undefined }]
+    return [{ type: "int64", dims: [dims.slice(...shapeBounds(node, dims.length)).length] }]
+  },
+  Pow: (node) => [{ type: typeAt(node, 0).type, dims: broadcast(node, [typeAt(node, 0), typeAt(node, 1)]) }],
+  DequantizeLinear: (node) => [{ type: typeAt(node, 1).type, dims: typeAt(node, 0).dims }],
+  Size: () => [{ type: "int64", dims: [] }],
+  GatherND: gatherNd,
+  Range: range,
   GatherElements: (node) => [{ type: node.inputs[0]?.type, dims: node.inputs[1]?.dims }],
   MatMul: matmul,
   FusedMatMul: matmul,
@@ -336,4 +353,12 @@ const rules: Readonly<Record<string, Rule>> = {
 export const inferTypes = (node: Application): readonly ValueType[] => {
   const result = rules[node.op]?.(node) ?? []
   return Array.from({ length: node.outputs }, (_, index) => result[index] ?? unknown)
+}
+
+/** The shape of which more is known, where two descriptions of one value are at hand. */
+export const moreStatic = (a: Dims | undefined, b: Dims | undefined): Dims | undefined => {
+  if (a === undefined || b === undefined || a.length !== b.length) return a ?? b
+  return a.map((dim, index) =>
+    typeof dim === "number" || (!dim.startsWith("?") && typeof b[index] !== "number") ? dim : b[index]!,
+  )
 }

@@ -1,22 +1,21 @@
-import { TensorProto_DataType } from "../gen/onnx_pb.js"
 import type { ElementType } from "../Tensor.ts"
 
-/** Element types by ONNX's codes for them. */
+/** Element types by ONNX's codes for them (`TensorProto.DataType`). */
 export const typeNames: ReadonlyMap<number, ElementType> = new Map<number, ElementType>([
-  [TensorProto_DataType.FLOAT, "float32"],
-  [TensorProto_DataType.UINT8, "uint8"],
-  [TensorProto_DataType.INT8, "int8"],
-  [TensorProto_DataType.UINT16, "uint16"],
-  [TensorProto_DataType.INT16, "int16"],
-  [TensorProto_DataType.INT32, "int32"],
-  [TensorProto_DataType.INT64, "int64"],
-  [TensorProto_DataType.STRING, "string"],
-  [TensorProto_DataType.BOOL, "bool"],
-  [TensorProto_DataType.FLOAT16, "float16"],
-  [TensorProto_DataType.DOUBLE, "float64"],
-  [TensorProto_DataType.UINT32, "uint32"],
-  [TensorProto_DataType.UINT64, "uint64"],
-  [TensorProto_DataType.BFLOAT16, "bfloat16"],
+  [1, "float32"],
+  [2, "uint8"],
+  [3, "int8"],
+  [4, "uint16"],
+  [5, "int16"],
+  [6, "int32"],
+  [7, "int64"],
+  [8, "string"],
+  [9, "bool"],
+  [10, "float16"],
+  [11, "float64"],
+  [12, "uint32"],
+  [13, "uint64"],
+  [16, "bfloat16"],
 ])
 
 /** ONNX's codes by element type. */
