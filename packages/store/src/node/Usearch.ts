@@ -16,8 +16,6 @@ export type UsearchOptions = {
   readonly expansionAdd?: number
   /** Candidates kept while searching: more is slower and finds more; default 128. */
   readonly expansionSearch?: number
-  /** Threads for adding and searching alike; default 1, the only number that makes the index reproducible. */
-  readonly threads?: number
 }
 
 // Named with the major version of the library, which is that of its file format.
@@ -179,7 +177,8 @@ export const open = (
  * because vectors are kept beside the graph and candidates are scored again.
  *
  * The library is synchronous and native: adding and searching are cut into pieces between which other fibers run, and
- * never overlap. Its index is saved as a cache: a folder that an exact store wrote opens too, and the graph is built.
+ * never overlap. Both use one thread, because vectors that two threads add to a small graph can become unreachable.
+ * The index is saved as a cache: a folder that an exact store wrote opens too, and the graph is built.
  * Where the library has no prebuilt binary, importing this module fails.
  */
 export const layer = (

@@ -2,4 +2,4 @@ import * as Usearch from "@tandem/store/node/Usearch"
 import { knowledgeStoreContract } from "@tandem/store/testing"
 
 knowledgeStoreContract("usearch", (identity) => Usearch.layer(identity))
-knowledgeStoreContract("usearch, two threads", (identity) => Usearch.layer(identity, { threads: 2 }))
+knowledgeStoreContract("usearch, a narrow search", (identity) => Usearch.layer(identity, { expansionSearch: 32 }))

@@ -167,7 +167,7 @@ test("stores of both kinds open each other's folders; usearch's index is read ba
         yield* built.snapshot(folder)
         const { caches } = yield* folder.load
         assert.deepEqual([...caches.keys()], ["usearch-2"])
-        const cached = yield* Usearch.open(folder, identity, { threads: 2 })
+        const cached = yield* Usearch.open(folder, identity, { expansionSearch: 64 })
         assert.deepEqual(yield* cached.search({ vectors: query, k: 8 }), expected)
         const again = yield* Exact.open(folder, { fingerprint: "encoder" })
         assert.deepEqual(yield* again.search({ vectors: query, k: 8 }), expected)

@@ -42,7 +42,7 @@ test("in a larger corpus it finds nearly what the exact store finds, with the sa
     }),
   ))
 
-test("with one thread the same corpus gives the same results every time", () =>
+test("the same corpus gives the same results every time", () =>
   Effect.runPromise(
     Effect.gen(function* () {
       const identity = { dimension: 16, similarity: "dot" as const, fingerprint: "" }

@@ -1,5 +1,4 @@
 import { closeSync, openSync, readSync } from "node:fs"
-import { availableParallelism } from "node:os"
 import { Effect } from "effect"
 import { BatchMatches, Index, type Matches, MetricKind, ScalarKind } from "usearch"
 import type { UsearchOptions } from "../../node/Usearch.ts"
@@ -11,6 +10,10 @@ const metrics: { readonly [similarity in Similarity]: MetricKind } = {
   cosine: MetricKind.Cos,
   l2: MetricKind.L2sq,
 }
+
+// Two threads that add to a small graph leave some vectors unreachable for good, and a search with more threads than
+// were reserved for adding throws: so one thread, which makes the index reproducible too.
+const threads = 1
 
 // One piece blocks the event loop for some ten milliseconds at usual dimensions.
 const rowsPerPiece = 64
@@ -39,13 +42,10 @@ const fits = (path: string, dimension: number, count: number): boolean => {
 /** usearch's index with row numbers as keys. The caller sees to it that calls never overlap. */
 export class UsearchIndex {
   readonly #index: Index
-  readonly #threads: number
   readonly #dimension: number
 
   private constructor(identity: StoreIdentity, options: UsearchOptions) {
-    const { connectivity = 16, expansionAdd = 128, expansionSearch = 128, threads = 1 } = options
-    // The library reserves its threads' state when it grows and throws if a search has more; so one number for all.
-    this.#threads = Math.max(1, Math.min(threads, availableParallelism()))
+    const { connectivity = 16, expansionAdd = 128, expansionSearch = 128 } = options
     this.#dimension = identity.dimension
     this.#index = new Index({
       dimensions: identity.dimension,
@@ -83,7 +83,6 @@ export class UsearchIndex {
   add(first: number, vectors: Float32Array): Effect.Effect<void, IndexFailureError> {
     const dimension = this.#dimension
     const index = this.#index
-    const threads = this.#threads
     const attempt = this.attempt
     return Effect.gen(function* () {
       const count = vectors.length / dimension
@@ -98,7 +97,7 @@ export class UsearchIndex {
 
   /** Row numbers near each query, at most k; throws what the library throws. */
   search(vectors: Float32Array, k: number): readonly (readonly number[])[] {
-    const result = this.#index.search(vectors, k, this.#threads)
+    const result = this.#index.search(vectors, k, threads)
     const numbers = (matches: Matches): readonly number[] => Array.from(matches.keys, Number)
     // For several queries the library returns another class, whatever its types say.
     if (!(result instanceof BatchMatches)) return [numbers(result)]
