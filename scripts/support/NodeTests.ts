@@ -44,8 +44,9 @@ export function runNodeTests(files: ReadonlyArray<string>): Promise<Counts> {
     stream.on("test:fail", (event) => {
       const { error } = event.details
       if (isWholeFile(event)) report(undefined, shorten(event.name), "the file itself failed; see its output")
-      else if (!("failureType" in error && error.failureType === "subtestsFailed"))
+      else if (!("failureType" in error) || !follows.has(String(error.failureType)))
         report(event.file, event.name, inspect(error.cause ?? error))
+      else if (event.details.type !== "suite") failed += 1
     })
     stream.on("test:stderr", (event) => process.stdout.write(event.message))
     stream.on("test:summary", (event) => {
@@ -58,6 +59,9 @@ export function runNodeTests(files: ReadonlyArray<string>): Promise<Counts> {
     stream.resume()
   })
 }
+
+/** Failures of a test that only say that another one, which is reported itself, has failed. */
+const follows = new Set(["subtestsFailed", "cancelledByParent", "parentAlreadyFinished"])
 
 /** Node reports a file as if it were a test where it holds none or ends with an error. */
 const isWholeFile = (event: { readonly name: string; readonly nesting: number; readonly file?: string | undefined }) =>
