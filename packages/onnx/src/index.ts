@@ -25,6 +25,7 @@ export { builderOpset, type GemmOptions, GraphBuilder, type OpOptions } from "./
 export { type ExternalData, type ReadModelOptions, readModel, type WriteModelOptions, writeModel } from "./Model.ts"
 export { deadCode } from "./passes/DeadCode.ts"
 export { fold } from "./passes/Fold.ts"
+export { fuse } from "./passes/Fuse.ts"
 export { inferShapes } from "./passes/InferShapes.ts"
 export { newestOpset, oldestOpset, upgrade } from "./passes/Upgrade.ts"
 export {

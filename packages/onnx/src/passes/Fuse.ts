@@ -1,0 +1,62 @@
+import { InvalidGraph } from "../Errors.ts"
+import type { Graph, Node } from "../Graph.ts"
+import { builderOpset } from "../GraphBuilder.ts"
+import { matchGelu } from "../internal/geluPattern.ts"
+import { matchLayerNormalization } from "../internal/layerNormPattern.ts"
+import { type Match, PatternGraph } from "../internal/pattern.ts"
+import { deadCode } from "./DeadCode.ts"
+import { ShapeWalk } from "./InferShapes.ts"
+
+/**
+ * Puts single operators in the place of what exporters spell out: layer normalization by means, differences and a root
+ * becomes `LayerNormalization`; GELU by `Erf` becomes `Gelu`, by `Tanh` `Gelu(approximate=tanh)`, however sums and
+ * products are ordered. A pattern is left alone where its constants differ, or where something else reads one of its
+ * intermediate values.
+ *
+ * The fused node keeps name and output of the last node of the pattern. Results agree to rounding. The graph must be
+ * of `builderOpset` (see `upgrade`), or `InvalidGraph`.
+ *
+ * @example
+ * ```ts
+ * import { fuse, GraphBuilder } from "@tandem/onnx"
+ *
+ * const g = new GraphBuilder()
+ * const x = g.input("x", "float32", [2, 3])
+ * const gate = g.add(g.erf(g.div(x, g.scalar(Math.SQRT2))), g.scalar(1))
+ * const graph = fuse(g.build({ y: g.mul(g.mul(x, gate), g.scalar(0.5)) }))
+ * console.log(graph.nodes.map((node) => node.op)) // [ "Gelu" ]
+ * ```
+ */
+export const fuse = (graph: Graph): Graph => {
+  const version = graph.opsets.get("") ?? builderOpset
+  if (version !== builderOpset) {
+    throw new InvalidGraph({
+      message: `graph ${graph.name} uses operator set ${version}, in which patterns look different`,
+      expected: `${builderOpset}`,
+      found: `${version}`,
+      hint: "upgrade the graph first",
+    })
+  }
+  const pattern = new PatternGraph(graph)
+  const walk = new ShapeWalk(graph)
+  for (const node of graph.nodes) walk.visit(node)
+  const describe = (name: string) => walk.value(name)
+  const gone = new Set<Node>()
+  const replaced = new Map<string, Node>()
+  const accept = (match: Match | undefined): void => {
+    if (match === undefined || [...match.nodes].some((node) => gone.has(node)) || !pattern.isPrivate(match)) return
+    for (const node of match.nodes) gone.add(node)
+    replaced.set(match.replacement.outputs[0] ?? "", match.replacement)
+  }
+  // From the end, so that a normalization is found with its bias before it is found without.
+  for (const node of [...graph.nodes].reverse()) {
+    accept(matchLayerNormalization(pattern, node, describe))
+    accept(matchGelu(pattern, node))
+  }
+  const nodes = graph.nodes.flatMap((node) => {
+    const replacement = replaced.get(node.outputs[0] ?? "")
+    if (replacement !== undefined) return [replacement]
+    return gone.has(node) ? [] : [node]
+  })
+  return deadCode({ ...graph, nodes })
+}
