@@ -48,7 +48,11 @@ const compile = (answer: string): RegExp => {
  * @throws InvalidPattern in `regex` mode, where the original silently counts a miss
  *
  * @example
- * hasAnswer("Flown by Orville Wright, 1903.", ["Wright, 1903"]) // true
+ * ```ts
+ * import { hasAnswer } from "@tandem/evals"
+ *
+ * console.log(hasAnswer("Flown by Orville Wright, 1903.", ["Wright, 1903"])) // true
+ * ```
  */
 export const hasAnswer = (
   passage: string | PreparedText,

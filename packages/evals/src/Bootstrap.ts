@@ -88,8 +88,12 @@ export const bootstrapMean = (values: ArrayLike<number>, options: BootstrapOptio
  * @throws InvalidEvaluation where the lengths differ, and as `bootstrapMean`
  *
  * @example
- * const { low } = pairedBootstrap(after, before)
+ * ```ts
+ * import { pairedBootstrap } from "@tandem/evals"
+ *
+ * const { low } = pairedBootstrap([1, 1, 0.5, 1], [0.5, 0.5, 0.25, 0.5])
  * if (low > 0) console.log("better, and not by chance")
+ * ```
  */
 export const pairedBootstrap = (
   a: ArrayLike<number>,

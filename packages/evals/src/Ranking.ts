@@ -27,7 +27,11 @@ const discountedGain = (gains: readonly number[], end: number): number => {
  * `ndcg_cut_k`, where the ideal ranking is cut as well. Without a relevant document it is 0.
  *
  * @example
- * ndcg({ ranked: [0, 0, 1], judged: [1] }) // 0.5
+ * ```ts
+ * import { ndcg } from "@tandem/evals"
+ *
+ * console.log(ndcg({ ranked: [0, 0, 1], judged: [1] })) // 0.5
+ * ```
  */
 export const ndcg = ({ ranked, judged }: JudgedRanking, k = Number.POSITIVE_INFINITY): number => {
   const ideal = discountedGain(

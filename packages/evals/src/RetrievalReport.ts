@@ -67,8 +67,13 @@ const answerFigures = (
  * @throws InvalidEvaluation for no question or a bad cutoff; InvalidPattern in `regex` mode
  *
  * @example
- * const { metrics } = evaluateRetrieval({ results: [{ ranked: [{ id: "p1", text: "…" }], gold: new Set(["p1"]), answers: [] }] })
- * metrics["recall@1"] // 1
+ * ```ts
+ * import { evaluateRetrieval } from "@tandem/evals"
+ *
+ * const ranked = [{ id: "p2", text: "…" }, { id: "p1", text: "…" }]
+ * const { metrics } = evaluateRetrieval({ results: [{ ranked, gold: new Set(["p1"]), answers: [] }] })
+ * console.log(metrics["recall@1"], metrics["recall@5"], metrics["mrr@10"]) // 0 1 0.5
+ * ```
  */
 export const evaluateRetrieval = (options: {
   readonly results: readonly RetrievalResult[]

@@ -30,7 +30,11 @@ export const bm25Tokens = (text: string): string[] => text.toLowerCase().match(/
  * Figures of other programs (Lucene, Pyserini) differ by their stemming and stop words; compare within one program.
  *
  * @example
- * Bm25.make([{ id: "p", text: "Kitty Hawk" }]).search("kitty", 1)[0]?.id // "p"
+ * ```ts
+ * import { Bm25 } from "@tandem/store"
+ *
+ * console.log(Bm25.make([{ id: "p", text: "Kitty Hawk" }]).search("kitty", 1)[0]?.id) // p
+ * ```
  */
 export const make = (passages: Iterable<Passage>, options: Bm25Options = {}): Bm25 => {
   const { k: saturation = 1.2, b = 0.75, d = 0.5 } = options

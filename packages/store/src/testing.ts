@@ -71,6 +71,9 @@ const withFolder = async (use: (folder: StoreFolder) => Promise<void>): Promise<
  * The contract of `KnowledgeStore` as a suite of `node:test`. An implementation joins by one row:
  *
  * ```ts
+ * import { Exact } from "@tandem/store"
+ * import { knowledgeStoreContract } from "@tandem/store/testing"
+ *
  * knowledgeStoreContract("exact", Exact.layer)
  * ```
  *

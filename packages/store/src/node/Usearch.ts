@@ -1,6 +1,6 @@
 import { Effect, Layer, Semaphore, Stream } from "effect"
 import { exactSearch } from "../internal/ExactSearch.ts"
-import { UsearchIndex } from "../internal/node/UsearchIndex.ts"
+import { UsearchIndex, type UsearchOptions } from "../internal/node/UsearchIndex.ts"
 import { Rows, type RowsView, scoreOf, toHits } from "../internal/Rows.ts"
 import { inverseNorms } from "../internal/Scores.ts"
 import { TopK } from "../internal/TopK.ts"
@@ -9,14 +9,7 @@ import { type Hit, KnowledgeStore, type KnowledgeStoreShape } from "../Knowledge
 import type { LoadedContents, StoreFolder, StoreIdentity } from "../StoreContents.ts"
 import type { AddError, IndexFailureError, InvalidRequestError, OpenError } from "../StoreError.ts"
 
-export type UsearchOptions = {
-  /** Neighbours of a node of the graph; default 16. */
-  readonly connectivity?: number
-  /** Candidates kept while a vector is added; default 128. */
-  readonly expansionAdd?: number
-  /** Candidates kept while searching: more is slower and finds more; default 128. */
-  readonly expansionSearch?: number
-}
+export type { UsearchOptions }
 
 // Named with the major version of the library, which is that of its file format.
 const cacheName = "usearch-2"

@@ -1,9 +1,17 @@
 import { closeSync, openSync, readSync } from "node:fs"
 import { Effect } from "effect"
 import { BatchMatches, Index, type Matches, MetricKind, ScalarKind } from "usearch"
-import type { UsearchOptions } from "../../node/Usearch.ts"
 import type { Similarity, StoreIdentity } from "../../StoreContents.ts"
 import { IndexFailureError } from "../../StoreError.ts"
+
+export type UsearchOptions = {
+  /** Neighbours of a node of the graph; default 16. */
+  readonly connectivity?: number
+  /** Candidates kept while a vector is added; default 128. */
+  readonly expansionAdd?: number
+  /** Candidates kept while searching: more is slower and finds more; default 128. */
+  readonly expansionSearch?: number
+}
 
 const metrics: { readonly [similarity in Similarity]: MetricKind } = {
   dot: MetricKind.IP,
