@@ -1,1 +1,8 @@
-export {}
+export { type AdamW, adamWDefaults, decaysByDefault } from "./AdamW.ts"
+export { type Checkpoint, Checkpoints, TrainState } from "./Checkpoint.ts"
+export { CheckpointFailed, InvalidSettings, TrainingDiverged, TrainingInterrupted } from "./Errors.ts"
+export { type Batch, dropoutRate, type MaskInput, type Program } from "./Program.ts"
+export { learningRateAt, type Schedule, warmupSteps } from "./Schedule.ts"
+export { type TrainEvent, type TrainOptions, type TrainResult, train } from "./Train.ts"
+export { type ResidentState, residentState } from "./TrainState.ts"
+export { type DifferentiationError, makeTrainStep, type TrainStep } from "./TrainStep.ts"

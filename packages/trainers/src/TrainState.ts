@@ -1,0 +1,70 @@
+import type { Graph, Tensor } from "@tandem/onnx"
+import { type Buffer, type RunFailed, Runtime } from "@tandem/runtime"
+import { Effect, type Scope } from "effect"
+import type { Checkpoint } from "./Checkpoint.ts"
+import { InvalidSettings } from "./Errors.ts"
+
+/** The tensors of a run where the runtime keeps them. */
+export interface ResidentState {
+  /** All parameters, trained and frozen, by name. */
+  readonly weights: Readonly<Record<string, Buffer>>
+  readonly trainable: readonly string[]
+  readonly gradients: readonly Buffer[]
+  readonly first: readonly Buffer[]
+  readonly second: readonly Buffer[]
+  /** Sums over several batches; made only where gradients are accumulated. */
+  readonly sums: readonly Buffer[]
+}
+
+/** Puts parameters and empty (or restored) moments into the runtime for as long as the scope lives. */
+export const residentState = Effect.fnUntraced(function* (
+  parameters: ReadonlyMap<string, Tensor>,
+  trainable: readonly string[],
+  accumulates: boolean,
+  restored: Checkpoint | undefined,
+): Effect.fn.Return<ResidentState, RunFailed | InvalidSettings, Runtime | Scope.Scope> {
+  const runtime = yield* Runtime
+  const weights: Record<string, Buffer> = {}
+  for (const [name, tensor] of parameters) weights[name] = yield* runtime.upload(restored?.weights.get(name) ?? tensor)
+  const gradients: Buffer[] = []
+  const first: Buffer[] = []
+  const second: Buffer[] = []
+  const sums: Buffer[] = []
+  for (const name of trainable) {
+    const parameter = parameters.get(name)
+    if (parameter === undefined || parameter.type !== "float32") {
+      return yield* new InvalidSettings({
+        message: `${name} cannot be trained`,
+        tensor: name,
+        expected: "a float32 parameter of the model",
+        found: parameter?.type ?? "no such parameter",
+      })
+    }
+    const empty: Tensor = { ...parameter, data: new Float32Array(parameter.data.length) }
+    gradients.push(yield* runtime.upload(empty))
+    first.push(yield* runtime.upload(restored?.first.get(name) ?? empty))
+    second.push(yield* runtime.upload(restored?.second.get(name) ?? empty))
+    if (accumulates) sums.push(yield* runtime.upload(empty))
+  }
+  return { weights, trainable, gradients, first, second, sums }
+})
+
+/** Copies what a checkpoint holds out of the runtime. */
+export const snapshot = Effect.fnUntraced(function* (
+  state: ResidentState,
+): Effect.fn.Return<Pick<Checkpoint, "weights" | "first" | "second">, RunFailed, Runtime> {
+  const runtime = yield* Runtime
+  const weights = new Map<string, Tensor>()
+  const first = new Map<string, Tensor>()
+  const second = new Map<string, Tensor>()
+  for (const [index, name] of state.trainable.entries()) {
+    weights.set(name, yield* runtime.download(state.weights[name]!))
+    first.set(name, yield* runtime.download(state.first[index]!))
+    second.set(name, yield* runtime.download(state.second[index]!))
+  }
+  return { weights, first, second }
+})
+
+/** Outputs of a graph that are one number. */
+export const scalarOutputs = (graph: Graph): string[] =>
+  graph.outputs.flatMap(({ name, dims }) => (dims?.every((dim) => dim === 1) === true ? [name] : []))

@@ -1,0 +1,92 @@
+import {
+  Disconnected,
+  differentiate,
+  gradientName,
+  influences,
+  MissingGradient,
+  NotDifferentiable,
+} from "@tandem/autodiff"
+import { elementCount, type Graph, InvalidGraph, staticDims } from "@tandem/onnx"
+import { type Buffer, type CompileFailed, type Executable, type RunFailed, Runtime } from "@tandem/runtime"
+import { Effect, type Scope } from "effect"
+import { kernels } from "./AdamW.ts"
+import { InvalidSettings } from "./Errors.ts"
+import type { Batch, Program } from "./Program.ts"
+import { type ResidentState, scalarOutputs } from "./TrainState.ts"
+
+/** A differentiated and compiled program. */
+export interface TrainStep {
+  /**
+   * One forward and backward pass: fills the state's gradients and returns the loss and the program's other scalars.
+   * `draw` names the dropout masks; equal numbers draw equal masks.
+   */
+  readonly run: (
+    batch: Batch,
+    draw: { seed: number; step: number },
+  ) => Effect.Effect<{ readonly loss: number; readonly metrics: Readonly<Record<string, number>> }, RunFailed>
+  readonly executable: Executable
+}
+
+/** Differentiates a program by the state's trainable parameters and compiles it; lives as long as the scope. */
+export const makeTrainStep = Effect.fnUntraced(function* (
+  program: Program,
+  state: ResidentState,
+): Effect.fn.Return<
+  TrainStep,
+  CompileFailed | RunFailed | InvalidSettings | DifferentiationError,
+  Runtime | Scope.Scope
+> {
+  const runtime = yield* Runtime
+  const reached = new Set(influences(program.graph, program.loss, state.trainable))
+  const lost = state.trainable.find((name) => !reached.has(name))
+  if (lost !== undefined) {
+    return yield* new InvalidSettings({
+      message: `the loss does not depend on ${lost}, so it cannot be trained`,
+      tensor: lost,
+      hint: "freeze it by name",
+    })
+  }
+  const differentiated = yield* gradients(program.graph, program.loss, state.trainable)
+  const executable = yield* runtime.compile(differentiated)
+  const masks: Buffer[] = []
+  for (const { input } of program.dropout) {
+    const dims = staticDims(program.graph.inputs.find((value) => value.name === input)?.dims) ?? []
+    masks.push(yield* runtime.upload({ type: "bool", dims, data: new Uint8Array(elementCount(dims)) }))
+  }
+  const into = Object.fromEntries(state.trainable.map((name, index) => [gradientName(name), state.gradients[index]!]))
+  const only = [...scalarOutputs(program.graph), ...Object.keys(into)]
+  const used = Object.fromEntries(
+    program.graph.inputs.flatMap(({ name }) => {
+      const buffer = state.weights[name]
+      return buffer === undefined ? [] : [[name, buffer] as const]
+    }),
+  )
+  const dropped = Object.fromEntries(program.dropout.map(({ input }, index) => [input, masks[index]!]))
+  const rates = program.dropout.map(({ rate }) => rate)
+  const run: TrainStep["run"] = (batch, draw) =>
+    Effect.gen(function* () {
+      if (masks.length > 0) yield* runtime.call(kernels.masks, { masks }, { ...draw, rates })
+      const outputs = yield* executable.run({ ...used, ...dropped, ...batch.tensors }, { into, only })
+      const scalars = Object.entries(outputs).map(([name, value]) => [name, Number(value.data[0])] as const)
+      return {
+        loss: scalars.find(([name]) => name === program.loss)?.[1] ?? Number.NaN,
+        metrics: Object.fromEntries(scalars.filter(([name]) => name !== program.loss)),
+      }
+    })
+  return { run, executable }
+})
+
+/** Why a program cannot be differentiated. */
+export type DifferentiationError = MissingGradient | Disconnected | NotDifferentiable | InvalidGraph
+
+const gradients = (graph: Graph, loss: string, wrt: readonly string[]): Effect.Effect<Graph, DifferentiationError> =>
+  Effect.suspend(() => {
+    try {
+      return Effect.succeed(differentiate(graph, { loss, wrt }))
+    } catch (cause) {
+      return isDifferentiationError(cause) ? Effect.fail(cause) : Effect.die(cause)
+    }
+  })
+
+const isDifferentiationError = (cause: unknown): cause is DifferentiationError =>
+  [MissingGradient, Disconnected, NotDifferentiable, InvalidGraph].some((kind) => cause instanceof kind)
