@@ -32,8 +32,17 @@ export {
   UnsupportedEncoder,
 } from "./Errors.ts"
 export { toFloat32 } from "./Floats.ts"
+export { type OnnxEncoderParts, onnxConfig, onnxEncoder } from "./OnnxEncoder.ts"
 export { normalize, pool, pooledGraph, withPooling } from "./Pooling.ts"
 export { readSafetensors, type Safetensors, writeSafetensors } from "./Safetensors.ts"
+export {
+  type Module,
+  readModules,
+  readPoolingMode,
+  readPrompts,
+  type SentenceTransformersSettings,
+  sentenceTransformersFiles,
+} from "./SentenceTransformers.ts"
 export { type TinyOptions, tinyEncoder } from "./Tiny.ts"
 export {
   type BatchOptions,

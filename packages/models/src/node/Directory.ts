@@ -1,0 +1,173 @@
+import { readFileSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { readModel } from "@tandem/onnx"
+import { Effect } from "effect"
+import { bertConfig, pickBertWeights } from "../Bert.ts"
+import type { Encoder, EncoderConfig, Pooling, Prompts } from "../Encoder.ts"
+import { InvalidEncoder, type ModelError, UnsupportedEncoder } from "../Errors.ts"
+import { exists, readBytes, readJson, readJsonIfThere, readJsonList, readText } from "../internal/node/Files.ts"
+import { isRecord } from "../internal/Record.ts"
+import { onnxConfig, onnxEncoder } from "../OnnxEncoder.ts"
+import { readSafetensors } from "../Safetensors.ts"
+import { readModules, readPoolingMode, readPrompts } from "../SentenceTransformers.ts"
+import { makeTokenizer, type Tokenizer } from "../Tokenizer.ts"
+import { attempt, weightsEncoder } from "../WeightsEncoder.ts"
+import { readVocabulary, wordPieceFiles } from "../WordPieceFiles.ts"
+
+/** What `loadEncoder` takes besides the directory. */
+export interface LoadOptions {
+  /** What to take where a directory holds safetensors and ONNX: `weights` where absent, if their architecture is known. */
+  readonly prefer?: "weights" | "onnx"
+  /** Overrides what the model's files say; a plain transformer without such files is pooled by the mean. */
+  readonly pooling?: Pooling
+  readonly prompts?: Prompts
+  readonly maxLength?: number
+}
+
+type Json = Readonly<Record<string, unknown>>
+
+/**
+ * Loads an encoder from a directory as Hugging Face, sentence-transformers and transformers.js lay them out:
+ * `config.json`, a tokenizer (`tokenizer.json` or `vocab.txt`), and weights: `model.safetensors` of a BERT, DistilBERT
+ * or DPR model, or an ONNX model of any architecture (`onnx/model.onnx` or `model.onnx`, data files beside it).
+ * Pooling, normalisation, prompts and the maximum length are those of the sentence-transformers files; DPR's is the
+ * first token, anything else the mean, without normalisation.
+ *
+ * Missing, broken and contradicting files are tagged errors that name file, field or tensor.
+ *
+ * @example
+ * ```ts
+ * const encoder = yield* loadEncoder("models/all-MiniLM-L6-v2")
+ * console.log(encoder.pooling) // { mode: "mean", normalize: true }
+ * ```
+ */
+export const loadEncoder = Effect.fn("loadEncoder")(function* (
+  directory: string,
+  options: LoadOptions = {},
+): Effect.fn.Return<Encoder, ModelError> {
+  const huggingFace = yield* readJson(join(directory, "config.json"))
+  const tokenizer = yield* loadTokenizer(directory)
+  const settings = yield* loadSettings(directory, huggingFace, tokenizer)
+  const pooling = options.pooling ?? settings.pooling
+  const prompts = options.prompts ?? settings.prompts
+  const maxLength = options.maxLength ?? settings.maxLength
+  const common = { tokenizer, pooling, prompts, maxLength, huggingFace }
+
+  const weightsFile = join(directory, "model.safetensors")
+  const modelFile = yield* findOnnx(directory)
+  const hasWeights = yield* exists(weightsFile)
+  const known = ["bert", "distilbert", "dpr"].includes(String(huggingFace["model_type"]))
+  if (hasWeights && (known || modelFile === undefined) && !(options.prefer === "onnx" && modelFile !== undefined)) {
+    const config = yield* attempt(() => bertConfig(huggingFace, join(directory, "config.json")))
+    const bytes = yield* readBytes(weightsFile)
+    return yield* attempt(() => {
+      const { tensors } = readSafetensors(bytes, weightsFile)
+      const weights = pickBertWeights(config, tensors, weightsFile)
+      return weightsEncoder({ ...common, ...weights, config: withCase(config, tokenizer) })
+    })
+  }
+  if (modelFile === undefined) return yield* noModel(directory)
+  const path = join(directory, modelFile)
+  const bytes = yield* readBytes(path)
+  return yield* attempt(() => {
+    const graph = readModel(bytes, { file: path, external: (location) => readBeside(path, location) })
+    const config = withCase(known ? bertConfig(huggingFace) : onnxConfig(huggingFace), tokenizer)
+    return onnxEncoder({ ...common, graph, config, directory, modelFile })
+  })
+})
+
+/** The ONNX model of a directory, relative to it. */
+const findOnnx = Effect.fnUntraced(function* (directory: string) {
+  for (const name of ["onnx/model.onnx", "model.onnx"]) if (yield* exists(join(directory, name))) return name
+  return undefined
+})
+
+const readBeside = (modelFile: string, location: string): Uint8Array => {
+  const file = join(dirname(modelFile), location)
+  try {
+    const buffer = readFileSync(file)
+    return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength)
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new InvalidEncoder({ message: `the model's data file ${file} cannot be read: ${reason}`, file })
+  }
+}
+
+const noModel = Effect.fnUntraced(function* (directory: string) {
+  const sharded = yield* exists(join(directory, "model.safetensors.index.json"))
+  const pickled = yield* exists(join(directory, "pytorch_model.bin"))
+  return yield* new InvalidEncoder({
+    message: `${directory} holds no weights that can be read`,
+    file: directory,
+    expected: "model.safetensors, onnx/model.onnx or model.onnx",
+    found: sharded ? "safetensors in several files" : pickled ? "pytorch_model.bin" : "none of them",
+    ...(sharded || pickled ? { hint: "save the model again as one safetensors file, or export it to ONNX" } : {}),
+  })
+})
+
+/** The tokenizer of a directory: `tokenizer.json`, or BERT's around the word pieces of a `vocab.txt`. */
+export const loadTokenizer = Effect.fn("loadTokenizer")(function* (
+  directory: string,
+): Effect.fn.Return<Tokenizer, ModelError> {
+  const config = (yield* readJsonIfThere(directory, "tokenizer_config.json")) ?? {}
+  const file = join(directory, "tokenizer.json")
+  const tokenizer = yield* readJsonIfThere(directory, "tokenizer.json")
+  if (tokenizer !== undefined) return yield* attempt(() => makeTokenizer({ tokenizer, config }, file))
+  const vocabulary = join(directory, "vocab.txt")
+  const text = yield* readText(vocabulary)
+  return yield* attempt(() => {
+    const maxLength = numberOf(config["model_max_length"]) ?? 512
+    const files = wordPieceFiles(readVocabulary(text), { lowerCase: config["do_lower_case"] !== false, maxLength })
+    return makeTokenizer({ tokenizer: files.tokenizer, config: { ...files.config, ...config } }, vocabulary)
+  })
+})
+
+const numberOf = (value: unknown): number | undefined =>
+  typeof value === "number" && value > 0 ? Math.min(value, Number.MAX_SAFE_INTEGER) : undefined
+
+const lowersCase = ({ files }: Tokenizer): boolean => {
+  const normalizer = files.tokenizer["normalizer"]
+  const lowers = isRecord(normalizer) && (normalizer["lowercase"] === true || normalizer["type"] === "Lowercase")
+  return lowers || files.config["do_lower_case"] === true
+}
+
+const withCase = (config: EncoderConfig, tokenizer: Tokenizer): EncoderConfig => ({
+  ...config,
+  doLowerCase: lowersCase(tokenizer),
+})
+
+/** Pooling, prompts and length as the sentence-transformers files say. */
+const loadSettings = Effect.fnUntraced(function* (directory: string, huggingFace: Json, tokenizer: Tokenizer) {
+  const limits = (yield* readJsonIfThere(directory, "sentence_bert_config.json")) ?? {}
+  const sentence = (yield* readJsonIfThere(directory, "config_sentence_transformers.json")) ?? {}
+  const maxLength =
+    numberOf(limits["max_seq_length"]) ??
+    numberOf(tokenizer.files.config["model_max_length"]) ??
+    Number.MAX_SAFE_INTEGER
+  if (limits["do_lower_case"] === true && !lowersCase(tokenizer)) {
+    return yield* new UnsupportedEncoder({
+      message: "the model wants lower-cased texts and its tokenizer keeps the case",
+      file: join(directory, "sentence_bert_config.json"),
+      field: "do_lower_case",
+    })
+  }
+  const prompts = readPrompts(sentence)
+  const plain: Pooling = { mode: huggingFace["model_type"] === "dpr" ? "cls" : "mean", normalize: false }
+  const modulesFile = join(directory, "modules.json")
+  if (!(yield* exists(modulesFile))) return { maxLength, prompts, pooling: plain }
+  const list = yield* readJsonList(modulesFile)
+  const modules = yield* attempt(() => readModules(list, modulesFile))
+  const path = modules.find((module) => module.kind === "Pooling")?.path ?? ""
+  const poolingFile = join(directory, path, "config.json")
+  const json = yield* readJson(poolingFile)
+  if (json["include_prompt"] === false && prompts.query + prompts.passage !== "") {
+    return yield* new UnsupportedEncoder({
+      message: "the model leaves its prompts out of pooling",
+      file: poolingFile,
+      field: "include_prompt",
+    })
+  }
+  const mode = yield* attempt(() => readPoolingMode(json, poolingFile))
+  const normalize = modules.some((module) => module.kind === "Normalize")
+  return { maxLength, prompts, pooling: { mode, normalize } }
+})

@@ -1,0 +1,21 @@
+import type { Tensor } from "@tandem/onnx"
+import { Runtime } from "@tandem/runtime"
+import { layer } from "@tandem/runtime/node/NodeRuntime"
+import { Effect, type Scope } from "effect"
+import type { Encoder } from "../../src/Encoder.ts"
+import { withPooling } from "../../src/Pooling.ts"
+import { encoderInputs } from "../../src/Tokenizer.ts"
+
+/** The embeddings of texts as the encoder's own settings say. */
+export const embed = Effect.fnUntraced(function* (encoder: Encoder, texts: readonly string[]) {
+  const batch = encoder.tokenizer.encodeBatch(texts, { maxLength: encoder.maxLength })
+  const graph = yield* encoder.graph({ batch: batch.rows, tokens: batch.tokens })
+  const runtime = yield* Runtime
+  const executable = yield* runtime.compile(withPooling(graph, encoder.pooling).graph)
+  const parameters: Readonly<Record<string, Tensor>> = Object.fromEntries(encoder.parameters)
+  return (yield* executable.run({ ...encoderInputs(batch, encoder.inputs), ...parameters }))["sentence_embedding"]!
+})
+
+/** Runs a program with a runtime on one CPU thread. */
+export const withRuntime = <A, E>(program: Effect.Effect<A, E, Runtime | Scope.Scope>): Promise<A> =>
+  Effect.runPromise(Effect.scoped(program).pipe(Effect.provide(layer({ threads: 1 }))))
