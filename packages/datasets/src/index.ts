@@ -28,3 +28,4 @@ export { type SameDocumentOptions, sameDocumentNegatives } from "./SameDocumentN
 export { type ExampleRow, type PassageRow, type Place, type Source, sourceOf } from "./Source.ts"
 export { parseSquad, parseSquadPassages } from "./Squad.ts"
 export { parseQrels, parseTrecRun, type Qrels, type TrecRun, trecRun } from "./Trec.ts"
+export { makeWorld, type World, type WorldOptions, type WorldStatistics, worldRelations } from "./World.ts"
