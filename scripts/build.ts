@@ -5,7 +5,7 @@ import { root } from "./support/Workspace.ts"
 
 const { status } = spawnSync(
   installedProgram("turbo"),
-  ["run", "build", "--output-logs=errors-only", ...process.argv.slice(2)],
+  ["run", "build", "--output-logs=errors-only", "--log-prefix=none", ...process.argv.slice(2)],
   {
     cwd: root,
     stdio: "inherit",

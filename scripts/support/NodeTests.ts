@@ -25,8 +25,12 @@ export function runNodeTests(files: ReadonlyArray<string>): Promise<Counts> {
   return new Promise((resolve) => {
     let passed = 0
     let failed = 0
+    const told = new Set<string>()
     const report = (file: string | undefined, name: string, detail: string) => {
       failed += 1
+      // A hook that fails is reported with every suite that it was to prepare.
+      if (told.has(detail)) return console.log(`   ✖ ${name}: as above`)
+      told.add(detail)
       console.log(`   ✖ ${file === undefined ? "" : `${shorten(file)}: `}${name}\n${indent(detail)}`)
     }
     const stream = run({
@@ -68,4 +72,9 @@ const isWholeFile = (event: { readonly name: string; readonly nesting: number; r
   event.nesting === 0 && event.file !== undefined && resolvePath(root, event.name) === event.file
 
 const shorten = (file: string) => relative(root, resolvePath(root, file))
-const indent = (text: string) => text.replaceAll(/^/gm, "     ")
+const indent = (text: string) =>
+  text
+    .split("\n")
+    .filter((line) => !/^\s+at .*node:internal/.test(line))
+    .map((line) => `     ${line}`)
+    .join("\n")

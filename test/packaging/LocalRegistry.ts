@@ -1,7 +1,7 @@
 // A package registry on this machine for the packages of this repository: what a person would get once they are
 // published, so that each client resolves and unpacks them in its own way.
 import { createHash } from "node:crypto"
-import { globSync, mkdirSync, readFileSync } from "node:fs"
+import { existsSync, globSync, mkdirSync, readFileSync } from "node:fs"
 import { createServer } from "node:http"
 import { basename, join } from "node:path"
 import { runCommand } from "../../scripts/support/Command.ts"
@@ -9,16 +9,17 @@ import { listWorkspaces, readManifest, root, type Workspace } from "../../script
 
 export interface LocalRegistry {
   readonly url: string
-  readonly workspaces: ReadonlyArray<Workspace>
+  /** Packages that were built and can be installed from here. */
+  readonly built: ReadonlyArray<Workspace>
+  /** What the build printed, to explain a package that is missing from `built`. */
+  readonly buildOutput: string
   readonly close: () => Promise<void>
 }
 
 /** Builds every package, packs what the builds left in dist/ and serves the tarballs. */
 export async function startRegistry(folder: string): Promise<LocalRegistry> {
-  const build = await runCommand(process.execPath, ["scripts/build.ts"])
-  if (build.status !== 0) throw new Error(`npm run build failed\n${build.output}`)
-
-  const workspaces = listWorkspaces()
+  const build = await runCommand(process.execPath, ["scripts/build.ts", "--continue=dependencies-successful"])
+  const built = listWorkspaces().filter(({ path }) => existsSync(join(root, path, "dist/package.json")))
   mkdirSync(folder, { recursive: true })
   const documents = new Map<string, object>()
   const tarballs = new Map<string, Buffer>()
@@ -36,11 +37,11 @@ export async function startRegistry(folder: string): Promise<LocalRegistry> {
   if (address === null || typeof address === "string") throw new Error("the local registry has no port")
   const url = `http://127.0.0.1:${address.port}/`
 
-  const dists = workspaces.map(({ path }) => `./${path}/dist`)
+  const dists = built.map(({ path }) => `./${path}/dist`)
   const pack = await runCommand("npm", ["pack", ...dists, "--pack-destination", folder, "--silent"])
   if (pack.status !== 0) throw new Error(`npm pack failed\n${pack.output}`)
   const files = globSync("*.tgz", { cwd: folder })
-  for (const { name, path } of workspaces) {
+  for (const { name, path } of built) {
     const manifest = readManifest(join(root, path, "dist"))
     const file = `${name.replace("@", "").replace("/", "-")}-${manifest.version}.tgz`
     if (!files.includes(file)) throw new Error(`npm pack did not write ${file}`)
@@ -63,5 +64,5 @@ export async function startRegistry(folder: string): Promise<LocalRegistry> {
       },
     })
   }
-  return { url, workspaces, close: () => new Promise((resolve) => server.close(() => resolve())) }
+  return { url, built, buildOutput: build.output, close: () => new Promise((resolve) => server.close(() => resolve())) }
 }

@@ -1,7 +1,7 @@
 // Every package, packed and installed alone into an empty project the way its README says, runs that README's example on
 // Node, Bun and Deno.
 import assert from "node:assert/strict"
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, before, describe, test } from "node:test"
@@ -42,27 +42,40 @@ function namesToInstall({ name, path }: Workspace, readme: string): ReadonlyArra
   return names
 }
 
+/** What shows that the installed package works: its program where it has one, else its README's example. */
+function writeTrial({ name, path, manifest }: Workspace, project: string, readme: string): ReadonlyArray<string> {
+  const [program] = Object.values(manifest.bin ?? {})
+  if (program !== undefined)
+    return [`node_modules/${name}/${program.replace("./src/", "").replace(/\.ts$/, ".js")}`, "--help"]
+  const [example] = readExamples("README.md", readme)
+  assert.ok(example !== undefined, `${path}/README.md has no TypeScript example`)
+  writeFileSync(join(project, "example.ts"), example.code)
+  return ["example.ts"]
+}
+
 for (const workspace of listWorkspaces())
   describe(workspace.name, () => {
     for (const runtime of ["node", "bun", "deno"] as const)
-      test(`installs alone and runs its example on ${runtime}`, async () => {
-        const readme = readFileSync(join(root, workspace.path, "README.md"), "utf8")
-        const [example] = readExamples("README.md", readme)
-        assert.ok(example !== undefined, `${workspace.path}/README.md has no TypeScript example`)
+      test(`installs alone and runs on ${runtime}`, async () => {
+        const built = registry.built.some(({ name }) => name === workspace.name)
+        assert.ok(built, `${workspace.name} was not built\n${registry.buildOutput}`)
+        const readmeFile = join(root, workspace.path, "README.md")
+        assert.ok(existsSync(readmeFile), `${workspace.path} has no README.md`)
+        const readme = readFileSync(readmeFile, "utf8")
         const project = join(folder, `${workspace.path.replaceAll("/", "-")}-${runtime}`)
         mkdirSync(project)
         writeFileSync(join(project, "package.json"), JSON.stringify({ private: true, type: "module" }))
         writeFileSync(join(project, ".npmrc"), `@tandem:registry=${registry.url}\n`)
-        writeFileSync(join(project, "example.ts"), example.code)
+        const trial = writeTrial(workspace, project, readme)
 
         const names = namesToInstall(workspace, readme)
         const client = runtime === "node" ? "npm" : programs[runtime]
         const options = { cwd: project, env: runtimeEnvironment }
         const install = await runCommand(client, installArguments[runtime](names), options)
-        assert.equal(install.status, 0, `${client} could not install ${names.join(" ")}\n${install.output}`)
+        assert.ok(install.status === 0, `${client} could not install ${names.join(" ")}\n${install.output}`)
         const args = runtime === "node" ? [] : runArguments[runtime]
-        const run = await runCommand(programs[runtime], [...args, "example.ts"], options)
-        assert.equal(run.status, 0, run.output)
+        const run = await runCommand(programs[runtime], [...args, ...trial], options)
+        assert.ok(run.status === 0, `${trial.join(" ")} ended with ${run.status}\n${run.output}`)
         rmSync(project, { recursive: true, force: true })
       })
   })
