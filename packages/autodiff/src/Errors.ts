@@ -1,4 +1,5 @@
-import { Schema } from "effect"
+// Not from "effect" itself: bundlers keep all of that module, parts for servers included.
+import * as Schema from "effect/Schema"
 
 const details = {
   message: Schema.String,

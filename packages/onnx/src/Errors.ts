@@ -1,4 +1,5 @@
-import { Schema } from "effect"
+// Not from "effect" itself: bundlers keep all of that module, parts for servers included.
+import * as Schema from "effect/Schema"
 
 /** The fields that every error of this package can carry; each names one thing a caller can act on. */
 const details = {
