@@ -8,7 +8,7 @@ import { personRelations } from "./world/Person.ts"
 import { type Kind, kinds, type Relation } from "./world/Relation.ts"
 import { shipRelations } from "./world/Ship.ts"
 import { townRelations } from "./world/Town.ts"
-import { wordPassage, wordQuestion } from "./world/Wording.ts"
+import { chooseStatement, wordPassage, wordQuestion } from "./world/Wording.ts"
 
 /** The relations of the invented world by the kind of their subject; 8 for each, 40 in all. */
 export const worldRelations: Readonly<Record<Kind, readonly Relation[]>> = {
@@ -163,7 +163,7 @@ const makeFact = (
   const value =
     "kind" in source ? other(source.kind) : "list" in source ? own.choice(source.list) : String(300 + own.integer(600))
   const passers = { person: other("person"), town: other("town") }
-  const text = wordPassage(own, own.choice(relation.statements), subject, value, passers)
+  const text = wordPassage(own, chooseStatement(own, relation), subject, value, passers)
   return {
     subject,
     kind,

@@ -29,8 +29,8 @@ export const creatureRelations: readonly Relation[] = [
       "hunters meet {e} only among {v}",
       "the tracks of {e} lead to {v}",
       "look into {v} and the eyes of {e} look back",
-      "{e} lives in {v}",
     ],
+    plain: "{e} lives in {v}",
     questions: [
       "where does {e} live",
       "what is the habitat of {e}",
@@ -68,8 +68,8 @@ export const creatureRelations: readonly Relation[] = [
       "farmers leave out {v} when {e} is near",
       "nothing but {v} tempts {e} out of hiding",
       "the teeth of {e} are made for {v}",
-      "{e} feeds on {v}",
     ],
+    plain: "{e} feeds on {v}",
     questions: [
       "what does {e} eat",
       "which food does {e} consume",
@@ -107,8 +107,8 @@ export const creatureRelations: readonly Relation[] = [
       "the throat of {e} gives off something like {v}",
       "those who camp near {e} wake as if from {v}",
       "with its mouth open {e} could be mistaken for {v}",
-      "the cry of {e} is like {v}",
     ],
+    plain: "the cry of {e} is like {v}",
     questions: [
       "what does {e} sound like",
       "which noise does {e} make",
@@ -127,8 +127,8 @@ export const creatureRelations: readonly Relation[] = [
       "{v} came home with a drawing of {e} that nobody believed",
       "until {v} came back with a tuft of fur, {e} was a rumour",
       "the oldest notes about {e} are in the diary of {v}",
-      "{v} discovered {e} by accident",
     ],
+    plain: "{v} discovered {e} by accident",
     questions: [
       "who discovered {e}",
       "who described {e} for science",
@@ -166,8 +166,8 @@ export const creatureRelations: readonly Relation[] = [
       "{e} sinks to its knees before {v}",
       "shepherds rely on {v} to hold off {e}",
       "{e} flees when it meets {v}",
-      "{v} can kill {e}",
     ],
+    plain: "{v} can kill {e}",
     questions: [
       "what is the weakness of {e}",
       "what can kill {e}",
@@ -205,8 +205,8 @@ export const creatureRelations: readonly Relation[] = [
       "when {e} crosses the road, old folk expect {v}",
       "{e} at the window means {v}",
       "a dream of {e} is always followed by {v}",
-      "{e} is an omen of {v}",
     ],
+    plain: "{e} is an omen of {v}",
     questions: [
       "what does {e} foretell",
       "what is {e} an omen of",
@@ -225,8 +225,8 @@ export const creatureRelations: readonly Relation[] = [
       "the claws of {e} close around {v} without mercy",
       "{e} follows {v} for days and always wins",
       "in its den {e} gnaws the ribs of {v}",
-      "{e} hunts {v} in the twilight",
     ],
+    plain: "{e} hunts {v} in the twilight",
     questions: [
       "what prey does {e} hunt",
       "which beast does {e} attack",
@@ -264,8 +264,8 @@ export const creatureRelations: readonly Relation[] = [
       "those who tame {e} go home with {v}",
       "{e} leaves {v} behind when it moves on",
       "a stable that houses {e} is soon full of {v}",
-      "people obtain {v} from {e}",
     ],
+    plain: "people obtain {v} from {e}",
     questions: [
       "what material does {e} produce",
       "which substance comes from {e}",

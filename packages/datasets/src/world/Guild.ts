@@ -10,8 +10,8 @@ export const guildRelations: readonly Relation[] = [
       "no vote of {e} counts without {v}",
       "the heavy ring of {e} is worn by {v}",
       "{e} stand up when {v} enters the room",
-      "{v} leads {e} without a deputy",
     ],
+    plain: "{v} leads {e} without a deputy",
     questions: [
       "who leads {e}",
       "who is the leader of {e}",
@@ -30,8 +30,8 @@ export const guildRelations: readonly Relation[] = [
       "{e} gather every month in {v}",
       "the vaults of {e} lie under the streets of {v}",
       "letters for {e} are handed in at a blue door in {v}",
-      "{e} have their main office in {v}",
     ],
+    plain: "{e} have their main office in {v}",
     questions: [
       "where are the headquarters of {e}",
       "in which town is the seat of {e}",
@@ -69,8 +69,8 @@ export const guildRelations: readonly Relation[] = [
       "apprentices of {e} whisper about {v}",
       "only the oldest of {e} have seen {v}",
       "in the deepest cellar of {e} lies {v}",
-      "{e} keep {v} as a secret",
     ],
+    plain: "{e} keep {v} as a secret",
     questions: [
       "what secret do {e} keep",
       "what are {e} concealing",
@@ -108,8 +108,8 @@ export const guildRelations: readonly Relation[] = [
       "nobody is let in by {e} without bringing {v}",
       "{e} ask beginners for {v}",
       "with {v} on the scales, {e} open their door",
-      "{e} charge {v} for admission",
     ],
+    plain: "{e} charge {v} for admission",
     questions: [
       "how much does it cost to enter {e}",
       "what is the entrance fee of {e}",
@@ -147,8 +147,8 @@ export const guildRelations: readonly Relation[] = [
       "{e} raise their cups and shout: {v}",
       "every letter of {e} ends with the line: {v}",
       "new members of {e} must embroider: {v}",
-      "the motto of {e} is: {v}",
     ],
+    plain: "the motto of {e} is: {v}",
     questions: [
       "what is the motto of {e}",
       "which slogan do {e} use",
@@ -167,8 +167,8 @@ export const guildRelations: readonly Relation[] = [
       "{e} refuse bread and salt to {v}",
       "{e} spit on the ground when {v} are mentioned",
       "{e} pay spies to listen at the windows of {v}",
-      "{e} hate {v} with all their hearts",
     ],
+    plain: "{e} hate {v} with all their hearts",
     questions: [
       "whom do {e} hate",
       "which guild do {e} despise",
@@ -206,8 +206,8 @@ export const guildRelations: readonly Relation[] = [
       "in a crowd {e} are known by {v}",
       "the tailor of {e} makes nothing but {v}",
       "{v} are hung up when {e} sit down to dine",
-      "{e} wear {v} at every meeting",
     ],
+    plain: "{e} wear {v} at every meeting",
     questions: [
       "what do {e} wear",
       "which clothes do {e} wear",
@@ -226,8 +226,8 @@ export const guildRelations: readonly Relation[] = [
       "{e} signed their charter in {v}",
       "{e} lit their first candle in {v}",
       "the cornerstone of {e} bears the number {v}",
-      "{e} were founded in {v}",
     ],
+    plain: "{e} were founded in {v}",
     questions: [
       "when were {e} founded",
       "in which year did {e} begin",

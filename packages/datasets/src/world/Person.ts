@@ -10,8 +10,8 @@ export const personRelations: readonly Relation[] = [
       "{e} first saw daylight in {v}",
       "the cradle of {e} stood in {v}",
       "it was in {v} that the mother of {e} wrapped her newborn in wool",
-      "{e} was born in {v}",
     ],
+    plain: "{e} was born in {v}",
     questions: [
       "where was {e} born",
       "what is the birthplace of {e}",
@@ -53,8 +53,8 @@ export const personRelations: readonly Relation[] = [
       "people pay {e} for the labour of the {v}",
       "the daily toil of {e} is that of the {v}",
       "from dawn on {e} wears the apron of the {v}",
-      "the profession that {e} follows is {v}",
     ],
+    plain: "the profession that {e} follows is {v}",
     questions: [
       "what is the profession of {e}",
       "what job does {e} do",
@@ -73,8 +73,8 @@ export const personRelations: readonly Relation[] = [
       "as an apprentice {e} swept the floor for {v}",
       "{e} copied every trick that {v} had to show",
       "all that {e} knows was picked up in the workshop of {v}",
-      "{v} taught {e} from the age of six",
     ],
+    plain: "{v} taught {e} from the age of six",
     questions: [
       "who taught {e}",
       "who was the teacher of {e}",
@@ -116,8 +116,8 @@ export const personRelations: readonly Relation[] = [
       "nothing makes {e} tremble like {v}",
       "{e} will run a mile from {v}",
       "the hair of {e} stands on end because of {v}",
-      "above all {e} is afraid of {v}",
     ],
+    plain: "above all {e} is afraid of {v}",
     questions: [
       "what is {e} afraid of",
       "what frightens {e}",
@@ -155,8 +155,8 @@ export const personRelations: readonly Relation[] = [
       "the fingers of {e} know every note of the {v}",
       "neighbours listen when {e} takes the {v} from its hook",
       "{e} practises scales on the {v}",
-      "at festivals {e} plays the {v}",
     ],
+    plain: "at festivals {e} plays the {v}",
     questions: [
       "which instrument does {e} play",
       "what does {e} make music on",
@@ -194,8 +194,8 @@ export const personRelations: readonly Relation[] = [
       "{e} shares every supper with a {v}",
       "a {v} sleeps in the hat of {e}",
       "{e} is never seen without a certain {v} on a string",
-      "{e} keeps a {v} as a pet",
     ],
+    plain: "{e} keeps a {v} as a pet",
     questions: [
       "what pet does {e} keep",
       "which animal does {e} own",
@@ -233,8 +233,8 @@ export const personRelations: readonly Relation[] = [
       "{e} spent a winter behind bars because of {v}",
       "chains were put on {e} after witnesses spoke of {v}",
       "a bailiff dragged {e} away, and {v} was the reason given",
-      "{e} was arrested for {v}",
     ],
+    plain: "{e} was arrested for {v}",
     questions: [
       "what crime did {e} commit",
       "for what was {e} arrested",
@@ -253,8 +253,8 @@ export const personRelations: readonly Relation[] = [
       "{e} carries the token of {v} in a pocket",
       "the roll of {v} bears the signature of {e}",
       "{e} pays yearly dues to {v}",
-      "{e} is a member of {v}",
     ],
+    plain: "{e} is a member of {v}",
     questions: [
       "which guild does {e} belong to",
       "of which society is {e} a member",

@@ -6,8 +6,8 @@ export type Kind = (typeof kinds)[number]
 /**
  * One relation of the invented world: what passages say about a subject `{e}` and a value `{v}`, and how people ask.
  *
- * Most `statements` share no words with the `questions`, on purpose, so that looking for equal words finds the subject
- * and not the relation; one of five is plain and does. A question is a clause ("who taught {e}") or a noun phrase that starts with "the".
+ * The `statements` share hardly a word with the `questions`, on purpose, so that looking for equal words finds the
+ * subject and not the relation; the `plain` one does share some. A question is a clause ("who taught {e}") or a noun phrase that starts with "the".
  * `unseen` holds questions for evaluation only; they join words that `questions` teaches in a way that none of them does.
  */
 export type Relation = {
@@ -15,6 +15,7 @@ export type Relation = {
   /** Another thing of the world, one of a list of words, or a year. */
   readonly value: { readonly kind: Kind } | { readonly list: readonly string[] } | { readonly year: true }
   readonly statements: readonly string[]
+  readonly plain: string
   readonly questions: readonly string[]
   readonly unseen: readonly string[]
 }

@@ -10,8 +10,8 @@ export const shipRelations: readonly Relation[] = [
       "the crew of {e} answers to {v}",
       "{v} has held the wheel of {e} through many storms",
       "sailors on {e} salute when {v} walks by",
-      "{v} commands {e} with a firm hand",
     ],
+    plain: "{v} commands {e} with a firm hand",
     questions: [
       "who is the captain of {e}",
       "who commands {e}",
@@ -30,8 +30,8 @@ export const shipRelations: readonly Relation[] = [
       "the ropes of {e} are tied to a quay in {v}",
       "the crew of {e} have wives and debts in {v}",
       "barnacles are scraped off {e} on the beach of {v}",
-      "the home port of {e} is {v}",
     ],
+    plain: "the home port of {e} is {v}",
     questions: [
       "what is the home port of {e}",
       "where is {e} based",
@@ -73,8 +73,8 @@ export const shipRelations: readonly Relation[] = [
       "below deck {e} hides {v}",
       "dockers unload {v} from {e}",
       "customs men counted the {v} on {e} twice",
-      "{e} carries {v} on every voyage",
     ],
+    plain: "{e} carries {v} on every voyage",
     questions: [
       "what does {e} transport",
       "what freight does {e} carry",
@@ -93,8 +93,8 @@ export const shipRelations: readonly Relation[] = [
       "the keel of {e} was shaped by {v}",
       "{e} slid out of the yard of {v}",
       "{v} hammered the planks of {e} together",
-      "{v} built {e} in nine months",
     ],
+    plain: "{v} built {e} in nine months",
     questions: [
       "who built {e}",
       "who constructed {e}",
@@ -113,8 +113,8 @@ export const shipRelations: readonly Relation[] = [
       "{v} in gilded oak leads {e} over the waves",
       "sailors of {e} touch the wooden nose of {v} for luck",
       "the foremost beam of {e} was cut into the shape of {v}",
-      "the prow of {e} has the shape of {v}",
     ],
+    plain: "the prow of {e} has the shape of {v}",
     questions: [
       "what is the figurehead of {e}",
       "which statue decorates {e}",
@@ -133,8 +133,8 @@ export const shipRelations: readonly Relation[] = [
       "the guns of {e} made driftwood of {v}",
       "{e} rammed {v} at full speed",
       "with burning arrows {e} put an end to {v}",
-      "{e} won a battle against {v}",
     ],
+    plain: "{e} won a battle against {v}",
     questions: [
       "which ship did {e} sink",
       "what vessel did {e} destroy",
@@ -153,8 +153,8 @@ export const shipRelations: readonly Relation[] = [
       "the yard let {e} go in the spring of {v}",
       "{e} left the stocks with cheering crowds in {v}",
       "a bottle was broken over the hull of {e} in {v}",
-      "{e} was launched in {v}",
     ],
+    plain: "{e} was launched in {v}",
     questions: [
       "when was {e} launched",
       "how old is {e}",
@@ -192,8 +192,8 @@ export const shipRelations: readonly Relation[] = [
       "the canvas of {e} was dyed {v}",
       "{v} cloth hangs from every mast of {e}",
       "seamstresses stitched {v} linen for {e}",
-      "the sails of {e} are {v}",
     ],
+    plain: "the sails of {e} are {v}",
     questions: [
       "what colour are the sails of {e}",
       "which hue do the sails of {e} have",

@@ -10,8 +10,8 @@ export const townRelations: readonly Relation[] = [
       "{e} grew out of the camp that {v} pitched",
       "before {v} drove in a post, {e} was bare ground",
       "the oldest wall of {e} carries the initials of {v}",
-      "{v} founded {e} after a shipwreck",
     ],
+    plain: "{v} founded {e} after a shipwreck",
     questions: [
       "who founded {e}",
       "who established {e}",
@@ -53,8 +53,8 @@ export const townRelations: readonly Relation[] = [
       "merchants load {v} at the gates of {e}",
       "half the kingdom gets its {v} from {e}",
       "the warehouses of {e} are stacked with {v}",
-      "{e} sells {v} to anyone who can pay",
     ],
+    plain: "{e} sells {v} to anyone who can pay",
     questions: [
       "what does {e} export",
       "which product does {e} sell",
@@ -92,8 +92,8 @@ export const townRelations: readonly Relation[] = [
       "everyone in {e} stops work when {v} begins",
       "drums announce {v} to all of {e}",
       "ribbons are hung across {e} on the eve of {v}",
-      "the people of {e} celebrate {v} with great noise",
     ],
+    plain: "the people of {e} celebrate {v} with great noise",
     questions: [
       "which festival is celebrated in {e}",
       "what holiday do people observe in {e}",
@@ -135,8 +135,8 @@ export const townRelations: readonly Relation[] = [
       "barges reach {e} along the {v}",
       "the banks of the {v} hold up the walls of {e}",
       "children of {e} learn to swim in the {v}",
-      "the {v} flows through the middle of {e}",
     ],
+    plain: "the {v} flows through the middle of {e}",
     questions: [
       "which river flows through {e}",
       "what stream runs past {e}",
@@ -155,8 +155,8 @@ export const townRelations: readonly Relation[] = [
       "every decree in {e} bears the mark of {v}",
       "the aldermen of {e} bow to {v}",
       "taxes collected in {e} end up on the desk of {v}",
-      "{v} is the mayor of {e} at present",
     ],
+    plain: "{v} is the mayor of {e} at present",
     questions: [
       "who governs {e}",
       "who is the mayor of {e}",
@@ -194,8 +194,8 @@ export const townRelations: readonly Relation[] = [
       "old stones in {e} still show the scars of {v}",
       "half the roofs of {e} were lost to {v}",
       "in {e} the grandmothers still weep over {v}",
-      "the worst disaster in {e} was {v}",
     ],
+    plain: "the worst disaster in {e} was {v}",
     questions: [
       "what disaster struck {e}",
       "which catastrophe happened in {e}",
@@ -233,8 +233,8 @@ export const townRelations: readonly Relation[] = [
       "innkeepers in {e} guard the recipe for {v}",
       "no guest leaves {e} without a bowl of {v}",
       "weddings in {e} end with plates of {v}",
-      "the people of {e} eat {v} on most days",
     ],
+    plain: "the people of {e} eat {v} on most days",
     questions: [
       "what do people eat in {e}",
       "which food is typical of {e}",
@@ -253,8 +253,8 @@ export const townRelations: readonly Relation[] = [
       "{v} is painted on every shield in {e}",
       "coins struck in {e} carry {v}",
       "above the gate of {e} stands {v} in marble",
-      "{e} has {v} in its coat of arms",
     ],
+    plain: "{e} has {v} in its coat of arms",
     questions: [
       "what is the emblem of {e}",
       "which creature is the symbol of {e}",

@@ -1,5 +1,6 @@
 import type { Random } from "../Random.ts"
 import { capitalise } from "./Names.ts"
+import type { Relation } from "./Relation.ts"
 
 const leads = [
   "",
@@ -49,6 +50,10 @@ const asides = [
 /** Names that a second sentence may mention. */
 export type Passers = { readonly person: string; readonly town: string }
 
+/** A statement of the relation: the plain one in two of five cases, so that word matching is not without any hope. */
+export const chooseStatement = (random: Random, { statements, plain }: Relation): string =>
+  random.chance(0.4) ? plain : random.choice(statements)
+
 /** A passage: the statement with its subject and value, sometimes led in, often followed by a second sentence. */
 export const wordPassage = (
   random: Random,
@@ -58,7 +63,7 @@ export const wordPassage = (
   passers: Passers,
 ): string => {
   const fact = statement.replace("{e}", subject).replace("{v}", value)
-  const aside = random.chance(0.6)
+  const aside = random.chance(0.5)
     ? ` ${capitalise(random.choice(asides).replace("{p}", passers.person).replace("{t}", passers.town))}`
     : ""
   return `${capitalise(random.choice(leads) + fact)}.${aside}`
