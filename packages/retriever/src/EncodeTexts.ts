@@ -15,13 +15,13 @@ import { type Buffer, type Executable, type Feed, RunFailed, Runtime } from "@ta
 import { Duration, Effect, Exit, type Scope, ScopedCache, Semaphore } from "effect"
 import { type BatchPlan, planBatches } from "./internal/Batches.ts"
 import { defaultTitles, type EncoderInput, encodeInput, type RenderOptions, type TextKind } from "./PassageText.ts"
-import type { Tower } from "./Tower.ts"
+import type { Tower } from "./Towers.ts"
 
 /** How embeddings are compared, in training and in search. */
 export type EmbeddingSimilarity = "dot" | "cosine"
 
 export interface TextEncoderOptions extends RenderOptions {
-  /** Most texts of one run; fewer where they are long, see `bucketOf`. 32 where absent. */
+  /** Most texts of one run; fewer where they are longer than 64 tokens, so that a run has at most 2048. 32 where absent. */
   readonly batchSize?: number
   /**
    * `cosine` scales every vector to unit length, whatever the encoder's own files say, so that an inner product is the
@@ -30,8 +30,8 @@ export interface TextEncoderOptions extends RenderOptions {
   readonly similarity?: EmbeddingSimilarity
 }
 
-/** What a text encoder has done since it was made. */
-export interface EncodeStatistics {
+/** How much was encoded. */
+export interface EncodeCounts {
   readonly texts: number
   /** Texts that were longer than the maximum length and were cut. */
   readonly truncated: number
@@ -39,9 +39,16 @@ export interface EncodeStatistics {
   readonly tokens: number
   /** Tokens that were run, padding included. */
   readonly paddedTokens: number
+}
+
+/** What a text encoder has done since it was made. */
+export interface EncodeStatistics extends EncodeCounts {
   /** Graphs that were compiled. */
   readonly compiled: number
 }
+
+/** Hears of each run of a call: how many of its texts are done, and what they held. */
+export type OnEncodeProgress = (done: number, total: number, counts: EncodeCounts) => void
 
 /** Turns texts into embeddings with one tower. */
 export interface TextEncoder {
@@ -50,13 +57,17 @@ export interface TextEncoder {
   readonly encode: (
     inputs: readonly EncoderInput[],
     kind: TextKind,
-    onProgress?: (done: number, total: number) => void,
+    onProgress?: OnEncodeProgress,
   ) => Effect.Effect<Float32Array, ModelError>
   readonly statistics: Effect.Effect<EncodeStatistics>
 }
 
-/** Compiled shapes that are alive at once; the one that was used longest ago is released for a new one. */
-export const maxCompiledShapes = 12
+/**
+ * Compiled shapes that are alive at once; the one that was used longest ago is released for a new one. Each keeps the
+ * memory of its largest values (a hundred MiB for MiniLM), while compiling takes some tens of milliseconds, and a call
+ * goes through its shapes in order.
+ */
+export const maxCompiledShapes = 4
 
 /** How many texts are tokenized before other work gets a turn. */
 const tokenizeSlice = 256
@@ -81,7 +92,8 @@ export const makeTextEncoder = Effect.fnUntraced(function* (
   const weights = yield* residentWeights(tower)
   const dimension = embeddingSize(encoder.config)
   const pooling: Pooling = options.similarity === "cosine" ? { ...encoder.pooling, normalize: true } : encoder.pooling
-  const counts = { texts: 0, truncated: 0, tokens: 0, paddedTokens: 0, compiled: 0 }
+  let total = nothing
+  let compiled = 0
   const runtime = yield* Runtime
 
   const compile = Effect.fnUntraced(function* (
@@ -89,7 +101,7 @@ export const makeTextEncoder = Effect.fnUntraced(function* (
   ): Effect.fn.Return<Executable, ModelError, Runtime | Scope.Scope> {
     const [batch = 0, tokens = 0] = shape.split("x").map(Number)
     const { graph } = yield* encoder.graph({ batch, tokens })
-    counts.compiled++
+    compiled++
     return yield* runtime.compile(pooledGraph(graph, pooling))
   })
   const executables = yield* ScopedCache.makeWith({
@@ -134,23 +146,37 @@ export const makeTextEncoder = Effect.fnUntraced(function* (
     const texts = yield* tokenize(inputs, kind)
     const lengths = texts.map(({ ids }) => ids.length)
     const result = new Float32Array(inputs.length * dimension)
-    let done = 0
+    let done = nothing
     for (const plan of planBatches(lengths, { batchSize, maxLength })) {
       const vectors = yield* turn.withPermit(run(plan, texts))
       for (const [row, index] of plan.members.entries()) {
         result.set(vectors.subarray(row * dimension, (row + 1) * dimension), index * dimension)
-        counts.tokens += lengths[index]!
-        counts.truncated += texts[index]!.cut > 0 ? 1 : 0
       }
-      counts.texts += plan.members.length
-      counts.paddedTokens += plan.rows * plan.tokens
-      done += plan.members.length
-      onProgress?.(done, inputs.length)
+      const counts = countsOf(plan, texts)
+      done = sum(done, counts)
+      total = sum(total, counts)
+      onProgress?.(done.texts, inputs.length, done)
     }
     return result
   })
 
-  return { dimension, encode, statistics: Effect.sync(() => ({ ...counts })) }
+  return { dimension, encode, statistics: Effect.sync(() => ({ ...total, compiled })) }
+})
+
+const nothing: EncodeCounts = { texts: 0, truncated: 0, tokens: 0, paddedTokens: 0 }
+
+const countsOf = ({ members, rows, tokens }: BatchPlan, texts: readonly Encoded[]): EncodeCounts => ({
+  texts: members.length,
+  truncated: members.filter((index) => texts[index]!.cut > 0).length,
+  tokens: members.reduce((count, index) => count + texts[index]!.ids.length, 0),
+  paddedTokens: rows * tokens,
+})
+
+const sum = (a: EncodeCounts, b: EncodeCounts): EncodeCounts => ({
+  texts: a.texts + b.texts,
+  truncated: a.truncated + b.truncated,
+  tokens: a.tokens + b.tokens,
+  paddedTokens: a.paddedTokens + b.paddedTokens,
 })
 
 const checkOptions = (encoder: Encoder, batchSize: number, maxLength: number): Effect.Effect<void, ModelError> => {

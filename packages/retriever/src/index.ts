@@ -1,11 +1,15 @@
 export {
   type EmbeddingSimilarity,
+  type EncodeCounts,
   type EncodeStatistics,
   makeTextEncoder,
   maxCompiledShapes,
+  type OnEncodeProgress,
   type TextEncoder,
   type TextEncoderOptions,
 } from "./EncodeTexts.ts"
+export { FreezePatternError, TowerMismatchError } from "./Errors.ts"
+export { fingerprint } from "./Fingerprint.ts"
 export {
   defaultTitles,
   type EncoderInput,
@@ -15,4 +19,26 @@ export {
   type TextKind,
   type Titles,
 } from "./PassageText.ts"
-export { type Tower, towerOf } from "./Tower.ts"
+export {
+  type IndexOptions,
+  type IndexProgress,
+  makeRetriever,
+  Retriever,
+  type RetrieverOptions,
+  type RetrieverShape,
+  type SearchResult,
+  storeIdentity,
+} from "./Retriever.ts"
+export {
+  encoderOf,
+  jointName,
+  jointParameters,
+  type Side,
+  sharedTower,
+  type Tower,
+  type Towers,
+  towerFrom,
+  towerOf,
+  trainableNames,
+  untiedTowers,
+} from "./Towers.ts"

@@ -10,8 +10,8 @@ export interface PlanOptions {
   readonly maxLength: number
 }
 
-/** Tokens of one batch, padding included. More make no product faster on a CPU and cost memory. */
-const tokenBudget = 4096
+/** Most tokens of one batch, padding included. On a CPU larger products are no faster, and memory grows with them. */
+const tokenBudget = 2048
 
 /**
  * The width that a text of `length` tokens is padded to: multiples of 16 up to 64, of 32 up to 256, of 64 up to 512,

@@ -1,8 +1,5 @@
 import { bertConfig, bertParameters, type Encoder, type Pooling, tinyEncoder, trainWordPiece } from "@tandem/models"
 import { float32, toNumbers } from "@tandem/onnx"
-import type { Runtime } from "@tandem/runtime"
-import { layer } from "@tandem/runtime/node/NodeRuntime"
-import { Effect, type Scope } from "effect"
 
 export const corpus = [
   "the river was long and cold",
@@ -35,16 +32,13 @@ export const smallEncoder = (seed: number, pooling: Pooling = { mode: "mean", no
         name,
         float32(
           value.dims,
-          Float32Array.from(value.data, (x) => Number(x) * scale),
+          toNumbers(value).map((x) => x * scale),
         ),
       ] as const
     }),
   )
   return { ...encoder, parameters }
 }
-
-export const withRuntime = <A, E>(effect: Effect.Effect<A, E, Runtime | Scope.Scope>): Promise<A> =>
-  effect.pipe(Effect.scoped, Effect.provide(layer({ threads: 1 })), Effect.runPromise)
 
 /** Texts of 1 to `longest` words, the same for the same count. */
 export const texts = (count: number, longest = 60): string[] => {
