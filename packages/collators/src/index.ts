@@ -1,1 +1,21 @@
-export {}
+export { type Bucket, bucketLengths } from "./Buckets.ts"
+export { type Draw, drawNegatives, drawPositive } from "./DrawPassages.ts"
+export {
+  type BatchPassage,
+  type BatchShape,
+  type BatchStatistics,
+  type CollateOptions,
+  collateDualEncoder,
+  type DualEncoderBatch,
+  type DualEncoderItem,
+} from "./DualEncoderBatch.ts"
+export {
+  type BatchPlace,
+  type DualEncoderSampler,
+  dualEncoderSampler,
+  epochOrder,
+  type LengthGrouping,
+  type SamplerOptions,
+} from "./DualEncoderSampler.ts"
+export { InvalidBatch } from "./Errors.ts"
+export type { TokenizedText } from "./TokenizedText.ts"

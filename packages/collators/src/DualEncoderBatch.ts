@@ -1,0 +1,144 @@
+import { bool, type Tensor } from "@tandem/onnx"
+import type { Bucket } from "./Buckets.ts"
+import { InvalidBatch } from "./Errors.ts"
+import { padRows } from "./internal/PadRows.ts"
+import type { TokenizedText } from "./TokenizedText.ts"
+
+/** A passage as a batch holds it. */
+export interface BatchPassage {
+  readonly id: string
+  readonly text: TokenizedText
+  /** The text's words, normalised as the answers are and with one space between; needed for masks by answer alone. */
+  readonly words?: string
+}
+
+/** A query with its positive and its hard negatives. */
+export interface DualEncoderItem {
+  readonly query: TokenizedText
+  readonly positive: BatchPassage
+  /** Hard negatives in the order of preference; what is more than `hardNegatives` is left out. */
+  readonly negatives: readonly BatchPassage[]
+  /** Ids of every passage that answers the query; its positive may be left out. */
+  readonly relevant: ReadonlySet<string>
+  /**
+   * The query's answers, normalised as the passages' `words` are. Where given, any other passage of the batch in whose
+   * words an answer stands as whole words is taken for a positive too. Empty answers stand nowhere.
+   */
+  readonly answers?: readonly string[]
+}
+
+export interface CollateOptions {
+  readonly padTokenId: number
+  /** Padded length of the query rows, and apart from them of the passage rows, by the longest of each. */
+  readonly bucket: Bucket
+  /**
+   * Passages besides the positive that each query has in the batch, so that P = B · (1 + hardNegatives) whatever the
+   * data. A query with fewer leaves rows free; these hold the batch's shortest passage and are excluded for every query,
+   * so that the loss and its gradient are those of a batch without them.
+   */
+  readonly hardNegatives: number
+  /** Those of `input_ids`, `attention_mask` and `token_type_ids` that the encoder takes (`Encoder.inputs`). */
+  readonly inputs: readonly string[]
+}
+
+/** Sizes of a batch. Batches of one shape run on one compiled graph. */
+export interface BatchShape {
+  readonly queries: number
+  readonly queryTokens: number
+  readonly passages: number
+  readonly passageTokens: number
+}
+
+export interface BatchStatistics {
+  /** Tokens of queries and passages, without padding; free rows count as padding. */
+  readonly realTokens: number
+  /** Padding of query and passage rows. */
+  readonly paddedTokens: number
+  /** Passage rows that repeat the passage of an earlier row; free rows not counted. */
+  readonly duplicatePassages: number
+  /** Passage rows that were left free because queries brought too few hard negatives. */
+  readonly freeRows: number
+  /** Pairs of a query and a passage that are masked out; free rows not counted. */
+  readonly excludedPairs: number
+}
+
+/** What a dual encoder's training step reads. */
+export interface DualEncoderBatch {
+  /**
+   * `query.input_ids`, `query.attention_mask`, `query.token_type_ids` `[queries, queryTokens] int64` and the same under
+   * `passage.` as `[passages, passageTokens]`, as far as `inputs` names them, and `excluded` `[queries, passages] bool`.
+   */
+  readonly tensors: Readonly<Record<string, Tensor>>
+  readonly shape: BatchShape
+  readonly statistics: BatchStatistics
+}
+
+/**
+ * Lays queries and passages out for in-batch training. Row b of the passages is the positive of query b; the hard
+ * negatives follow, those of query 0 first, `hardNegatives` for each.
+ *
+ * `excluded[b, j]` is true where passage j must not count as a negative of query b though it is not its row's positive:
+ * it is one of the query's relevant passages, the same passage as its positive, holds one of its answers (where answers
+ * are given), or only fills a free row. `excluded[b, b]` is always false.
+ *
+ * A passage that stands in the batch twice is encoded twice and counts twice for queries that it does not answer.
+ *
+ * @throws InvalidBatch without items, for a text without tokens, for an unknown input, and where the bucket is too short
+ */
+export const collateDualEncoder = (items: readonly DualEncoderItem[], options: CollateOptions): DualEncoderBatch => {
+  const { hardNegatives } = options
+  if (items.length === 0 || !Number.isSafeInteger(hardNegatives) || hardNegatives < 0) {
+    throw new InvalidBatch({
+      message: "no batch can be made of this",
+      expected: "at least one item and a whole number of hard negatives of 0 or more",
+      found: `${items.length} items, ${hardNegatives} hard negatives`,
+    })
+  }
+  const rows = passageRows(items, hardNegatives)
+  const present = rows.filter((row) => row !== undefined)
+  const filler = present.reduce((a, b) => (b.text.ids.length < a.text.ids.length ? b : a))
+  const query = padRows(
+    "query",
+    items.map((item) => item.query),
+    options,
+  )
+  const passage = padRows(
+    "passage",
+    rows.map((row) => (row ?? filler).text),
+    options,
+  )
+  const excluded = items.flatMap((item, b) =>
+    rows.map((row, j) => j !== b && (row === undefined || answers(item, row))),
+  )
+  const freeRows = rows.length - present.length
+  const realTokens = query.realTokens + passage.realTokens - freeRows * filler.text.ids.length
+  const shape = {
+    queries: items.length,
+    queryTokens: query.tokens,
+    passages: rows.length,
+    passageTokens: passage.tokens,
+  }
+  return {
+    tensors: { ...query.tensors, ...passage.tensors, excluded: bool([items.length, rows.length], excluded) },
+    shape,
+    statistics: {
+      realTokens,
+      paddedTokens: shape.queries * shape.queryTokens + shape.passages * shape.passageTokens - realTokens,
+      duplicatePassages: present.length - new Set(present.map(({ id }) => id)).size,
+      freeRows,
+      excludedPairs: excluded.filter(Boolean).length - freeRows * items.length,
+    },
+  }
+}
+
+/** The positives, then each query's hard negatives; undefined where a query has too few. */
+const passageRows = (items: readonly DualEncoderItem[], count: number): readonly (BatchPassage | undefined)[] => [
+  ...items.map(({ positive }) => positive),
+  ...items.flatMap(({ negatives }) => Array.from({ length: count }, (_, at) => negatives[at])),
+]
+
+const answers = (item: DualEncoderItem, passage: BatchPassage): boolean =>
+  passage.id === item.positive.id || item.relevant.has(passage.id) || holdsAnswer(item, passage)
+
+const holdsAnswer = (item: DualEncoderItem, { words }: BatchPassage): boolean =>
+  words !== undefined && (item.answers ?? []).some((answer) => answer !== "" && ` ${words} `.includes(` ${answer} `))
