@@ -5,9 +5,12 @@
  *
  * @example
  * ```ts
+ * import { Random } from "@tandem/datasets"
+ *
  * const random = Random.fromSeed(7)
  * const order = random.shuffle([1, 2, 3, 4])
  * const later = Random.fromState(random.state()) // goes on where `random` stands
+ * console.log(order, later.state())
  * ```
  */
 export class Random {

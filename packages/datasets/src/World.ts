@@ -74,6 +74,8 @@ type Fact = {
  *
  * @example
  * ```ts
+ * import { makeWorld } from "@tandem/datasets"
+ *
  * const world = makeWorld({ seed: 1 })
  * console.log(world.dev[0]?.query, world.statistics)
  * ```

@@ -29,6 +29,8 @@ const deviation = 0.02
  *
  * @example
  * ```ts
+ * import { tinyEncoder, trainWordPiece } from "@tandem/models"
+ *
  * const vocabulary = trainWordPiece(["the river was long", "the long river"], { vocabularySize: 60 })
  * const encoder = tinyEncoder({ seed: 0, vocabulary })
  * console.log(encoder.config.hiddenSize, encoder.parameters.size) // 128 37

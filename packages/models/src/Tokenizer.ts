@@ -67,6 +67,8 @@ export interface Tokenizer {
  *
  * @example
  * ```ts
+ * import { makeTokenizer, trainWordPiece } from "@tandem/models"
+ *
  * const tokenizer = makeTokenizer(trainWordPiece(["the river was long"], { vocabularySize: 60 }))
  * console.log(tokenizer.encode("the river").ids)
  * ```

@@ -28,6 +28,8 @@ const longestWord = 100
  *
  * @example
  * ```ts
+ * import { makeTokenizer, trainWordPiece } from "@tandem/models"
+ *
  * const files = trainWordPiece(["the river was long", "the long river"], { vocabularySize: 60 })
  * console.log(makeTokenizer(files).encode("the river").ids)
  * ```

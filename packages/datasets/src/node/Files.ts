@@ -30,7 +30,13 @@ export type ReadOptions = AssembleOptions & {
  *
  * @example
  * ```ts
- * const data = await Effect.runPromise(readExamples("train.jsonl", { corpus: "corpus.jsonl" }))
+ * import { makeWorld } from "@tandem/datasets"
+ * import { readExamples } from "@tandem/datasets/node/Files"
+ * import { writeWorld } from "@tandem/datasets/node/WorldFiles"
+ * import { Effect } from "effect"
+ *
+ * const files = await Effect.runPromise(writeWorld("world", makeWorld({ seed: 1 })))
+ * const data = await Effect.runPromise(readExamples(files.train, { corpus: files.corpus }))
  * console.log(data.examples.length, data.statistics)
  * ```
  */

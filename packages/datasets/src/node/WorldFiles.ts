@@ -19,7 +19,12 @@ export type WorldFiles = {
  *
  * @example
  * ```ts
- * const files = yield* writeWorld("world", makeWorld({ seed: 1 }))
+ * import { makeWorld } from "@tandem/datasets"
+ * import { writeWorld } from "@tandem/datasets/node/WorldFiles"
+ * import { Effect } from "effect"
+ *
+ * const files = await Effect.runPromise(writeWorld("world", makeWorld({ seed: 1 })))
+ * console.log(files.corpus, files.train, files.dev)
  * ```
  */
 export const writeWorld = Effect.fn("datasets.writeWorld")(function* (

@@ -15,7 +15,12 @@ import type { RetrievalData } from "../Example.ts"
  *
  * @example
  * ```ts
- * yield* writeText("train.dpr.json", dprJson(data))
+ * import { corpusLines } from "@tandem/datasets"
+ * import { writeText } from "@tandem/datasets/node/Write"
+ * import { Effect } from "effect"
+ *
+ * const passages = [{ id: "p1", text: "The Wright brothers flew at Kitty Hawk." }]
+ * await Effect.runPromise(writeText("corpus.jsonl.gz", corpusLines(passages)))
  * ```
  */
 export const writeText = (file: string, pieces: Iterable<string>): Effect.Effect<void, UnwritableFileError> =>
