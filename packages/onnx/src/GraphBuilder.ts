@@ -221,8 +221,10 @@ export class GraphBuilder {
       return { ...value, name: output }
     })
     const rename = (value: string): string => renamed.get(value) ?? value
+    const unique = uniqueNames()
     const nodes = [...this.#nodes, ...copies].map((node) => ({
       ...node,
+      name: unique(node.name),
       inputs: node.inputs.map(rename),
       outputs: node.outputs.map(rename),
     }))
@@ -495,6 +497,17 @@ export interface GemmOptions {
   readonly transB?: boolean
   readonly alpha?: number
   readonly beta?: number
+}
+
+/** ONNX Runtime refuses two nodes of one name, which a graph that is called twice would give. */
+const uniqueNames = (): ((name: string) => string) => {
+  const taken = new Set<string>()
+  return (name) => {
+    let unique = name
+    for (let count = 2; taken.has(unique); count++) unique = `${name}_${count}`
+    taken.add(unique)
+    return unique
+  }
 }
 
 const trimmed = (names: readonly string[]): readonly string[] => {

@@ -27,6 +27,7 @@ export { deadCode } from "./passes/DeadCode.ts"
 export { fold } from "./passes/Fold.ts"
 export { fuse } from "./passes/Fuse.ts"
 export { inferShapes } from "./passes/InferShapes.ts"
+export { type QuantizeOptions, quantizeDynamic } from "./passes/Quantize.ts"
 export { newestOpset, oldestOpset, upgrade } from "./passes/Upgrade.ts"
 export {
   bool,
