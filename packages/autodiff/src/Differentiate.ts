@@ -57,20 +57,18 @@ export const differentiate = (graph: Graph, options: DifferentiateOptions): Grap
   return g.build(outputs, `${graph.name}, differentiated`)
 }
 
-/** Names of values that depend on `wrt` and that the loss depends on. */
+/** Names of values that a gradient passes: those that depend on `wrt` and that the loss depends on. */
 const valuesOnPath = (graph: Graph, loss: string, wrt: readonly string[]): Set<string> => {
   const forward = new Set(wrt)
   for (const node of graph.nodes) {
-    if (node.inputs.some((name) => forward.has(name))) for (const name of node.outputs) forward.add(name)
+    if (!node.inputs.some((name) => forward.has(name))) continue
+    for (const name of node.outputs) if (mayVary(graph, name)) forward.add(name)
   }
-  const backward = new Set([loss])
-  for (const node of [...graph.nodes].reverse()) {
-    if (node.outputs.some((name) => backward.has(name))) for (const name of node.inputs) backward.add(name)
-  }
+  const backward = dependencies(graph, loss)
   const lost = wrt.filter((name) => !backward.has(name))
   if (lost.length > 0) {
     throw new Disconnected({
-      message: `the loss ${loss} does not depend on ${lost.join(", ")}`,
+      message: `the loss ${loss} does not depend on ${lost.join(", ")} in a way that has a gradient`,
       tensor: lost[0] ?? "",
       hint: "leave the value out of what is trained",
     })
@@ -78,12 +76,27 @@ const valuesOnPath = (graph: Graph, loss: string, wrt: readonly string[]): Set<s
   return new Set([...forward].filter((name) => backward.has(name)))
 }
 
-/** The names among `candidates` that the output depends on: what can be trained through it. */
-export const influences = (graph: Graph, output: string, candidates: Iterable<string>): string[] => {
-  const needed = new Set([output])
+/** What follows from a truth value or an integer follows in steps: nothing passes it, so it ends a path. */
+const mayVary = (graph: Graph, name: string): boolean => {
+  const { type } = describeValue(graph, name)
+  return name !== "" && (type === undefined || floats.has(type))
+}
+
+const floats: ReadonlySet<string> = new Set(["float16", "bfloat16", "float32", "float64"])
+
+/** The output and all values that it depends on through values that may vary. */
+const dependencies = (graph: Graph, output: string): Set<string> => {
+  const result = new Set([output])
   for (const node of [...graph.nodes].reverse()) {
-    if (node.outputs.some((name) => needed.has(name))) for (const name of node.inputs) needed.add(name)
+    if (!node.outputs.some((name) => result.has(name) && mayVary(graph, name))) continue
+    for (const name of node.inputs) result.add(name)
   }
+  return result
+}
+
+/** The names among `candidates` that the output depends on, through no truth value or integer: what can be trained. */
+export const influences = (graph: Graph, output: string, candidates: Iterable<string>): string[] => {
+  const needed = dependencies(graph, output)
   return [...candidates].filter((name) => needed.has(name))
 }
 
