@@ -37,7 +37,14 @@ type Json = Readonly<Record<string, unknown>>
  *
  * @example
  * ```ts
- * const encoder = yield* loadEncoder("models/all-MiniLM-L6-v2")
+ * import { tinyEncoder, trainWordPiece } from "@tandem/models"
+ * import { loadEncoder } from "@tandem/models/node/Directory"
+ * import { saveEncoder } from "@tandem/models/node/Save"
+ * import { Effect } from "effect"
+ *
+ * const vocabulary = trainWordPiece(["the river was long", "the long river"], { vocabularySize: 60 })
+ * await Effect.runPromise(saveEncoder("model", tinyEncoder({ seed: 0, vocabulary })))
+ * const encoder = await Effect.runPromise(loadEncoder("model"))
  * console.log(encoder.pooling) // { mode: "mean", normalize: true }
  * ```
  */
