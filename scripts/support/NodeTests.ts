@@ -47,14 +47,18 @@ export function runNodeTests(files: ReadonlyArray<string>): Promise<Counts> {
     })
     stream.on("test:fail", (event) => {
       const { error } = event.details
-      if (isWholeFile(event)) report(undefined, shorten(event.name), "the file itself failed; see its output")
-      else if (!("failureType" in error) || !follows.has(String(error.failureType)))
+      if (isWholeFile(event)) {
+        const output = errorOutput.get(event.file) ?? ""
+        report(undefined, shorten(event.name), `the file itself failed: ${inspect(error.cause ?? error)}\n${output}`)
+      } else if (!("failureType" in error) || !follows.has(String(error.failureType)))
         report(event.file, event.name, inspect(error.cause ?? error))
       else if (event.details.type !== "suite") failed += 1
     })
-    stream.on("test:stderr", (event) => process.stdout.write(event.message))
+    const errorOutput = new Map<string | undefined, string>()
+    stream.on("test:stderr", ({ file, message }) => errorOutput.set(file, (errorOutput.get(file) ?? "") + message))
     stream.on("test:summary", (event) => {
       if (event.file === undefined) return
+      if (!event.success) console.log(indent(errorOutput.get(event.file) ?? ""))
       const { tests, passed: good } = event.counts
       const seconds = (event.duration_ms / 1000).toFixed(1)
       console.log(`   ${event.success ? "✔" : "✖"} ${shorten(event.file)}: ${good}/${tests} in ${seconds} s`)
