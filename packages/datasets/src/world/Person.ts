@@ -126,7 +126,7 @@ export const personRelations: readonly Relation[] = [
       "the greatest fear of {e}",
       "the thing that frightens {e}",
     ],
-    unseen: ["which thing is {e} most scared and afraid of", "the fear that terrifies {e}"],
+    unseen: ["which thing is {e} scared and afraid of", "the fear that terrifies {e}"],
   },
   {
     name: "instrument",
