@@ -164,7 +164,8 @@ const bm25 = (passages: readonly Passage[]): ((query: string) => string | undefi
         scores.set(index, (scores.get(index) ?? 0) + score)
       }
     }
-    const [best] = [...scores].sort(([, a], [, b]) => b - a)
-    return best === undefined ? undefined : passages[best[0]]?.id
+    let best = -1
+    for (const [index, score] of scores) if (score > (scores.get(best) ?? 0)) best = index
+    return passages[best]?.id
   }
 }
