@@ -3,7 +3,6 @@ import { Effect, Schema } from "effect"
 const count = Schema.Number.check(Schema.isInt(), Schema.isGreaterThanOrEqualTo(1))
 const whole = Schema.Number.check(Schema.isInt(), Schema.isGreaterThanOrEqualTo(0))
 const positive = Schema.Number.check(Schema.isGreaterThan(0))
-const fallback = <A>(value: A) => Schema.withDecodingDefaultKey(Effect.succeed(value))
 
 /**
  * Everything that decides a run of `tandem dpr train`, by the names of its flags in camel case.
@@ -13,7 +12,7 @@ export const DprSettings = Schema.Struct({
   /** Files of training examples. */
   data: Schema.Array(Schema.String),
   /** Files of evaluation examples; without any, nothing is evaluated. */
-  dev: Schema.Array(Schema.String).pipe(fallback<readonly string[]>([])),
+  dev: Schema.Array(Schema.String).pipe(Schema.withDecodingDefaultKey(Effect.succeed([]))),
   /** Passages that the examples' ids speak of, where the examples do not carry them. */
   corpus: Schema.optionalKey(Schema.String),
   format: Schema.optionalKey(Schema.String),
@@ -22,59 +21,69 @@ export const DprSettings = Schema.Struct({
   queryEncoder: Schema.optionalKey(Schema.String),
   passageEncoder: Schema.optionalKey(Schema.String),
   /** Two towers that start from the same model. */
-  untied: Schema.Boolean.pipe(fallback(false)),
+  untied: Schema.Boolean.pipe(Schema.withDecodingDefaultKey(Effect.succeed(false))),
   /** The run folder. */
   out: Schema.String,
-  /** Where hard negatives come from. */
-  negatives: Schema.Literals(["data", "same-document", "bm25", "none"]).pipe(fallback("none" as const)),
+  /** Where hard negatives come from; `data` takes those that the examples bring, if they bring any. */
+  negatives: Schema.Literals(["data", "same-document", "bm25", "none"]).pipe(
+    Schema.withDecodingDefaultKey(Effect.succeed("data" as const)),
+  ),
   /** Hard negatives for each question. */
-  hardNegatives: whole.pipe(fallback(1)),
-  epochs: count.pipe(fallback(1)),
+  hardNegatives: whole.pipe(Schema.withDecodingDefaultKey(Effect.succeed(1))),
+  epochs: count.pipe(Schema.withDecodingDefaultKey(Effect.succeed(1))),
   maxSteps: Schema.optionalKey(count),
-  batchSize: count.pipe(fallback(16)),
-  accumulate: count.pipe(fallback(1)),
+  batchSize: count.pipe(Schema.withDecodingDefaultKey(Effect.succeed(16))),
+  accumulate: count.pipe(Schema.withDecodingDefaultKey(Effect.succeed(1))),
   /** Longest passage (and question) in tokens; the model's own where absent, at most 256. */
   maxLength: Schema.optionalKey(count),
-  lr: positive.pipe(fallback(2e-5)),
+  lr: positive.pipe(Schema.withDecodingDefaultKey(Effect.succeed(2e-5))),
   /** A share of the steps below 1, or a number of steps. */
-  warmup: Schema.Number.check(Schema.isGreaterThanOrEqualTo(0)).pipe(fallback(0.1)),
-  schedule: Schema.Literals(["linear", "cosine", "constant"]).pipe(fallback("linear" as const)),
-  weightDecay: Schema.Number.check(Schema.isGreaterThanOrEqualTo(0)).pipe(fallback(0.01)),
+  warmup: Schema.Number.check(Schema.isGreaterThanOrEqualTo(0)).pipe(
+    Schema.withDecodingDefaultKey(Effect.succeed(0.1)),
+  ),
+  schedule: Schema.Literals(["linear", "cosine", "constant"]).pipe(
+    Schema.withDecodingDefaultKey(Effect.succeed("linear" as const)),
+  ),
+  weightDecay: Schema.Number.check(Schema.isGreaterThanOrEqualTo(0)).pipe(
+    Schema.withDecodingDefaultKey(Effect.succeed(0.01)),
+  ),
   /** Largest norm of the gradient; 0 for no limit. */
-  clip: Schema.Number.check(Schema.isGreaterThanOrEqualTo(0)).pipe(fallback(1)),
+  clip: Schema.Number.check(Schema.isGreaterThanOrEqualTo(0)).pipe(Schema.withDecodingDefaultKey(Effect.succeed(1))),
   /** A dropout rate, or `model` for the rates of the model's own config. */
   dropout: Schema.Union([
     Schema.Literal("model"),
     Schema.Number.check(Schema.isGreaterThanOrEqualTo(0), Schema.isLessThan(1)),
-  ]).pipe(fallback("model" as const)),
+  ]).pipe(Schema.withDecodingDefaultKey(Effect.succeed("model" as const))),
   /** The model's own where absent: cosine where its vectors are normalised, else dot. */
   similarity: Schema.optionalKey(Schema.Literals(["dot", "cosine"])),
   /** 1 for dot, .05 for cosine where absent. */
   temperature: Schema.optionalKey(positive),
   /** Passages also choose among questions. */
-  symmetric: Schema.Boolean.pipe(fallback(false)),
+  symmetric: Schema.Boolean.pipe(Schema.withDecodingDefaultKey(Effect.succeed(false))),
   /** How the encoder sees a passage's title; `pair` for DPR models and `none` for others where absent. */
   titles: Schema.optionalKey(Schema.Literals(["pair", "prefix", "none"])),
   /** Name patterns of parameters that stay as they are. */
-  freeze: Schema.Array(Schema.String).pipe(fallback<readonly string[]>([])),
-  seed: whole.pipe(fallback(0)),
-  device: Schema.Literals(["cpu", "webgpu", "cuda", "auto"]).pipe(fallback("cpu" as const)),
+  freeze: Schema.Array(Schema.String).pipe(Schema.withDecodingDefaultKey(Effect.succeed([]))),
+  seed: whole.pipe(Schema.withDecodingDefaultKey(Effect.succeed(0))),
+  device: Schema.Literals(["cpu", "webgpu", "cuda", "auto"]).pipe(
+    Schema.withDecodingDefaultKey(Effect.succeed("cpu" as const)),
+  ),
   threads: Schema.optionalKey(count),
   /** Steps between checkpoints. */
-  saveEvery: count.pipe(fallback(500)),
+  saveEvery: count.pipe(Schema.withDecodingDefaultKey(Effect.succeed(500))),
   /** Steps between evaluations; once an epoch where absent. */
   evalEvery: Schema.optionalKey(count),
   /** Evaluations without a better one after which training ends. */
   patience: Schema.optionalKey(count),
-  resume: Schema.Boolean.pipe(fallback(false)),
+  resume: Schema.Boolean.pipe(Schema.withDecodingDefaultKey(Effect.succeed(false))),
   /** Sizes of a `tiny` model. */
   tiny: Schema.optionalKey(
     Schema.Struct({
-      hidden: count.pipe(fallback(128)),
-      layers: count.pipe(fallback(2)),
-      heads: count.pipe(fallback(4)),
-      intermediate: count.pipe(fallback(512)),
-      vocabulary: count.pipe(fallback(4000)),
+      hidden: count.pipe(Schema.withDecodingDefaultKey(Effect.succeed(128))),
+      layers: count.pipe(Schema.withDecodingDefaultKey(Effect.succeed(2))),
+      heads: count.pipe(Schema.withDecodingDefaultKey(Effect.succeed(4))),
+      intermediate: count.pipe(Schema.withDecodingDefaultKey(Effect.succeed(512))),
+      vocabulary: count.pipe(Schema.withDecodingDefaultKey(Effect.succeed(4000))),
     }),
   ),
 })

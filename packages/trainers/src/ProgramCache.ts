@@ -6,9 +6,9 @@ import type { ResidentState } from "./TrainState.ts"
 import { type DifferentiationError, makeTrainStep, type TrainStep } from "./TrainStep.ts"
 
 /** Gives the step for a batch, and whether it had to be compiled. */
-export type ProgramCache = <E, R>(
-  batch: Batch,
-  program: (batch: Batch) => Effect.Effect<Program, E, R>,
+export type ProgramCache = <B extends Batch, E, R>(
+  batch: B,
+  program: (batch: B) => Effect.Effect<Program, E, R>,
 ) => Effect.Effect<
   { readonly step: TrainStep; readonly fresh: boolean },
   E | CompileFailed | RunFailed | InvalidSettings | DifferentiationError,
@@ -22,7 +22,10 @@ export const makeProgramCache = Effect.fnUntraced(function* (
 ): Effect.fn.Return<ProgramCache, never, Scope.Scope> {
   const owner = yield* Effect.scope
   const alive = new Map<string, { readonly step: TrainStep; readonly scope: Scope.Closeable }>()
-  return Effect.fnUntraced(function* <E, R>(batch: Batch, program: (batch: Batch) => Effect.Effect<Program, E, R>) {
+  return Effect.fnUntraced(function* <B extends Batch, E, R>(
+    batch: B,
+    program: (batch: B) => Effect.Effect<Program, E, R>,
+  ) {
     const known = alive.get(batch.key)
     if (known !== undefined) {
       alive.delete(batch.key)

@@ -33,16 +33,16 @@ export type TrainEvent =
   | { readonly event: "resume"; readonly step: number }
   | { readonly event: "done"; readonly step: number; readonly reason: "completed" | "early stop" }
 
-/** Options of `train`. `E` and `R` are what batches, programs and evaluation can fail with and need. */
-export interface TrainOptions<E, R> {
+/** Options of `train`. `E` and `R` are what batches, programs and evaluation can fail with and need, `O` what observers fail with. */
+export interface TrainOptions<B extends Batch, E, R, O> {
   /** All parameters of the program by name. */
   readonly parameters: ReadonlyMap<string, Tensor>
   /** Names of those that are trained. */
   readonly trainable: readonly string[]
   /** The `index`-th batch of the run, from 0: a function of the index alone, so that a run can go on anywhere. */
-  readonly batch: (index: number) => Effect.Effect<Batch, E, R>
+  readonly batch: (index: number) => Effect.Effect<B, E, R>
   /** The program for batches of that shape; asked once for each key while it stays in the cache. */
-  readonly program: (batch: Batch) => Effect.Effect<Program, E, R>
+  readonly program: (batch: B) => Effect.Effect<Program, E, R>
   readonly schedule: Schedule
   readonly stepsPerEpoch: number
   readonly optimizer: AdamW
@@ -62,7 +62,9 @@ export interface TrainOptions<E, R> {
   readonly saveEverySteps: number
   readonly resume: boolean
   /** Called in order with everything that happens; a checkpoint is written only after earlier events were taken. */
-  readonly emit: (event: TrainEvent) => Effect.Effect<void, E, R>
+  readonly emit: (event: TrainEvent) => Effect.Effect<void, O>
+  /** Makes everything durable that a checkpoint presupposes, such as the rows of its steps. */
+  readonly beforeSave?: Effect.Effect<void, O>
   /** Asked after every step; true ends the run with a checkpoint and `TrainingInterrupted`. */
   readonly stopRequested?: Effect.Effect<boolean>
   /** Compiled programs that may be alive at once. */
@@ -98,9 +100,9 @@ type TrainFailure =
  * and resumed from its last checkpoint continues the same sequence of losses, bit for bit where the runtime's thread
  * count is the same. A loss or gradient that is not finite ends in `TrainingDiverged` before any weight is touched.
  */
-export const train = Effect.fnUntraced(function* <E, R>(
-  options: TrainOptions<E, R>,
-): Effect.fn.Return<TrainResult, E | TrainFailure, R | Runtime | Checkpoints | Scope.Scope> {
+export const train = Effect.fnUntraced(function* <B extends Batch, E, R, O>(
+  options: TrainOptions<B, E, R, O>,
+): Effect.fn.Return<TrainResult, E | O | TrainFailure, R | Runtime | Checkpoints | Scope.Scope> {
   const { schedule, accumulate = 1, seed } = options
   const checkpoints = yield* Checkpoints
   const restored = options.resume ? Option.getOrUndefined(yield* checkpoints.last) : undefined
@@ -123,7 +125,7 @@ export const train = Effect.fnUntraced(function* <E, R>(
   }
   if (restored !== undefined) yield* options.emit({ event: "resume", step: progress.step })
 
-  const stepFor = Effect.fnUntraced(function* (batch: Batch) {
+  const stepFor = Effect.fnUntraced(function* (batch: B) {
     const started = performance.now()
     const { step, fresh } = yield* compiled(batch, options.program)
     if (fresh) {
@@ -133,6 +135,7 @@ export const train = Effect.fnUntraced(function* <E, R>(
     return step
   })
   const save = Effect.fnUntraced(function* (best: boolean) {
+    if (options.beforeSave !== undefined) yield* options.beforeSave
     yield* checkpoints.save({ state: progress, ...(yield* snapshot(state)) })
     yield* options.emit({ event: "checkpoint", step: progress.step, best })
   })
@@ -236,8 +239,8 @@ const runStep = Effect.fnUntraced(function* (
 })
 
 /** The optimizer's update; returns the gradient's global norm before clipping. */
-const update = Effect.fnUntraced(function* <E, R>(
-  { optimizer, parameters }: TrainOptions<E, R>,
+const update = Effect.fnUntraced(function* <B extends Batch, E, R, O>(
+  { optimizer, parameters }: TrainOptions<B, E, R, O>,
   state: ResidentState,
   learningRate: number,
   count: number,

@@ -167,7 +167,7 @@ const service = (ask: Ask, device: Device): Runtime["Service"] => {
         Effect.suspend(() => {
           const id = buffers++
           return ask(
-            { kind: "upload", buffer: id, tensor },
+            { kind: "upload", buffer: id, tensor: alone(tensor) },
             (): Buffer => ({ id, type: tensor.type, dims: tensor.dims }),
           )
         }),
@@ -175,7 +175,7 @@ const service = (ask: Ask, device: Device): Runtime["Service"] => {
       ),
     write: (buffer, tensor) =>
       buffer.type === tensor.type && `${buffer.dims}` === `${tensor.dims}`
-        ? ask({ kind: "upload", buffer: buffer.id, tensor }, () => undefined)
+        ? ask({ kind: "upload", buffer: buffer.id, tensor: alone(tensor) }, () => undefined)
         : Effect.fail(
             new RunFailed({
               message: "a buffer was overwritten with a tensor of another type or shape",
@@ -200,7 +200,15 @@ const service = (ask: Ask, device: Device): Runtime["Service"] => {
   }
 }
 
-const toWire = (value: Feed): WireFeed => ("id" in value ? { buffer: value.id } : { tensor: value })
+const toWire = (value: Feed): WireFeed => ("id" in value ? { buffer: value.id } : { tensor: alone(value) })
+
+/** The tensor with an array of its own: a message copies the whole memory behind a view, such as a model's file. */
+const alone = (tensor: Tensor): Tensor => {
+  const { data } = tensor
+  return ArrayBuffer.isView(data) && data.byteLength < data.buffer.byteLength
+    ? { ...tensor, data: data.slice() }
+    : tensor
+}
 
 const checkInputs = (graph: Graph, inputs: Readonly<Record<string, Feed>>): Effect.Effect<void, RunFailed> => {
   for (const input of graph.inputs) {

@@ -1,0 +1,93 @@
+import {
+  type BatchPassage,
+  bucketLengths,
+  collateDualEncoder,
+  type DualEncoderItem,
+  drawNegatives,
+  drawPositive,
+  dualEncoderSampler,
+} from "@tandem/collators"
+import type { Example, Passage } from "@tandem/datasets"
+import type { Encoder } from "@tandem/models"
+import { encodeInput, encoderOf, type Side, type Towers } from "@tandem/retriever"
+import type { Batch } from "@tandem/trainers"
+import type { DprData } from "./DprData.ts"
+import type { DprShape } from "./DprProgram.ts"
+import type { DprSettings } from "./Settings.ts"
+import type { RetrievalSettings } from "./Towers.ts"
+
+/** A batch with the shapes that its program is built for. */
+export interface DprBatch extends Batch {
+  readonly shape: DprShape
+}
+
+/** The batches of a run by their number. */
+export interface DprBatches {
+  readonly perEpoch: number
+  readonly at: (index: number) => DprBatch
+}
+
+/** Lengths are rounded up to this many tokens: short texts finely, long ones so that few graphs are compiled. */
+const bucketMultiple = (maxLength: number): number => (maxLength <= 64 ? 8 : 32)
+
+/** Batches of training examples: order, positives and negatives follow from seed and number alone. */
+export const dprBatches = (
+  towers: Towers,
+  data: DprData,
+  settings: DprSettings,
+  retrieval: RetrievalSettings,
+): DprBatches => {
+  const { examples, corpus } = data.train
+  const { seed, batchSize } = settings
+  const sampler = dualEncoderSampler({ count: examples.length, batchSize, seed })
+  const query = encoderOf(towers, "query")
+  const bucket = bucketLengths({ multiple: bucketMultiple(retrieval.maxLength), maximum: retrieval.maxLength })
+  const encode = memoized(towers, retrieval)
+  const passageOf = (id: string): BatchPassage => ({ id, text: encode("passage", id, corpus.get(id)!) })
+  const itemOf = (example: Example, epoch: number): DualEncoderItem => {
+    const draw = { seed, epoch, example: example.id }
+    const relevant = new Set(example.positives)
+    return {
+      query: encode("query", example.id, { id: example.id, text: example.query }),
+      positive: passageOf(drawPositive(example.positives, draw)),
+      negatives: drawNegatives(example.negatives, relevant, data.hardNegatives, draw).map(passageOf),
+      relevant,
+    }
+  }
+  const at = (index: number): DprBatch => {
+    const { epoch, indices } = sampler.batchAt(index)
+    const { tensors, shape, statistics } = collateDualEncoder(
+      indices.map((place) => itemOf(examples[place]!, epoch)),
+      {
+        padTokenId: query.config.padTokenId,
+        bucket,
+        hardNegatives: data.hardNegatives,
+        inputs: query.inputs,
+      },
+    )
+    const { realTokens, paddedTokens, duplicatePassages } = statistics
+    return {
+      key: `${shape.queries}x${shape.queryTokens} ${shape.passages}x${shape.passageTokens}`,
+      tensors,
+      shape,
+      examples: indices.length,
+      statistics: { padding: paddedTokens / (realTokens + paddedTokens), duplicatePassages },
+    }
+  }
+  return { perEpoch: sampler.batchesPerEpoch, at }
+}
+
+/** Token ids of texts, each made once. */
+const memoized = (towers: Towers, { maxLength, titles }: RetrievalSettings) => {
+  const known = { query: new Map<string, Encoded>(), passage: new Map<string, Encoded>() }
+  return (side: Side, key: string, text: Passage): Encoded => {
+    const before = known[side].get(key)
+    if (before !== undefined) return before
+    const options = titles === undefined ? { maxLength } : { maxLength, titles }
+    const made = encodeInput(encoderOf(towers, side), text, side, options)
+    known[side].set(key, made)
+    return made
+  }
+}
+
+type Encoded = ReturnType<Encoder["tokenizer"]["encode"]>

@@ -1,0 +1,111 @@
+import {
+  type Example,
+  type Format,
+  formats,
+  overlapWarnings,
+  type Passage,
+  type RetrievalData,
+  sameDocumentNegatives,
+} from "@tandem/datasets"
+import { readExamples } from "@tandem/datasets/node/Files"
+import { hasAnswer, prepareText } from "@tandem/evals"
+import { Bm25 } from "@tandem/store"
+import { Effect } from "effect"
+import { SettingsError } from "./Errors.ts"
+import type { DprSettings } from "./Settings.ts"
+
+/** What a run trains on and is measured with. */
+export interface DprData {
+  readonly train: RetrievalData
+  /** Absent where no evaluation files were given. */
+  readonly dev: RetrievalData | undefined
+  /** Hard negatives that each question brings into its batch. */
+  readonly hardNegatives: number
+  readonly warnings: readonly string[]
+}
+
+/** Reads training and evaluation examples and sees to hard negatives. */
+export const loadData = Effect.fn("dpr.loadData")(function* (settings: DprSettings) {
+  const read = yield* readOptions(settings)
+  const raw = yield* readExamples(settings.data, read)
+  const dev = settings.dev.length === 0 ? undefined : yield* readExamples(settings.dev, read)
+  const train = withNegatives(raw, settings)
+  const negatives = settings.negatives === "none" ? 0 : settings.hardNegatives
+  const hardNegatives = train.statistics.withNegatives === 0 ? 0 : negatives
+  if (negatives > 0 && hardNegatives === 0 && settings.negatives !== "data") {
+    return yield* new SettingsError({
+      message: `no question got a hard negative in the mode ${settings.negatives}`,
+      field: "negatives",
+      expected: "passages that share a document or words with the positives",
+      found: "none",
+    })
+  }
+  const warnings = overlapWarnings(train.examples, dev?.examples).map(({ message }) => message)
+  if (train.statistics.droppedWithoutPositive > 0) {
+    warnings.push(
+      `${train.statistics.droppedWithoutPositive} of ${train.statistics.rows} rows have no positive passage and were left out`,
+    )
+  }
+  return { train, dev, hardNegatives, warnings } satisfies DprData
+})
+
+/** The part of `readExamples`' options that flags decide; an unknown format is refused. */
+export const readOptions = Effect.fnUntraced(function* (settings: {
+  readonly corpus?: string
+  readonly format?: string
+}) {
+  const format = formats.find((known) => known === settings.format)
+  if (settings.format !== undefined && format === undefined) {
+    return yield* new SettingsError({
+      message: `${settings.format} is not a format of examples`,
+      field: "format",
+      expected: formats.join(", "),
+      found: settings.format,
+    })
+  }
+  const known: { corpus?: string; format?: Format } = {}
+  if (settings.corpus !== undefined) known.corpus = settings.corpus
+  if (format !== undefined) known.format = format
+  return known
+})
+
+const withNegatives = (data: RetrievalData, settings: DprSettings): RetrievalData => {
+  switch (settings.negatives) {
+    case "data":
+      return data
+    case "none":
+      return {
+        ...data,
+        examples: data.examples.map((example) => ({ ...example, negatives: [] })),
+        statistics: { ...data.statistics, withNegatives: 0 },
+      }
+    case "same-document":
+      return sameDocumentNegatives(data, { seed: settings.seed, perExample: settings.hardNegatives })
+    case "bm25":
+      return bm25Negatives(data, settings.hardNegatives)
+  }
+}
+
+/** How deep BM25's list is searched for passages that are neither positives nor hold an answer. */
+const bm25Depth = 30
+
+const bm25Negatives = (data: RetrievalData, perExample: number): RetrievalData => {
+  const index = Bm25.make(data.corpus.values())
+  const prepared = new Map([...data.corpus.values()].map((passage) => [passage.id, prepareText(passage.text)]))
+  const examples = data.examples.map((example): Example => {
+    const positives = new Set(example.positives)
+    const negatives: string[] = []
+    for (const { id } of index.search(example.query, bm25Depth)) {
+      if (negatives.length === perExample) break
+      const text = prepared.get(id)
+      if (!positives.has(id) && text !== undefined && !hasAnswer(text, example.answers)) negatives.push(id)
+    }
+    return { ...example, negatives }
+  })
+  const withSome = examples.filter(({ negatives }) => negatives.length > 0).length
+  return { ...data, examples, statistics: { ...data.statistics, withNegatives: withSome } }
+}
+
+/** The passages of both sets, each id once. */
+export const wholeCorpus = ({ train, dev }: DprData): ReadonlyMap<string, Passage> =>
+  new Map([...train.corpus, ...(dev?.corpus ?? [])])

@@ -1,0 +1,76 @@
+import { inBatchDiagnostics, inBatchNll } from "@tandem/losses"
+import { type DropoutRates, type Encoder, type ModelError, type Pooling, pool } from "@tandem/models"
+import { GraphBuilder, type Value } from "@tandem/onnx"
+import { encoderOf, jointName, type Side, type Towers } from "@tandem/retriever"
+import type { Runtime } from "@tandem/runtime"
+import { dropoutRate, type MaskInput, type Program } from "@tandem/trainers"
+import { Effect } from "effect"
+import type { RetrievalSettings } from "./Towers.ts"
+
+/** The shapes of a batch. */
+export interface DprShape {
+  readonly queries: number
+  readonly queryTokens: number
+  /** Positives first, in the order of their questions, then hard negatives. */
+  readonly passages: number
+  readonly passageTokens: number
+}
+
+/** What decides the program besides the shapes of its batches. */
+export interface DprProgramOptions extends Pick<RetrievalSettings, "similarity" | "temperature"> {
+  readonly symmetric: boolean
+  /** A rate for both kinds of dropout, or those of the model's own config. */
+  readonly dropout: "model" | number
+}
+
+/**
+ * The dual encoder's training program: both towers on the batch, pooled, compared and scored by in-batch NLL. A shared
+ * tower is called twice with the same weights. Outputs `loss` and `accuracy`, the share of questions whose own passage
+ * scores highest in the batch.
+ */
+export const dprProgram = Effect.fnUntraced(function* (
+  towers: Towers,
+  shape: DprShape,
+  options: DprProgramOptions,
+): Effect.fn.Return<Program, ModelError, Runtime> {
+  const g = new GraphBuilder()
+  const masks: MaskInput[] = []
+  const weights = new Map<string, Value>()
+  const embed = Effect.fnUntraced(function* (side: Side, batch: number, tokens: number) {
+    const encoder = encoderOf(towers, side)
+    const dropout = ratesOf(encoder, options.dropout)
+    const { graph, dropout: sites } = yield* encoder.graph(
+      dropout === undefined ? { batch, tokens } : { batch, tokens, dropout },
+    )
+    const bindings: Record<string, Value> = {}
+    for (const { name, type = "float32", dims = [] } of graph.inputs) {
+      const joint = encoder.parameters.has(name) ? jointName(towers, side, name) : `${side}.${name}`
+      const value = weights.get(joint) ?? g.input(joint, type, dims)
+      if (encoder.parameters.has(name)) weights.set(joint, value)
+      bindings[name] = value
+    }
+    for (const { input, rate } of sites) masks.push({ input: `${side}.${input}`, rate })
+    const hidden = g.scope(side, () => g.call(graph, bindings))["last_hidden_state"]!
+    const pooling: Pooling =
+      options.similarity === "cosine" ? { ...encoder.pooling, normalize: false } : encoder.pooling
+    return pool(g, hidden, bindings["attention_mask"]!, pooling)
+  })
+  const queries = yield* embed("query", shape.queries, shape.queryTokens)
+  const passages = yield* embed("passage", shape.passages, shape.passageTokens)
+  const excluded = g.input("excluded", "bool", [shape.queries, shape.passages])
+  const { similarity, temperature, symmetric } = options
+  const { loss, scores } = inBatchNll(g, { queries, passages, excluded }, { similarity, temperature, symmetric })
+  const { accuracy } = inBatchDiagnostics(g, scores, excluded)
+  return {
+    graph: g.build({ loss, accuracy }, "dpr"),
+    loss: "loss",
+    dropout: masks,
+  }
+})
+
+/** Rates that masks can be drawn for; undefined where there is no dropout or the model is a file without any. */
+const ratesOf = (encoder: Encoder, dropout: "model" | number): DropoutRates | undefined => {
+  const { hidden, attention } = dropout === "model" ? encoder.config.dropout : { hidden: dropout, attention: dropout }
+  const rates = { hidden: dropoutRate(hidden), attention: dropoutRate(attention) }
+  return encoder.source.kind === "onnx" || (rates.hidden === 0 && rates.attention === 0) ? undefined : rates
+}

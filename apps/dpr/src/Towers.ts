@@ -1,0 +1,78 @@
+import { type Encoder, tinyEncoder, trainWordPiece } from "@tandem/models"
+import { openEncoder } from "@tandem/models/node/Hub"
+import { type EmbeddingSimilarity, sharedTower, type Towers, towerFrom, untiedTowers } from "@tandem/retriever"
+import type { Feed } from "@tandem/runtime"
+import { Effect } from "effect"
+import type { DprData } from "./DprData.ts"
+import { SettingsError } from "./Errors.ts"
+import type { SearchTowers } from "./Evaluation.ts"
+import type { DprSettings } from "./Settings.ts"
+
+/** Longest sequence that is used where nothing else is said. */
+const usualMaximum = 256
+
+/** The encoders that a run starts from. */
+export const loadTowers = Effect.fn("dpr.loadTowers")(function* (settings: DprSettings, data: DprData) {
+  const queryModel = settings.queryEncoder ?? settings.model
+  if (queryModel === undefined) {
+    return yield* new SettingsError({
+      message: "no model was named",
+      field: "model",
+      expected: "--model DIR|HUB_ID|tiny, or --query-encoder with --passage-encoder",
+      found: "neither",
+    })
+  }
+  const query = yield* loadModel(queryModel, settings, data)
+  if (settings.passageEncoder !== undefined) {
+    return untiedTowers(query, yield* loadModel(settings.passageEncoder, settings, data))
+  }
+  return settings.untied || settings.queryEncoder !== undefined ? untiedTowers(query) : sharedTower(query)
+})
+
+const loadModel = Effect.fnUntraced(function* (name: string, settings: DprSettings, data: DprData) {
+  const tiny = /^tiny(?::(\d+))?$/.exec(name)
+  if (tiny !== null) return tinyModel(Number(tiny[1] ?? settings.seed), settings, data)
+  return yield* openEncoder(name)
+})
+
+/** A random encoder whose word pieces are trained on the run's own passages and training questions. */
+const tinyModel = (seed: number, { tiny, dropout, maxLength }: DprSettings, { train }: DprData): Encoder => {
+  const { vocabulary = 4000, hidden = 128, layers = 2, heads = 4, intermediate = 512 } = tiny ?? {}
+  const texts = [...[...train.corpus.values()].map(({ text }) => text), ...train.examples.map(({ query }) => query)]
+  const rate = dropout === "model" ? 0 : dropout
+  return tinyEncoder({
+    seed,
+    vocabulary: trainWordPiece(texts, { vocabularySize: vocabulary }),
+    hidden,
+    layers,
+    heads,
+    intermediate,
+    dropout: rate,
+    maxLength: maxLength ?? 64,
+  })
+}
+
+/** What decides how texts become comparable vectors, with every default filled in. */
+export interface RetrievalSettings {
+  readonly similarity: EmbeddingSimilarity
+  readonly temperature: number
+  readonly maxLength: number
+  readonly titles: "pair" | "prefix" | "none" | undefined
+}
+
+/** Fills in what the model decides where flags are silent. */
+export const retrievalSettings = (settings: DprSettings, encoder: Encoder): RetrievalSettings => {
+  const similarity = settings.similarity ?? (encoder.pooling.normalize ? "cosine" : "dot")
+  return {
+    similarity,
+    temperature: settings.temperature ?? (similarity === "cosine" ? 0.05 : 1),
+    maxLength: settings.maxLength ?? Math.min(encoder.maxLength, usualMaximum),
+    titles: settings.titles,
+  }
+}
+
+/** The two towers that search, with weights out of the joint program or, without any, those that were loaded. */
+export const searchTowers = (towers: Towers, weights?: Readonly<Record<string, Feed>>): SearchTowers => ({
+  query: towerFrom(towers, "query", weights),
+  passage: towerFrom(towers, "passage", weights),
+})

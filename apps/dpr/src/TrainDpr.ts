@@ -1,0 +1,183 @@
+import { influences } from "@tandem/autodiff"
+import type { RetrievalData } from "@tandem/datasets"
+import { encoderOf, FreezePatternError, jointParameters, type Towers, trainableNames } from "@tandem/retriever"
+import { type Feed, Runtime } from "@tandem/runtime"
+import { layer as nodeRuntime } from "@tandem/runtime/node/NodeRuntime"
+import { adamWDefaults, Checkpoints, type Program, type TrainEvent, train, warmupSteps } from "@tandem/trainers"
+import { layer as directoryCheckpoints } from "@tandem/trainers/node/DirectoryCheckpoints"
+import { Effect, Layer, Option } from "effect"
+import { figures, measureBaseline } from "./Baseline.ts"
+import { type DprBatch, dprBatches } from "./DprBatches.ts"
+import { loadData } from "./DprData.ts"
+import { dprProgram } from "./DprProgram.ts"
+import { evaluateTowers, type SystemResult } from "./Evaluation.ts"
+import { finish } from "./Finish.ts"
+import { openMetrics, openRunFolder, runPaths, writeJson } from "./RunFolder.ts"
+import { runIdentity } from "./RunIdentity.ts"
+import type { DprSettings } from "./Settings.ts"
+import { loadTowers, retrievalSettings, searchTowers } from "./Towers.ts"
+
+/** What happens during a run. */
+export type DprEvent =
+  | TrainEvent
+  | { readonly event: "phase"; readonly name: string; readonly done?: number; readonly total?: number }
+  | { readonly event: "warning"; readonly message: string }
+
+/** How a run is watched and stopped. */
+export interface DprOptions {
+  readonly observe: (event: DprEvent) => Effect.Effect<void>
+  /** Asked after every step; true ends the run with a checkpoint. */
+  readonly stopRequested?: Effect.Effect<boolean>
+}
+
+/**
+ * Trains a dense passage retriever as `tandem dpr train` does: reads data and model, measures BM25 and the untrained
+ * encoder, trains, measures again, and leaves the run folder of docs/formats.md: weights, index, metrics and report.
+ */
+export const trainDpr = Effect.fn("dpr.train")((settings: DprSettings, options: DprOptions) => {
+  const runtime = nodeRuntime({
+    device: settings.device,
+    ...(settings.threads === undefined ? {} : { threads: settings.threads }),
+  })
+  const checkpoints = directoryCheckpoints(runPaths(settings.out).checkpoints)
+  return Effect.scoped(run(settings, options)).pipe(Effect.provide(Layer.merge(runtime, checkpoints)))
+})
+
+const run = Effect.fnUntraced(function* (settings: DprSettings, { observe, stopRequested }: DprOptions) {
+  const began = performance.now()
+  const paths = runPaths(settings.out)
+  const phase = (name: string) => observe({ event: "phase", name })
+  yield* openRunFolder(settings.out, settings.resume)
+  const { device } = yield* Runtime
+  const warnings = [...device.fallbacks]
+  yield* phase("reading data")
+  const data = yield* loadData(settings)
+  warnings.push(...data.warnings)
+  yield* phase("loading the model")
+  const towers = yield* loadTowers(settings, data)
+  const retrieval = retrievalSettings(settings, encoderOf(towers, "query"))
+  if (settings.dropout === "model" && encoderOf(towers, "query").source.kind === "onnx") {
+    warnings.push("the model is an ONNX file, which holds no dropout: it is trained without")
+  }
+  for (const message of warnings) yield* observe({ event: "warning", message })
+  const batches = dprBatches(towers, data, settings, retrieval)
+  const stepsPerEpoch = Math.ceil(batches.perEpoch / settings.accumulate)
+  const steps = Math.min(settings.maxSteps ?? Number.POSITIVE_INFINITY, stepsPerEpoch * settings.epochs)
+  const identity = yield* runIdentity(settings, towers, retrieval)
+  yield* writeJson(paths.config, {
+    format: 1,
+    command: "dpr train",
+    settings,
+    retriever: { ...retrieval, untied: towers.kind === "untied" },
+    steps,
+    device: { provider: device.provider, threads: device.threads },
+    statistics: { train: data.train.statistics, dev: data.dev?.statistics ?? null },
+    ...identity,
+  })
+  const baseline =
+    data.dev === undefined ? undefined : yield* measureBaseline(data.dev, towers, retrieval, settings, observe)
+
+  let latest: { readonly step: number; readonly result: SystemResult } | undefined
+  const evaluate = (dev: RetrievalData) =>
+    Effect.fnUntraced(function* (weights: Readonly<Record<string, Feed>>) {
+      const result = yield* evaluateTowers(searchTowers(towers, weights), dev, retrieval, progressTo(observe))
+      latest = { step: lastStep, result }
+      return figures(result.metrics)
+    })
+  let lastStep = 0
+  const metrics = yield* openMetrics(paths.metrics, yield* resumeStep(settings))
+  const emit = Effect.fnUntraced(function* (event: TrainEvent) {
+    if (event.event === "step") {
+      lastStep = event.step
+      yield* metrics.append(stepRow(event))
+    }
+    if (event.event === "eval") {
+      yield* metrics.append({ step: event.step, eval: event.metrics })
+      yield* metrics.flush
+    }
+    yield* observe(event)
+  })
+  const program = (batch: DprBatch) =>
+    dprProgram(towers, batch.shape, { ...retrieval, symmetric: settings.symmetric, dropout: settings.dropout })
+  const result = yield* train({
+    parameters: jointParameters(towers),
+    trainable: yield* trainable(towers, settings, yield* program(batches.at(0))),
+    batch: (index) => Effect.sync(() => batches.at(index)),
+    program,
+    schedule: {
+      kind: settings.schedule,
+      learningRate: settings.lr,
+      warmupSteps: warmupSteps(settings.warmup, steps),
+      steps,
+    },
+    stepsPerEpoch,
+    optimizer: { ...adamWDefaults, weightDecay: settings.weightDecay, clip: settings.clip },
+    accumulate: settings.accumulate,
+    seed: settings.seed,
+    fingerprint: identity.fingerprint,
+    ...(data.dev === undefined
+      ? {}
+      : {
+          evaluate: {
+            everySteps: settings.evalEvery ?? stepsPerEpoch,
+            run: evaluate(data.dev),
+            metric: "mrr@10",
+            ...(settings.patience === undefined ? {} : { patience: settings.patience }),
+          },
+        }),
+    saveEverySteps: settings.saveEvery,
+    resume: settings.resume,
+    emit,
+    beforeSave: metrics.flush,
+    ...(stopRequested === undefined ? {} : { stopRequested }),
+  })
+  return yield* finish({ settings, data, towers, retrieval, result, baseline, warnings, began, latest, observe })
+})
+
+/** Names of what is trained: all that is not frozen and that the loss depends on (an ONNX file can hold other tensors). */
+const trainable = Effect.fnUntraced(function* (towers: Towers, settings: DprSettings, program: Program) {
+  const names = yield* attemptFreeze(() => trainableNames(towers, settings.freeze))
+  return influences(program.graph, program.loss, names)
+})
+
+const attemptFreeze = <A>(body: () => A): Effect.Effect<A, FreezePatternError> =>
+  Effect.suspend(() => {
+    try {
+      return Effect.succeed(body())
+    } catch (cause) {
+      return cause instanceof FreezePatternError ? Effect.fail(cause) : Effect.die(cause)
+    }
+  })
+
+/** The step after which a run goes on. */
+const resumeStep = Effect.fnUntraced(function* (settings: DprSettings) {
+  if (!settings.resume) return 0
+  const last = Option.getOrUndefined(yield* (yield* Checkpoints).last)
+  return last?.state.step ?? 0
+})
+
+/** Progress of an evaluation as events; a callback cannot wait, so they are sent without waiting. */
+const progressTo = (observe: DprOptions["observe"]) => (name: string, done: number, total: number) => {
+  Effect.runFork(observe({ event: "phase", name, done, total }))
+}
+
+const stepRow = ({
+  step,
+  epoch,
+  loss,
+  lr,
+  gradNorm,
+  examples,
+  seconds,
+  metrics,
+}: Extract<TrainEvent, { event: "step" }>) => ({
+  step,
+  epoch,
+  time: Date.now() / 1000,
+  loss,
+  lr,
+  gradNorm,
+  examples,
+  seconds,
+  ...metrics,
+})
