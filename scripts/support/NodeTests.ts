@@ -33,6 +33,7 @@ export function runNodeTests(files: ReadonlyArray<string>): Promise<Counts> {
       told.add(detail)
       console.log(`   ✖ ${file === undefined ? "" : `${shorten(file)}: `}${name}\n${indent(detail)}`)
     }
+    const errorOutput = new Map<string, string>()
     const stream = run({
       files: [...files],
       cwd: root,
@@ -48,20 +49,23 @@ export function runNodeTests(files: ReadonlyArray<string>): Promise<Counts> {
     stream.on("test:fail", (event) => {
       const { error } = event.details
       if (isWholeFile(event)) {
-        const output = errorOutput.get(event.file) ?? ""
-        report(undefined, shorten(event.name), `the file itself failed: ${inspect(error.cause ?? error)}\n${output}`)
+        const name = shorten(event.name)
+        report(undefined, name, errorOutput.get(name) ?? inspect(error.cause ?? error))
       } else if (!("failureType" in error) || !follows.has(String(error.failureType)))
         report(event.file, event.name, inspect(error.cause ?? error))
       else if (event.details.type !== "suite") failed += 1
     })
-    const errorOutput = new Map<string | undefined, string>()
-    stream.on("test:stderr", ({ file, message }) => errorOutput.set(file, (errorOutput.get(file) ?? "") + message))
+    stream.on("test:stderr", ({ file, message }) => {
+      const name = shorten(file ?? "")
+      errorOutput.set(name, (errorOutput.get(name) ?? "") + message)
+    })
     stream.on("test:summary", (event) => {
       if (event.file === undefined) return
-      if (!event.success) console.log(indent(errorOutput.get(event.file) ?? ""))
+      const name = shorten(event.file)
+      if (!event.success && errorOutput.has(name)) console.log(indent(errorOutput.get(name) ?? ""))
       const { tests, passed: good } = event.counts
       const seconds = (event.duration_ms / 1000).toFixed(1)
-      console.log(`   ${event.success ? "✔" : "✖"} ${shorten(event.file)}: ${good}/${tests} in ${seconds} s`)
+      console.log(`   ${event.success ? "✔" : "✖"} ${name}: ${good}/${tests} in ${seconds} s`)
     })
     stream.on("end", () => resolve({ passed, failed }))
     stream.resume()
