@@ -33,6 +33,6 @@ export const drawNegatives = (
   return Random.fromSeed(seed).derive("negatives", epoch, example).sample(others, count)
 }
 
-/** The positive that stands for an example in one epoch: one of its positives, each as likely. */
+/** The positive that stands for an example in one epoch, each as likely; a `RangeError` where there is none. */
 export const drawPositive = (positives: readonly string[], { seed, epoch, example }: Draw): string =>
   positives.length === 1 ? positives[0]! : Random.fromSeed(seed).derive("positive", epoch, example).choice(positives)

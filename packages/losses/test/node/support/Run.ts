@@ -2,23 +2,28 @@ import { differentiate } from "@tandem/autodiff"
 import { float32, type Graph, GraphBuilder, type Tensor, toNumbers, type Value } from "@tandem/onnx"
 import { Runtime } from "@tandem/runtime"
 import { layer } from "@tandem/runtime/node/NodeRuntime"
-import { Effect } from "effect"
+import { Effect, ManagedRuntime } from "effect"
 
 export type Matrix = readonly (readonly number[])[]
 
 /** A `float32` tensor of rows. */
 export const matrix = (rows: Matrix): Tensor => float32([rows.length, rows[0]?.length ?? 0], rows.flat())
 
+/** One runtime for a test file; its thread does not keep the process alive. */
+const shared = ManagedRuntime.make(layer({ threads: 1 }))
+
 /** Compiles a graph, runs it once on the CPU and gives its outputs as numbers. */
 export const run = (
   graph: Graph,
   feeds: Readonly<Record<string, Tensor>>,
 ): Promise<Readonly<Record<string, readonly number[]>>> =>
-  Effect.gen(function* () {
-    const executable = yield* (yield* Runtime).compile(graph)
-    const outputs = yield* executable.run(feeds)
-    return Object.fromEntries(Object.entries(outputs).map(([name, value]) => [name, toNumbers(value)]))
-  }).pipe(Effect.scoped, Effect.provide(layer({ threads: 1 })), Effect.runPromise)
+  shared.runPromise(
+    Effect.gen(function* () {
+      const executable = yield* (yield* Runtime).compile(graph)
+      const outputs = yield* executable.run(feeds)
+      return Object.fromEntries(Object.entries(outputs).map(([name, value]) => [name, toNumbers(value)]))
+    }).pipe(Effect.scoped),
+  )
 
 /** A graph over inputs of the given tensors' shapes, whose outputs `body` names. */
 export const graphOver = (
