@@ -1,4 +1,4 @@
-import { deadCode, type Graph, type Tensor, upgrade, type Value } from "@tandem/onnx"
+import { deadCode, fuse, type Graph, type Tensor, upgrade, type Value } from "@tandem/onnx"
 import { type Runtime, specialize } from "@tandem/runtime"
 import { Effect } from "effect"
 import type { Encoder, EncoderConfig, EncoderGraph, EncoderShape, Pooling, Prompts } from "./Encoder.ts"
@@ -114,7 +114,7 @@ const staticGraph = (
     const upgraded = yield* attempt(() => upgrade(model))
     const shapes = Object.fromEntries(upgraded.inputs.map((input) => [input.name, [batch, tokens]]))
     const graph = yield* specialize(upgraded, shapes, { parameters: new Set(parameters.keys()) })
-    return { graph: withParameterInputs(graph, parameters), dropout: [] }
+    return { graph: withParameterInputs(yield* attempt(() => fuse(graph)), parameters), dropout: [] }
   })
 
 /** The graph with the named initializers as inputs, after its own. */

@@ -37,14 +37,10 @@ const transformersEmbeddings = async (directory: string, encoder: Encoder, dtype
 /** Every weight moved a little, as training does. */
 const moved = ({ parameters }: Encoder): ReadonlyMap<string, Tensor> =>
   new Map(
-    [...parameters].map(([name, { dims, data }]) => [
-      name,
-      tensor(
-        "float32",
-        dims,
-        Float32Array.from(data, (x, i) => Number(x) + 0.01 * Math.sin(i + name.length)),
-      ),
-    ]),
+    [...parameters].map(([name, value]) => {
+      const numbers = toNumbers(value).map((x, i) => x + 0.01 * Math.sin(i + name.length))
+      return [name, float32(value.dims, numbers)]
+    }),
   )
 
 const save = (directory: string, encoder: Encoder, parameters?: ReadonlyMap<string, Tensor>) =>
