@@ -1,7 +1,7 @@
-import { describeValue, type Graph, GraphBuilder, type Node, staticDims, type Value } from "@tandem/onnx"
+import { builderOpset, describeValue, type Graph, GraphBuilder, type Node, staticDims, type Value } from "@tandem/onnx"
 import { Disconnected, MissingGradient, NotDifferentiable } from "./Errors.ts"
 import { sameDims, sumTo } from "./internal/shapes.ts"
-import type { Contribution, Gradient, Rule, RuleContext, RuleTable, Shaped } from "./Rule.ts"
+import type { Contribution, Rule, RuleContext, RuleTable, Shaped } from "./Rule.ts"
 import { ruleKey } from "./Rule.ts"
 import { builtinRules } from "./RuleTable.ts"
 
@@ -30,6 +30,7 @@ export const gradientName = (name: string): string => `grad.${name}`
 export const differentiate = (graph: Graph, options: DifferentiateOptions): Graph => {
   const { loss, wrt, rules = builtinRules } = options
   const nameOf = options.gradientName ?? gradientName
+  requireReadable(graph, wrt)
   const onPath = valuesOnPath(graph, loss, wrt)
   const g = new GraphBuilder()
   const values = new Map<string, Value>()
@@ -55,6 +56,33 @@ export const differentiate = (graph: Graph, options: DifferentiateOptions): Grap
   for (const { name } of graph.outputs) outputs[name] = values.get(name)!
   for (const name of wrt) outputs[nameOf(name)] = gradients.total(name)
   return g.build(outputs, `${graph.name}, differentiated`)
+}
+
+/** Refuses what would be copied or differentiated wrongly. */
+const requireReadable = (graph: Graph, wrt: readonly string[]): void => {
+  const opset = graph.opsets.get("") ?? builderOpset
+  if (opset !== builderOpset) {
+    throw new NotDifferentiable({
+      message: `graph ${graph.name} uses operator set ${opset}`,
+      opset,
+      expected: `${builderOpset}`,
+      hint: "upgrade the graph first",
+    })
+  }
+  const branching = graph.nodes.find(({ attributes }) => Object.values(attributes).some(({ kind }) => kind === "graph"))
+  if (branching !== undefined) {
+    throw new NotDifferentiable({
+      message: `node ${branching.name} (${ruleKey(branching)}) holds a subgraph`,
+      op: ruleKey(branching),
+      node: branching.name,
+      expected: "a graph without control flow",
+    })
+  }
+  for (const name of wrt) {
+    const { type } = describeValue(graph, name)
+    if (type === undefined || floats.has(type)) continue
+    throw new NotDifferentiable({ message: `${name} is no float`, tensor: name, expected: "a float", found: type })
+  }
 }
 
 /** Names of values that a gradient passes: those that depend on `wrt` and that the loss depends on. */
@@ -153,6 +181,7 @@ const backward = (
       node: node.name,
     })
   const operands = node.inputs.map((name) => values.get(name))
+  const further = node.outputs.slice(1).filter((name) => gradients.has(name))
   const dout = node.outputs.map((name) => (gradients.has(name) ? gradients.totalShaped(name) : undefined))
   const context = (): RuleContext => {
     const named = operands.flatMap((value, index) => {
@@ -170,7 +199,7 @@ const backward = (
       dout,
       get dY() {
         const first = dout[0]
-        if (first === undefined) throw missing(0, "only a further output of the node reaches the loss")
+        if (first === undefined) throw missing(0, "the loss does not depend on its first output")
         return first
       },
     }
@@ -181,8 +210,10 @@ const backward = (
     if (entry === undefined) throw missing(index, rule === undefined ? "no rule for this operator" : "an unknown input")
     if ("stop" in entry) throw missing(index, entry.stop)
     if ("todo" in entry) throw missing(index, entry.todo)
-    const gradient: Gradient = entry
-    gradients.add(name, shaped(graph, values.get(name), name), gradient(context(), index))
+    if (further.length > 0 && rule?.everyOutput !== true) {
+      throw missing(index, `the loss depends on its further output ${further.join(", ")}`)
+    }
+    gradients.add(name, shaped(graph, values.get(name), name), entry(context(), index))
   }
 }
 

@@ -47,6 +47,8 @@ export interface Rule {
   /** By formal input name, in ONNX's order; the last one of a variadic rule stands for all further operands. */
   readonly inputs: Readonly<Record<string, Gradient | Stop | Todo>>
   readonly variadic?: boolean
+  /** Whether the gradients read `dout` of every output; else a loss that depends on a further one is refused. */
+  readonly everyOutput?: boolean
   /** Number of outputs that the forward node must have, because the gradient reads statistics that it saves. */
   readonly saves?: number
 }

@@ -62,7 +62,7 @@ export class GraphBuilder {
   readonly #initializers = new Map<string, Tensor>()
   readonly #values = new Map<string, Value>()
   readonly #applied = new Map<string, readonly Value[]>()
-  readonly #constants = new Map<string, Value>()
+  readonly #constants = new Map<string | Tensor, Value>()
   readonly #opsets = new Map<string, number>([["", builderOpset]])
   #scope: readonly string[] = []
   #count = 0
@@ -80,14 +80,14 @@ export class GraphBuilder {
     return this.#declare({ name, type: tensor.type, dims: tensor.dims })
   }
 
-  /** A constant; equal small tensors become one value. */
+  /** A constant; equal small tensors become one value, large ones if they are the same object. */
   constant(tensor: Tensor): Value {
     const small = tensor.data.length <= 64
-    const key = small ? `${tensor.type}[${tensor.dims}]${constantKey(tensor)}` : ""
-    const known = small ? this.#constants.get(key) : undefined
+    const key = small ? `${tensor.type}[${tensor.dims}]${constantKey(tensor)}` : tensor
+    const known = this.#constants.get(key)
     if (known !== undefined) return known
     const value = this.initializer(this.#fresh("constant"), tensor)
-    if (small) this.#constants.set(key, value)
+    this.#constants.set(key, value)
     return value
   }
 
@@ -204,7 +204,10 @@ export class GraphBuilder {
     const results = Object.entries(outputs).map(([output, value]) => {
       const holder = this.#values.get(output)
       if (holder !== undefined && holder !== value) {
-        throw new InvalidGraph({ message: `output ${output} has the name of another value`, field: output })
+        if (!made.has(output))
+          throw new InvalidGraph({ message: `output ${output} has the name of another value`, field: output })
+        // A name that this builder thought up gives way
+        if (!renamed.has(output)) renamed.set(output, this.#fresh(output))
       }
       if (output !== value.name) {
         if (made.has(value.name) && !renamed.has(value.name)) renamed.set(value.name, output)

@@ -1,5 +1,6 @@
-import { elementCount, type GraphBuilder, type Value } from "@tandem/onnx"
-import type { Shaped } from "../Rule.ts"
+import { elementCount, type GraphBuilder, toNumbers, type Value } from "@tandem/onnx"
+import { NotDifferentiable } from "../Errors.ts"
+import type { RuleContext, Shaped } from "../Rule.ts"
 
 /** Counts a negative axis from the end. */
 export const axisOf = (axis: number, rank: number): number => (axis < 0 ? axis + rank : axis)
@@ -33,3 +34,20 @@ export const swapLast = (g: GraphBuilder, value: Shaped): Value => {
 /** `dims` with the axes of a reduction kept as 1. */
 export const keptDims = (dims: readonly number[], axes: readonly number[]): number[] =>
   dims.map((dim, axis) => (axes.includes(axis) ? 1 : dim))
+
+/** The numbers of a constant operand; undefined where it is absent. One that is computed is refused, never guessed. */
+export const constantNumbers = ({ g, node, in: inputs }: RuleContext, name: string): readonly number[] | undefined => {
+  const operand = inputs[name]
+  if (operand === undefined) return undefined
+  const constant = g.constantOf(operand)
+  if (constant === undefined) {
+    throw new NotDifferentiable({
+      message: `${node.op} can be differentiated only where its operand ${name} is a constant`,
+      op: node.op,
+      node: node.name,
+      input: name,
+      hint: "specialize the graph first",
+    })
+  }
+  return toNumbers(constant)
+}

@@ -81,10 +81,12 @@ export const normRules: RuleTable = {
       since: 13,
       inputs: {
         data: ({ g, in: { ratio, training_mode: training }, out, dY }) => {
-          const mode = g.constantOf(training)
-          if (training === undefined || Number(mode?.data[0] ?? 1) === 0) return dY
-          const rate = Number(g.constantOf(ratio)?.data[0] ?? 0.5)
-          return g.where(out[1]!, g.mul(dY, g.scalar(1 / (1 - rate))), g.scalar(0))
+          const trains = g.constantOf(training)
+          if (training === undefined || trains?.data[0] === 0) return dY
+          const one = g.scalar(1)
+          const scale = g.reciprocal(g.sub(one, ratio ?? g.scalar(0.5)))
+          const dropped = g.where(out[1]!, g.mul(dY, scale), g.scalar(0))
+          return trains === undefined ? g.where(training, dropped, dY) : dropped
         },
         ratio: stop("a rate is a setting"),
         training_mode: stop("a truth value has no gradient"),

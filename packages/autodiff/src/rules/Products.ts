@@ -1,4 +1,5 @@
 import { elementCount, floatAttribute, type GraphBuilder, intAttribute, type Value } from "@tandem/onnx"
+import { NotDifferentiable } from "../Errors.ts"
 import { swapLast } from "../internal/shapes.ts"
 import type { Gradient, RuleContext, RuleTable, Shaped } from "../Rule.ts"
 
@@ -100,6 +101,13 @@ const gemm = {
   },
 }
 
+/** ONNX Runtime's swap of batch and row axes, which no gradient here knows. */
+const refuseBatchSwap = (context: RuleContext): void => {
+  if (!flag(context, "transBatchA") && !flag(context, "transBatchB")) return
+  const { node } = context
+  throw new NotDifferentiable({ message: "FusedMatMul with transBatchA or transBatchB", op: node.op, node: node.name })
+}
+
 /** Y = α·op(A)·op(B) over the last two axes. */
 const fused = {
   A: (context: RuleContext) => {
@@ -111,6 +119,7 @@ const fused = {
     } = context
     const alpha = floatAttribute(node, "alpha", 1)
     const transB = flag(context, "transB")
+    refuseBatchSwap(context)
     if (flag(context, "transA")) return g.fusedMatmul(B!, dY, { transA: transB, transB: true, alpha })
     return g.fusedMatmul(dY, B!, { transB: !transB, alpha })
   },
@@ -123,6 +132,7 @@ const fused = {
     } = context
     const alpha = floatAttribute(node, "alpha", 1)
     const transA = flag(context, "transA")
+    refuseBatchSwap(context)
     return flag(context, "transB")
       ? g.fusedMatmul(dY, A!, { transA: true, transB: transA, alpha })
       : g.fusedMatmul(A!, dY, { transA: !transA, alpha })

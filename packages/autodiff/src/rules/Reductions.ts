@@ -1,12 +1,11 @@
 import { type GraphBuilder, intAttribute, intsAttribute, type Value } from "@tandem/onnx"
-import { axisOf, keptDims } from "../internal/shapes.ts"
+import { axisOf, constantNumbers, keptDims } from "../internal/shapes.ts"
 import { type Gradient, type RuleContext, type RuleTable, stop } from "../Rule.ts"
 
-const axesOf = ({ g, node, in: inputs }: RuleContext): readonly number[] => {
-  const data = inputs["data"]!
-  const operand = g.constantOf(inputs["axes"])
-  const listed =
-    operand === undefined || operand.type === "string" ? intsAttribute(node, "axes") : Array.from(operand.data, Number)
+const axesOf = (context: RuleContext): readonly number[] => {
+  const { node } = context
+  const data = context.in["data"]!
+  const listed = constantNumbers(context, "axes") ?? intsAttribute(node, "axes")
   if (listed === undefined || listed.length === 0) {
     return intAttribute(node, "noop_with_empty_axes", 0) === 1 ? [] : [...data.dims.keys()]
   }

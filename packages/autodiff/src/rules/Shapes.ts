@@ -1,6 +1,6 @@
 import { elementCount, type GraphBuilder, intAttribute, intsAttribute, type Value } from "@tandem/onnx"
-import { axisOf } from "../internal/shapes.ts"
-import { type Gradient, type RuleContext, type RuleTable, type Shaped, stop } from "../Rule.ts"
+import { axisOf, constantNumbers } from "../internal/shapes.ts"
+import { type Gradient, type RuleTable, type Shaped, stop } from "../Rule.ts"
 
 /** Operators that only lay the same elements out anew: the gradient takes the operand's shape back. */
 const relaid =
@@ -11,11 +11,6 @@ const relaid =
 const shape = stop("a shape is made of integers")
 const axes = stop("axes are integers")
 const indices = stop("indices are integers")
-
-const numbers = (context: RuleContext, name: string): readonly number[] | undefined => {
-  const constant = context.g.constantOf(context.in[name])
-  return constant === undefined || constant.type === "string" ? undefined : Array.from(constant.data, Number)
-}
 
 /** Row numbers as `[…, 1]`, negative ones counted from the end, as ScatterND takes them. */
 const rowIndices = (g: GraphBuilder, at: Shaped, size: number): Value => {
@@ -82,9 +77,9 @@ const gatherNd: Gradient = ({ g, node, in: inputs, dY }) => {
 const slice: Gradient = (context) => {
   const { g, in: inputs, dY } = context
   const data = inputs["data"]!
-  const starts = numbers(context, "starts") ?? []
-  const along = numbers(context, "axes") ?? [...starts.keys()]
-  const steps = numbers(context, "steps") ?? starts.map(() => 1)
+  const starts = constantNumbers(context, "starts") ?? []
+  const along = constantNumbers(context, "axes") ?? [...starts.keys()]
+  const steps = constantNumbers(context, "steps") ?? starts.map(() => 1)
   let result: Value = dY
   const dims = [...dY.dims]
   for (const [index, raw] of along.entries()) {
@@ -150,7 +145,7 @@ const split: Gradient = ({ g, node, in: inputs, out, dout }) => {
 const tile: Gradient = (context) => {
   const { g, in: inputs, dY } = context
   const input = inputs["input"]!
-  const times = numbers(context, "repeats") ?? input.dims.map(() => 1)
+  const times = constantNumbers(context, "repeats") ?? input.dims.map(() => 1)
   const apart = g.reshape(
     dY,
     input.dims.flatMap((dim, index) => [times[index]!, dim]),
@@ -175,7 +170,7 @@ export const shapeRules: RuleTable = {
   Expand: [{ since: 8, inputs: { input: ({ dY }) => dY, shape } }],
   Transpose: [{ since: 1, inputs: { data: transpose } }],
   Concat: [{ since: 4, variadic: true, inputs: { inputs: concat } }],
-  Split: [{ since: 2, inputs: { input: split, split: stop("sizes are integers") } }],
+  Split: [{ since: 2, everyOutput: true, inputs: { input: split, split: stop("sizes are integers") } }],
   Slice: [{ since: 10, inputs: { data: slice, starts: indices, ends: indices, axes, steps: indices } }],
   Tile: [{ since: 6, inputs: { input: tile, repeats: stop("counts are integers") } }],
   Gather: [{ since: 1, inputs: { data: gather, indices } }],

@@ -129,7 +129,7 @@ const missingDim = (source: Dims | undefined, rest: readonly Dim[]): Dim | undef
   }
   const numbers = (dims: readonly Dim[]) => elementCount(dims.filter((dim) => typeof dim === "number"))
   const size = numbers(source) / numbers(rest)
-  if (symbols.length === 0) return size
+  if (symbols.length === 0) return numbers(rest) === 0 ? undefined : size
   return symbols.length === 1 && size === 1 ? symbols[0] : undefined
 }
 
@@ -137,7 +137,9 @@ const transpose: Rule = (node) => {
   const { type, dims } = typeAt(node, 0)
   if (dims === undefined) return [{ type, dims }]
   const perm = intsAttribute(node, "perm") ?? [...dims.keys()].reverse()
-  if (perm.length !== dims.length) fail(node, `a permutation of ${dims.length} axes, got [${perm}]`)
+  if (perm.length !== dims.length || dims.some((_, i) => !perm.includes(i))) {
+    fail(node, `a permutation of ${dims.length} axes, got [${perm}]`)
+  }
   return [{ type, dims: perm.map((i) => dims[i]!) }]
 }
 
@@ -210,6 +212,9 @@ const slice: Rule = (node) => {
   if (dims === undefined || starts === undefined || ends === undefined) return [{ type, dims: undefined }]
   const axes = read(3) ?? [...starts.keys()]
   const steps = read(4) ?? starts.map(() => 1)
+  if ([ends, axes, steps].some((list) => list.length !== starts.length) || steps.includes(0)) {
+    fail(node, "as many starts, ends, axes and steps, and no step of 0")
+  }
   const result = [...dims]
   for (const [i, raw] of axes.entries()) {
     const at = axis(raw, dims.length)
@@ -227,6 +232,16 @@ const slice: Rule = (node) => {
     result[at] = Math.max(0, Math.ceil((end - start) / step))
   }
   return [{ type, dims: result }]
+}
+
+const tile: Rule = (node) => {
+  const { type, dims } = typeAt(node, 0)
+  const repeats = node.constant(node.inputs[1])
+  if (dims === undefined || repeats === undefined) return [{ type, dims: undefined }]
+  const times = toNumbers(repeats)
+  return [
+    { type, dims: dims.map((dim, i) => (typeof dim === "number" ? dim * times[i]! : times[i] === 1 ? dim : `?${i}`)) },
+  ]
 }
 
 const gather: Rule = (node) => {
@@ -252,7 +267,7 @@ const gatherNd: Rule = (node) => {
 const range: Rule = (node) => {
   const bounds = [0, 1, 2].map((index) => node.constant(node.inputs[index]))
   const [start, limit, delta] = bounds.map((bound) => (bound === undefined ? undefined : toNumbers(bound)[0]))
-  const known = start !== undefined && limit !== undefined && delta !== undefined
+  const known = start !== undefined && limit !== undefined && delta !== undefined && delta !== 0
   const count = known ? Math.max(0, Math.ceil((limit - start) / delta)) : "?0"
   return [{ type: typeAt(node, 0).type, dims: [count] }]
 }
@@ -279,79 +294,86 @@ const constantOfShape: Rule = (node) => {
   return [{ type, dims: shape === undefined ? undefined : toNumbers(shape) }]
 }
 
-const rules: Readonly<Record<string, Rule>> = {
-  ...Object.fromEntries(
-    "Neg Sqrt Exp Log Erf Tanh Sigmoid Relu Abs Identity Gelu Reciprocal Sin Cos Softmax LogSoftmax Not Floor Ceil Sign QuickGelu FastGelu ScatterND ScatterElements Clip CumSum Trilu"
-      .split(" ")
-      .map((op) => [op, same]),
-  ),
-  ...Object.fromEntries("Add Sub Mul Div Min Max Sum Mean And Or Xor Mod".split(" ").map((op) => [op, elementwise])),
-  ...Object.fromEntries("Equal Greater Less GreaterOrEqual LessOrEqual".split(" ").map((op) => [op, comparison])),
-  ...Object.fromEntries(
-    "ReduceSum ReduceMean ReduceMax ReduceMin ReduceProd ReduceL1 ReduceL2 ReduceSumSquare ReduceLogSumExp ReduceLogSum"
-      .split(" ")
-      .map((op) => [op, reduction]),
-  ),
-  IsNaN: (node) => [{ type: "bool", dims: node.inputs[0]?.dims }],
-  Where: (node) => [
-    {
-      type: node.inputs[1]?.type,
-      dims: broadcast(
-        node,
-        node.inputs.map((_, index) => typeAt(node, index)),
-      ),
+const rules: ReadonlyMap<string, Rule> = new Map<string, Rule>(
+  Object.entries({
+    ...Object.fromEntries(
+      "Neg Sqrt Exp Log Erf Tanh Sigmoid Relu Abs Identity Gelu Reciprocal Sin Cos Softmax LogSoftmax Not Floor Ceil Sign QuickGelu FastGelu ScatterND ScatterElements Clip CumSum Trilu"
+        .split(" ")
+        .map((op) => [op, same]),
+    ),
+    ...Object.fromEntries("Add Sub Mul Div Min Max Sum Mean And Or Xor Mod".split(" ").map((op) => [op, elementwise])),
+    ...Object.fromEntries("Equal Greater Less GreaterOrEqual LessOrEqual".split(" ").map((op) => [op, comparison])),
+    ...Object.fromEntries(
+      "ReduceSum ReduceMean ReduceMax ReduceMin ReduceProd ReduceL1 ReduceL2 ReduceSumSquare ReduceLogSumExp ReduceLogSum"
+        .split(" ")
+        .map((op) => [op, reduction]),
+    ),
+    IsNaN: (node) => [{ type: "bool", dims: node.inputs[0]?.dims }],
+    Where: (node) => [
+      {
+        type: node.inputs[1]?.type,
+        dims: broadcast(
+          node,
+          node.inputs.map((_, index) => typeAt(node, index)),
+        ),
+      },
+    ],
+    Dropout: (node) => [typeAt(node, 0), { type: "bool" as const, dims: node.inputs[0]?.dims }].slice(0, node.outputs),
+    Shape: (node) => {
+      const { dims } = typeAt(node, 0)
+      if (dims === undefined) return [{ type: "int64", dims: undefined }]
+      return [{ type: "int64", dims: [dims.slice(...shapeBounds(node, dims.length)).length] }]
     },
-  ],
-  Dropout: (node) => [typeAt(node, 0), { type: "bool" as const, dims: node.inputs[0]?.dims }].slice(0, node.outputs),
-  Shape: (node) => {
-    const { dims } = typeAt(node, 0)
-    if (dims === undefined) return [{ type: "int64", dims: undefined }]
-    return [{ type: "int64", dims: [dims.slice(...shapeBounds(node, dims.length)).length] }]
-  },
-  Pow: (node) => [{ type: typeAt(node, 0).type, dims: broadcast(node, [typeAt(node, 0), typeAt(node, 1)]) }],
-  DequantizeLinear: (node) => [{ type: typeAt(node, 1).type, dims: typeAt(node, 0).dims }],
-  Size: () => [{ type: "int64", dims: [] }],
-  GatherND: gatherNd,
-  Range: range,
-  GatherElements: (node) => [{ type: node.inputs[0]?.type, dims: node.inputs[1]?.dims }],
-  MatMul: matmul,
-  FusedMatMul: matmul,
-  Gemm: matmul,
-  Reshape: reshape,
-  Flatten: (node) => {
-    const { type, dims } = typeAt(node, 0)
-    const known = staticDims(dims)
-    if (known === undefined) return [{ type, dims: undefined }]
-    const at = axis(intAttribute(node, "axis", 1), known.length)
-    return [{ type, dims: [elementCount(known.slice(0, at)), elementCount(known.slice(at))] }]
-  },
-  Transpose: transpose,
-  Unsqueeze: unsqueeze,
-  Squeeze: squeeze,
-  Expand: expand,
-  Concat: concat,
-  Split: split,
-  Slice: slice,
-  Gather: gather,
-  LayerNormalization: layerNormalization,
-  Cast: cast,
-  ConstantOfShape: constantOfShape,
-  ArgMax: (node) =>
-    reduction({
-      ...node,
-      attributes: { ...node.attributes, axes: { kind: "ints", value: [intAttribute(node, "axis", 0)] } },
-    }).map(({ dims }) => ({ type: "int64", dims })),
-  DynamicQuantizeLinear: (node) => [
-    { type: "uint8", dims: node.inputs[0]?.dims },
-    { type: "float32", dims: [] },
-    { type: "uint8", dims: [] },
-  ],
-  MatMulInteger: (node) => matmul(node).map(({ dims }) => ({ type: "int32", dims })),
-}
+    Pow: (node) => [{ type: typeAt(node, 0).type, dims: broadcast(node, [typeAt(node, 0), typeAt(node, 1)]) }],
+    DequantizeLinear: (node) => [{ type: typeAt(node, 1).type, dims: typeAt(node, 0).dims }],
+    Size: () => [{ type: "int64", dims: [] }],
+    Range: range,
+    GatherElements: (node) => [{ type: node.inputs[0]?.type, dims: node.inputs[1]?.dims }],
+    MatMul: matmul,
+    FusedMatMul: matmul,
+    Gemm: matmul,
+    Reshape: reshape,
+    Flatten: (node) => {
+      const { type, dims } = typeAt(node, 0)
+      const known = staticDims(dims)
+      if (known === undefined) return [{ type, dims: undefined }]
+      const at = axis(intAttribute(node, "axis", 1), known.length)
+      return [{ type, dims: [elementCount(known.slice(0, at)), elementCount(known.slice(at))] }]
+    },
+    Transpose: transpose,
+    Unsqueeze: unsqueeze,
+    Squeeze: squeeze,
+    Expand: expand,
+    Concat: concat,
+    Split: split,
+    Slice: slice,
+    Gather: gather,
+    GatherND: gatherNd,
+    Tile: tile,
+    LayerNormalization: layerNormalization,
+    Cast: cast,
+    ConstantOfShape: constantOfShape,
+    ArgMax: (node) =>
+      reduction({
+        ...node,
+        attributes: { ...node.attributes, axes: { kind: "ints", value: [intAttribute(node, "axis", 0)] } },
+      }).map(({ dims }) => ({ type: "int64", dims })),
+    DynamicQuantizeLinear: (node) => [
+      { type: "uint8", dims: node.inputs[0]?.dims },
+      { type: "float32", dims: [] },
+      { type: "uint8", dims: [] },
+    ],
+    MatMulInteger: (node) => matmul(node).map(({ dims }) => ({ type: "int32", dims })),
+  }),
+)
+
+const impossible = (dim: Dim | undefined): boolean =>
+  typeof dim === "number" ? !Number.isSafeInteger(dim) || dim < 0 : dim === undefined
 
 /** Types and shapes of a node's outputs, as far as they follow from its operands; contradictions are `InvalidGraph`. */
 export const inferTypes = (node: Application): readonly ValueType[] => {
-  const result = rules[node.op]?.(node) ?? []
+  const result = rules.get(node.op)?.(node) ?? []
+  for (const { dims } of result) if (dims?.some(impossible)) fail(node, `a shape, not [${dims}]`)
   return Array.from({ length: node.outputs }, (_, index) => result[index] ?? unknown)
 }
 
@@ -362,3 +384,6 @@ export const moreStatic = (a: Dims | undefined, b: Dims | undefined): Dims | und
     typeof dim === "number" || (!dim.startsWith("?") && typeof b[index] !== "number") ? dim : b[index]!,
   )
 }
+
+/** Operators whose types and shapes are inferred. */
+export const inferredOperators: readonly string[] = [...rules.keys()]
