@@ -50,9 +50,9 @@ export function runNodeTests(files: ReadonlyArray<string>): Promise<Counts> {
       const { error } = event.details
       if (isWholeFile(event)) {
         const name = shorten(event.name)
-        report(undefined, name, errorOutput.get(name) ?? inspect(error.cause ?? error))
+        report(undefined, name, errorOutput.get(name) ?? describe(error))
       } else if (!("failureType" in error) || !follows.has(String(error.failureType)))
-        report(event.file, event.name, inspect(error.cause ?? error))
+        report(event.file, event.name, describe(error))
       else if (event.details.type !== "suite") failed += 1
     })
     stream.on("test:stderr", ({ file, message }) => {
@@ -78,6 +78,13 @@ const follows = new Set(["subtestsFailed", "cancelledByParent", "parentAlreadyFi
 /** Node reports a file as if it were a test where it holds none or ends with an error. */
 const isWholeFile = (event: { readonly name: string; readonly nesting: number; readonly file?: string | undefined }) =>
   event.nesting === 0 && event.file !== undefined && resolvePath(root, event.name) === event.file
+
+/** An error with its fields, or with its message alone where a test wrote that message itself. */
+function describe(error: Error): string {
+  const cause = error.cause ?? error
+  const written = cause instanceof Error && "generatedMessage" in cause && cause.generatedMessage === false
+  return written ? cause.message : inspect(cause)
+}
 
 const shorten = (file: string) => relative(root, resolvePath(root, file))
 const indent = (text: string) =>

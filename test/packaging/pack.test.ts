@@ -35,10 +35,9 @@ const installArguments: Readonly<
 
 /** What the README tells a reader to install: the names after `npm install`. */
 function namesToInstall({ name, path }: Workspace, readme: string): ReadonlyArray<string> {
-  const line = /^npm install (.+)$/m.exec(readme)?.[1]
-  assert.ok(line !== undefined, `${path}/README.md has no line "npm install ${name}"`)
-  const names = line.split(/\s+/).filter((word) => !word.startsWith("-"))
-  assert.ok(names.includes(name), `${path}/README.md says "npm install ${line}", which does not install ${name}`)
+  const commands = [...readme.matchAll(/npm install ([^`\n]+)/g)].map(([, words = ""]) => words.trim().split(/\s+/))
+  const names = commands.find((words) => words.includes(name))
+  assert.ok(names !== undefined, `${path}/README.md does not say "npm install ${name}"`)
   return names
 }
 
