@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, before, describe, test } from "node:test"
-import { runCommand } from "../../scripts/support/Command.ts"
+import { installedProgram, runCommand } from "../../scripts/support/Command.ts"
 import { readExamples } from "../../scripts/support/Examples.ts"
 import { installRuntime, runArguments, runtimeEnvironment } from "../../scripts/support/Runtimes.ts"
 import { listWorkspaces, root, type Workspace } from "../../scripts/support/Workspace.ts"
@@ -32,6 +32,14 @@ const installArguments: Readonly<
   bun: (names) => ["add", "--ignore-scripts", "--no-progress", ...names],
   deno: (names) => ["add", "--quiet", ...names.map((name) => `npm:${name}`)],
 }
+
+/** A reader's compiler settings: strict, and Node's types from this repository. */
+const compilerArguments = [
+  "example.ts",
+  ...["--noEmit", "--strict", "--skipLibCheck", "--pretty", "false"],
+  ...["--target", "es2024", "--module", "nodenext"],
+  ...["--typeRoots", join(root, "node_modules/@types"), "--types", "node"],
+]
 
 /** What the README tells a reader to install: the names after `npm install`. */
 function namesToInstall({ name, path }: Workspace, readme: string): ReadonlyArray<string> {
@@ -72,6 +80,10 @@ for (const workspace of listWorkspaces())
         const options = { cwd: project, env: runtimeEnvironment }
         const install = await runCommand(client, installArguments[runtime](names), options)
         assert.ok(install.status === 0, `${client} could not install ${names.join(" ")}\n${install.output}`)
+        if (runtime === "node" && trial[0] === "example.ts") {
+          const types = await runCommand(installedProgram("tsc"), compilerArguments, options)
+          assert.ok(types.status === 0, `example.ts does not compile against the published types\n${types.output}`)
+        }
         const args = runtime === "node" ? [] : runArguments[runtime]
         const run = await runCommand(programs[runtime], [...args, ...trial], options)
         assert.ok(run.status === 0, `${trial.join(" ")} ended with ${run.status}\n${run.output}`)
