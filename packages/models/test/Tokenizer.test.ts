@@ -1,7 +1,6 @@
 import assert from "node:assert/strict"
 import { readFileSync } from "node:fs"
 import { test } from "node:test"
-import { AutoTokenizer } from "@huggingface/transformers"
 import { InvalidTokenizer } from "../src/Errors.ts"
 import { encoderInputs, makeTokenizer, type Text } from "../src/Tokenizer.ts"
 import { readVocabulary, wordPieceFiles } from "../src/WordPieceFiles.ts"
@@ -72,11 +71,6 @@ test("batches are padded, at their own width or a given one, and count the texts
   assert.deepEqual(Object.keys(inputs), ["input_ids", "attention_mask"])
   assert.deepEqual(inputs["input_ids"]?.dims, [3, 16])
   assert.throws(() => fromFiles.encodeBatch(texts, { tokens: 4 }), InvalidTokenizer)
-})
-
-test("transformers.js' AutoTokenizer gives the same ids", async () => {
-  const theirs = await AutoTokenizer.from_pretrained(goldenPath("tokenizer"))
-  for (const { text } of golden.single) assert.deepEqual(fromFiles.encode(text).ids, theirs.encode(text))
 })
 
 test("unusable files and lengths are tagged errors", () => {

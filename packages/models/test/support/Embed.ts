@@ -1,4 +1,4 @@
-import type { Tensor } from "@tandem/onnx"
+import type { Graph, Tensor } from "@tandem/onnx"
 import { Runtime } from "@tandem/runtime"
 import { layer } from "@tandem/runtime/node/NodeRuntime"
 import { Effect, type Scope } from "effect"
@@ -19,3 +19,11 @@ export const embed = Effect.fnUntraced(function* (encoder: Encoder, texts: reado
 /** Runs a program with a runtime on one CPU thread. */
 export const withRuntime = <A, E>(program: Effect.Effect<A, E, Runtime | Scope.Scope>): Promise<A> =>
   Effect.runPromise(Effect.scoped(program).pipe(Effect.provide(layer({ threads: 1 }))))
+
+/** Runs a graph once on the CPU. */
+export const execute = (graph: Graph, inputs: Readonly<Record<string, Tensor>>) =>
+  Effect.gen(function* () {
+    const runtime = yield* Runtime
+    const executable = yield* runtime.compile(graph)
+    return yield* executable.run(inputs)
+  }).pipe(Effect.scoped, Effect.provide(layer({ threads: 1 })), Effect.runPromise)

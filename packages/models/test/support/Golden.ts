@@ -1,9 +1,6 @@
 import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
-import type { Graph, Tensor } from "@tandem/onnx"
-import { Runtime } from "@tandem/runtime"
-import { layer } from "@tandem/runtime/node/NodeRuntime"
-import { Effect } from "effect"
+import type { Tensor } from "@tandem/onnx"
 import { readSafetensors } from "../../src/Safetensors.ts"
 
 export const goldenPath = (path: string): string =>
@@ -14,14 +11,6 @@ export const goldenBytes = (path: string): Uint8Array => new Uint8Array(readFile
 export const goldenJson = (path: string) => JSON.parse(readFileSync(goldenPath(path), "utf8"))
 
 export const goldenTensors = (path: string): ReadonlyMap<string, Tensor> => readSafetensors(goldenBytes(path)).tensors
-
-/** Runs a graph once on the CPU. */
-export const execute = (graph: Graph, inputs: Readonly<Record<string, Tensor>>) =>
-  Effect.gen(function* () {
-    const runtime = yield* Runtime
-    const executable = yield* runtime.compile(graph)
-    return yield* executable.run(inputs)
-  }).pipe(Effect.scoped, Effect.provide(layer({ threads: 1 })), Effect.runPromise)
 
 /** The largest absolute difference between two float tensors of one shape. */
 export const largestDifference = (a: Tensor | undefined, b: Tensor | undefined): number => {

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { float32, type Graph, GraphBuilder, int64, type Tensor, toNumbers } from "@tandem/onnx"
-import { bertConfig, pickBertWeights } from "../src/Bert.ts"
-import { bertGraph, bertInferenceGraph, bertInputs } from "../src/BertGraph.ts"
-import type { Pooling } from "../src/Encoder.ts"
-import { normalize, pool, pooledGraph, withPooling } from "../src/Pooling.ts"
-import { encoderInputs, makeTokenizer } from "../src/Tokenizer.ts"
-import { execute, goldenJson, goldenTensors, largestDifference } from "./support/Golden.ts"
+import { bertConfig, pickBertWeights } from "../../src/Bert.ts"
+import { bertGraph, bertInferenceGraph, bertInputs } from "../../src/BertGraph.ts"
+import type { Pooling } from "../../src/Encoder.ts"
+import { normalize, pool, pooledGraph, withPooling } from "../../src/Pooling.ts"
+import { encoderInputs, makeTokenizer } from "../../src/Tokenizer.ts"
+import { execute } from "../support/Embed.ts"
+import { goldenJson, goldenTensors, largestDifference } from "../support/Golden.ts"
 
 const hidden = float32([2, 3, 2], [1, -2, 3, 4, 50, 60, -1, -2, 70, 80, 90, 10])
 const mask = int64([2, 3], [1, 1, 0, 1, 0, 0])
