@@ -32,6 +32,7 @@ export {
   UnsupportedEncoder,
 } from "./Errors.ts"
 export { toFloat32 } from "./Floats.ts"
+export { type HubId, isHubId, parseHubId } from "./HubId.ts"
 export { type OnnxEncoderParts, onnxConfig, onnxEncoder } from "./OnnxEncoder.ts"
 export { normalize, pool, pooledGraph, withPooling } from "./Pooling.ts"
 export { readSafetensors, type Safetensors, writeSafetensors } from "./Safetensors.ts"
