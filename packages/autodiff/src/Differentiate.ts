@@ -1,6 +1,6 @@
 import { builderOpset, describeValue, type Graph, GraphBuilder, type Node, staticDims, type Value } from "@tandem/onnx"
 import { Disconnected, MissingGradient, NotDifferentiable } from "./Errors.ts"
-import { sameDims, sumTo } from "./internal/shapes.ts"
+import { broadcastsTo, sameDims, sumTo } from "./internal/shapes.ts"
 import type { Contribution, Rule, RuleContext, RuleTable, Shaped } from "./Rule.ts"
 import { ruleKey } from "./Rule.ts"
 import { builtinRules } from "./RuleTable.ts"
@@ -268,7 +268,8 @@ class Gradients {
   /** Sums over broadcast axes and checks that type and shape are those of the value. */
   #fit(name: string, target: Shaped, value: Value): Value {
     const dims = staticDims(value.dims)
-    const fitted = dims === undefined ? value : sumTo(this.#g, value, dims, target.dims)
+    const fits = dims !== undefined && broadcastsTo(target.dims, dims)
+    const fitted = fits ? sumTo(this.#g, value, dims, target.dims) : value
     const found = staticDims(fitted.dims)
     if (found === undefined || !sameDims(found, target.dims) || fitted.type !== target.type) {
       throw new NotDifferentiable({

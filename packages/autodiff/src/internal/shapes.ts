@@ -8,6 +8,12 @@ export const axisOf = (axis: number, rank: number): number => (axis < 0 ? axis +
 export const sameDims = (a: readonly number[], b: readonly number[]): boolean =>
   a.length === b.length && a.every((dim, index) => dim === b[index])
 
+/** Whether a value of shape `dims` can have been broadcast to `to`. */
+export const broadcastsTo = (dims: readonly number[], to: readonly number[]): boolean =>
+  Array.from({ length: Math.max(dims.length, to.length) }, (_, back) => dims.at(-1 - back) ?? 1).every(
+    (dim, back) => dim === 1 || dim === (to.at(-1 - back) ?? 1),
+  )
+
 /** Sums a value over the axes along which `dims` was broadcast to `from`. */
 export const sumTo = (g: GraphBuilder, value: Value, from: readonly number[], dims: readonly number[]): Value => {
   if (sameDims(from, dims)) return value

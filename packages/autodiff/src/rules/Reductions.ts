@@ -33,8 +33,10 @@ const extremum: Gradient = (context) => {
     out,
     dY,
   } = context
+  const axes = axesOf(context)
+  if (axes.length === 0) return dY
   const hits = g.cast(g.equal(data!, kept(context, out[0]!)), "float32")
-  const share = g.div(kept(context, dY), g.reduceSum(hits, axesOf(context), true))
+  const share = g.div(kept(context, dY), g.reduceSum(hits, axes, true))
   return g.mul(hits, share)
 }
 

@@ -1,0 +1,242 @@
+import assert from "node:assert/strict"
+import { describe, it } from "node:test"
+import { type Dims, type Graph, GraphBuilder, int, int64, type Value } from "@tandem/onnx"
+import { differentiate, gradientName, influences } from "../src/Differentiate.ts"
+import { Disconnected, MissingGradient, NotDifferentiable } from "../src/Errors.ts"
+import { todo } from "../src/Rule.ts"
+import { builtinRules, extend } from "../src/RuleTable.ts"
+
+const total = (g: GraphBuilder, value: Value): Value => g.reduceSum(value, [], false)
+
+/** A graph of one input `x` with the output `loss`. */
+const graphOf = (make: (g: GraphBuilder, x: Value) => Value, dims: Dims = [3]): Graph => {
+  const g = new GraphBuilder()
+  return g.build({ loss: make(g, g.input("x", "float32", dims)) }, "sample")
+}
+
+const byX = { loss: "loss", wrt: ["x"] }
+
+const missing = (graph: Graph, options: Parameters<typeof differentiate>[1] = byX): MissingGradient => {
+  try {
+    differentiate(graph, options)
+  } catch (error) {
+    assert.ok(error instanceof MissingGradient, String(error))
+    return error
+  }
+  throw new assert.AssertionError({ message: "no gradient is missing" })
+}
+
+describe("a gradient that does not exist", () => {
+  it("is reported for an operator without a rule", () => {
+    const graph = graphOf((g, x) =>
+      total(g, g.op("Softplus", [x], { outputs: [{ type: "float32", dims: [3] }], name: "bend" })[0]!),
+    )
+    const { op, opset, input, node, message } = missing(graph)
+    assert.deepEqual([op, opset, input, node], ["Softplus", 20, "0", "bend"])
+    assert.match(message, /Softplus has no gradient towards input 0: no rule for this operator/)
+  })
+
+  it("is reported for an operator of another domain under its full name", () => {
+    const graph = graphOf((g, x) =>
+      total(g, g.op("Strange", [x], { domain: "org.example", outputs: [{ type: "float32", dims: [3] }] })[0]!),
+    )
+    const { op, opset } = missing(graph)
+    assert.deepEqual([op, opset], ["org.example.Strange", 1])
+  })
+
+  it("is reported for an input that has none by nature, with the reason", () => {
+    const bound = missing(graphOf((g, x) => total(g, g.op("Clip", [g.scalar(0), x])[0]!), []))
+    assert.deepEqual([bound.op, bound.input], ["Clip", "min"])
+    assert.match(bound.message, /a bound of Clip is a setting/)
+    assert.equal(missing(graphOf((g, x) => total(g, g.sign(x)))).input, "input")
+  })
+
+  it("is reported for a gap in the table", () => {
+    const rules = { ...builtinRules, Tanh: [{ since: 1, inputs: { input: todo("not written") } }] }
+    const { op, input, message } = missing(
+      graphOf((g, x) => total(g, g.tanh(x))),
+      { ...byX, rules },
+    )
+    assert.deepEqual([op, input], ["Tanh", "input"])
+    assert.match(message, /not written/)
+  })
+
+  it("is reported for an operand beyond those that a rule knows", () => {
+    const graph = graphOf((g, x) =>
+      total(g, g.op("Neg", [g.scalar(1), x], { outputs: [{ type: "float32", dims: [3] }] })[0]!),
+    )
+    assert.equal(missing(graph).input, "1")
+  })
+
+  it("is reported for a statistic that no gradient flows through", () => {
+    const graph = graphOf((g, x) => {
+      const scale = g.constant(int64([1], [1]))
+      const [y, mean] = g.op("LayerNormalization", [x, g.cast(scale, "float32")], { outputs: 3 })
+      return g.add(total(g, y!), total(g, mean!))
+    })
+    assert.match(missing(graph).message, /depends on its further output/)
+  })
+
+  it("does not matter where no value of the path goes", () => {
+    const graph = graphOf((g, x) => {
+      const aside = g.op("Softplus", [g.constant(int64([], [1]))], { outputs: [{ type: "float32", dims: [] }] })[0]!
+      return total(g, g.mul(x, aside))
+    })
+    assert.deepEqual(
+      differentiate(graph, byX).outputs.map(({ name }) => name),
+      ["loss", "grad.x"],
+    )
+  })
+
+  it("is reported for an operator set older than the rule", () => {
+    const rules = { ...builtinRules, Tanh: builtinRules["Tanh"]!.map((rule) => ({ ...rule, since: 21 })) }
+    assert.match(
+      missing(
+        graphOf((g, x) => total(g, g.tanh(x))),
+        { ...byX, rules },
+      ).message,
+      /no rule/,
+    )
+  })
+})
+
+describe("a value that the loss does not depend on", () => {
+  const disconnected = (graph: Graph, tensor: string) =>
+    assert.throws(
+      () => differentiate(graph, { loss: "loss", wrt: ["x", tensor] }),
+      (error) => error instanceof Disconnected && error.tensor === tensor,
+    )
+
+  it("is named", () => {
+    const g = new GraphBuilder()
+    const x = g.input("x", "float32", [3])
+    g.input("unused", "float32", [3])
+    disconnected(g.build({ loss: total(g, x) }), "unused")
+    disconnected(g.build({ loss: total(g, x) }), "nowhere")
+  })
+
+  it("is one that reaches it through a comparison or a rounding alone", () => {
+    const g = new GraphBuilder()
+    const x = g.input("x", "float32", [3])
+    const limit = g.input("limit", "float32", [])
+    const whole = g.input("whole", "float32", [])
+    const kept = g.where(g.greater(x, limit), x, g.scalar(0))
+    const loss = total(g, g.mul(kept, g.cast(g.cast(whole, "int64"), "float32")))
+    const graph = g.build({ loss })
+    disconnected(graph, "limit")
+    disconnected(graph, "whole")
+    assert.deepEqual(influences(graph, "loss", ["x", "limit", "whole", "nowhere"]), ["x"])
+  })
+})
+
+describe("a graph that cannot be differentiated as it is", () => {
+  const refused = (graph: Graph, message: RegExp, options: Parameters<typeof differentiate>[1] = byX) =>
+    assert.throws(
+      () => differentiate(graph, options),
+      (error) => {
+        assert.ok(error instanceof NotDifferentiable, String(error))
+        assert.match(error.message, message)
+        return true
+      },
+    )
+
+  it("has a loss that is no scalar", () =>
+    refused(
+      graphOf((g, x) => g.exp(x)),
+      /the loss loss is no scalar/,
+    ))
+
+  it("has a value of an unknown shape on the path", () => {
+    refused(
+      graphOf((g, x) => g.reduceSum(g.exp(x), [0, 1], false), ["batch", 3]),
+      /the shape of .* is not known/,
+    )
+    refused(
+      graphOf((g, x) =>
+        g.reduceSum(g.op("Softplus", [x], { outputs: [{ type: "float32", dims: undefined }] })[0]!, [0]),
+      ),
+      /not known/,
+    )
+  })
+
+  it("has computed axes, starts or repeats", () => {
+    const graph = graphOf((g, x) => {
+      const axes = g.cast(g.reduceSum(x, [0], true), "int64")
+      return g.op("ReduceSum", [x, axes], {
+        attributes: { keepdims: int(0) },
+        outputs: [{ type: "float32", dims: [] }],
+      })[0]!
+    })
+    refused(graph, /operand axes is a constant/)
+  })
+
+  it("is of another operator set, or holds a subgraph", () => {
+    const graph = graphOf((g, x) => total(g, x))
+    refused({ ...graph, opsets: new Map([["", 17]]) }, /operator set 17/)
+    const nodes = graph.nodes.map((node) => ({
+      ...node,
+      attributes: { body: { kind: "graph", value: graph } as const },
+    }))
+    refused({ ...graph, nodes }, /holds a subgraph/)
+  })
+
+  it("is to be differentiated by integers", () => {
+    const g = new GraphBuilder()
+    const x = g.input("x", "int64", [3])
+    refused(g.build({ loss: total(g, g.cast(x, "float32")) }), /x is no float/)
+  })
+
+  it("swaps batch axes in a fused product", () => {
+    const graph = graphOf(
+      (g, x) => {
+        const attributes = { transBatchA: int(1) }
+        return total(g, g.op("FusedMatMul", [x, x], { domain: "com.microsoft", attributes })[0]!)
+      },
+      [2, 2, 2],
+    )
+    refused(graph, /transBatchA/)
+  })
+})
+
+describe("names", () => {
+  it("of gradients are grad.NAME, or what gradientName says", () => {
+    const graph = graphOf((g, x) => total(g, x))
+    assert.equal(gradientName("x"), "grad.x")
+    const names = (options: Parameters<typeof differentiate>[1]) =>
+      differentiate(graph, options).outputs.map((output) => output.name)
+    assert.deepEqual(names(byX), ["loss", "grad.x"])
+    assert.deepEqual(names({ ...byX, gradientName: (name) => `d/d${name}` }), ["loss", "d/dx"])
+  })
+
+  it("of nodes tell where a gradient came from, and no two are the same", () => {
+    const graph = graphOf((g, x) => g.scope("head", () => total(g, g.tanh(x))))
+    const nodes = differentiate(graph, byX).nodes.map((node) => node.name)
+    assert.ok(nodes.some((name) => name.startsWith("gradient of head/")))
+    assert.equal(new Set(nodes).size, nodes.length)
+  })
+})
+
+describe("a rule table", () => {
+  it("is extended by a new one that leaves the old one alone", () => {
+    const rules = extend(builtinRules, {
+      Softplus: [{ since: 1, inputs: { X: ({ g, in: { X }, dY }) => g.mul(dY, g.sigmoid(X!)) } }],
+    })
+    assert.equal(Object.hasOwn(builtinRules, "Softplus"), false)
+    const graph = graphOf((g, x) => total(g, g.op("Softplus", [x], { outputs: [{ type: "float32", dims: [3] }] })[0]!))
+    assert.ok(differentiate(graph, { ...byX, rules }).nodes.some((node) => node.op === "Sigmoid"))
+  })
+
+  it("refuses an operator that it has already", () => {
+    assert.throws(
+      () => extend(builtinRules, { Tanh: [] }),
+      (error) => error instanceof NotDifferentiable && error.op === "Tanh",
+    )
+  })
+
+  it("has no gap left", () => {
+    const gaps = Object.entries(builtinRules).flatMap(([op, rules]) =>
+      rules.flatMap((rule) => Object.values(rule.inputs).flatMap((entry) => ("todo" in entry ? [op] : []))),
+    )
+    assert.deepEqual(gaps, [])
+  })
+})
