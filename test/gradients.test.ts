@@ -2,6 +2,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { differentiate, influences } from "@tandem/autodiff"
+import { inBatchNll } from "@tandem/losses"
 import { bertConfig, bertGraph, bertInputs, bertParameters, pickBertWeights, pool } from "@tandem/models"
 import { elementCount, type Graph, GraphBuilder, int64, readModel, type Tensor, upgrade } from "@tandem/onnx"
 import { specialize } from "@tandem/runtime/Specialize"
@@ -134,16 +135,10 @@ test("dual encoder: gradients of the first step are PyTorch's", async (t) => {
     )
     const encoder = bertGraph(config, { batch, tokens }).graph
     const hidden = g.call(encoder, { ...inputs, ...weights })["last_hidden_state"]!
-    return { batch, vectors: pool(g, hidden, inputs["attention_mask"]!, { mode: "mean", normalize: true }) }
+    return pool(g, hidden, inputs["attention_mask"]!, { mode: "mean", normalize: false })
   }
-  const query = embed("query")
-  const passage = embed("passage")
-  const scores = g.mul(g.matmul(query.vectors, g.transpose(passage.vectors, [1, 0])), g.scalar(20))
-  const rows = Array.from({ length: query.batch }, (_, row) => row)
-  const positives = g.op("GatherElements", [g.logSoftmax(scores), g.constant(int64([query.batch, 1], rows))], {
-    attributes: { axis: { kind: "int", value: 1 } },
-  })[0]!
-  const loss = g.neg(g.reduceMean(positives, [], false))
+  const towers = { queries: embed("query"), passages: embed("passage") }
+  const { loss } = inBatchNll(g, towers, { similarity: "cosine", temperature: 1 / 20 })
   const result = await execute(differentiate(g.build({ loss }), { loss: "loss", wrt }), feeds)
   const { losses } = goldenJson("dual-encoder/losses.json")
   assert.ok(Math.abs(Number(result["loss"]!.data[0]) - losses[0]) <= 1e-5)

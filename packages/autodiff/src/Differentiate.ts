@@ -1,7 +1,8 @@
-import { builderOpset, describeValue, type Graph, GraphBuilder, type Node, staticDims, type Value } from "@tandem/onnx"
-import { Disconnected, MissingGradient, NotDifferentiable } from "./Errors.ts"
-import { broadcastsTo, sameDims, sumTo } from "./internal/shapes.ts"
-import type { Contribution, Rule, RuleContext, RuleTable, Shaped } from "./Rule.ts"
+import { describeValue, type Graph, GraphBuilder, type Node, type Value } from "@tandem/onnx"
+import { MissingGradient, NotDifferentiable } from "./Errors.ts"
+import { Gradients, shaped } from "./internal/gradients.ts"
+import { requireReadable, valuesOnPath } from "./internal/path.ts"
+import type { Rule, RuleContext, RuleTable } from "./Rule.ts"
 import { ruleKey } from "./Rule.ts"
 import { builtinRules } from "./RuleTable.ts"
 
@@ -21,11 +22,27 @@ export const gradientName = (name: string): string => `grad.${name}`
 
 /**
  * Reverse-mode differentiation of a graph: a new graph with the same inputs and outputs and, for every name in `wrt`,
- * one more output, the gradient of the loss by it, of its type and shape.
+ * one more output, the gradient of the loss by it, of its type and shape. Initializers in `wrt` become inputs.
  *
- * Every value on the way must have a static shape (build the graph with static shapes or `specialize` it first).
- * Only operators on a path from `wrt` to the loss need a rule; one that has none is `MissingGradient`, a value of
- * `wrt` that the loss does not depend on is `Disconnected`. A gradient is never silently zero.
+ * Every value on the way must have a static shape (build the graph with static shapes or `specialize` it first), and
+ * the graph must be of the builder's operator set (`upgrade`). Only operators on a path from `wrt` to the loss need a
+ * rule. A path goes through floats alone: what is compared or rounded has no gradient. A gradient is never silently 0.
+ *
+ * @throws MissingGradient where an operator on the path has no rule, or none towards the operand in question
+ * @throws Disconnected where the loss does not depend on a value of `wrt`
+ * @throws NotDifferentiable where the loss is no scalar, a shape is unknown, a value of `wrt` is no float, an operand
+ * that must be constant is computed, or the graph holds a subgraph or is of another operator set
+ *
+ * @example
+ * ```ts
+ * import { differentiate } from "@tandem/autodiff"
+ * import { GraphBuilder } from "@tandem/onnx"
+ *
+ * const g = new GraphBuilder()
+ * const x = g.input("x", "float32", [3])
+ * const graph = differentiate(g.build({ loss: g.reduceSum(g.exp(x), [], false) }), { loss: "loss", wrt: ["x"] })
+ * console.log(graph.outputs.map((output) => output.name)) // [ "loss", "grad.x" ]
+ * ```
  */
 export const differentiate = (graph: Graph, options: DifferentiateOptions): Graph => {
   const { loss, wrt, rules = builtinRules } = options
@@ -56,76 +73,6 @@ export const differentiate = (graph: Graph, options: DifferentiateOptions): Grap
   for (const { name } of graph.outputs) outputs[name] = values.get(name)!
   for (const name of wrt) outputs[nameOf(name)] = gradients.total(name)
   return g.build(outputs, `${graph.name}, differentiated`)
-}
-
-/** Refuses what would be copied or differentiated wrongly. */
-const requireReadable = (graph: Graph, wrt: readonly string[]): void => {
-  const opset = graph.opsets.get("") ?? builderOpset
-  if (opset !== builderOpset) {
-    throw new NotDifferentiable({
-      message: `graph ${graph.name} uses operator set ${opset}`,
-      opset,
-      expected: `${builderOpset}`,
-      hint: "upgrade the graph first",
-    })
-  }
-  const branching = graph.nodes.find(({ attributes }) => Object.values(attributes).some(({ kind }) => kind === "graph"))
-  if (branching !== undefined) {
-    throw new NotDifferentiable({
-      message: `node ${branching.name} (${ruleKey(branching)}) holds a subgraph`,
-      op: ruleKey(branching),
-      node: branching.name,
-      expected: "a graph without control flow",
-    })
-  }
-  for (const name of wrt) {
-    const { type } = describeValue(graph, name)
-    if (type === undefined || floats.has(type)) continue
-    throw new NotDifferentiable({ message: `${name} is no float`, tensor: name, expected: "a float", found: type })
-  }
-}
-
-/** Names of values that a gradient passes: those that depend on `wrt` and that the loss depends on. */
-const valuesOnPath = (graph: Graph, loss: string, wrt: readonly string[]): Set<string> => {
-  const forward = new Set(wrt)
-  for (const node of graph.nodes) {
-    if (!node.inputs.some((name) => forward.has(name))) continue
-    for (const name of node.outputs) if (mayVary(graph, name)) forward.add(name)
-  }
-  const backward = dependencies(graph, loss)
-  const lost = wrt.filter((name) => !backward.has(name))
-  if (lost.length > 0) {
-    throw new Disconnected({
-      message: `the loss ${loss} does not depend on ${lost.join(", ")} in a way that has a gradient`,
-      tensor: lost[0] ?? "",
-      hint: "leave the value out of what is trained",
-    })
-  }
-  return new Set([...forward].filter((name) => backward.has(name)))
-}
-
-/** What follows from a truth value or an integer follows in steps: nothing passes it, so it ends a path. */
-const mayVary = (graph: Graph, name: string): boolean => {
-  const { type } = describeValue(graph, name)
-  return name !== "" && (type === undefined || floats.has(type))
-}
-
-const floats: ReadonlySet<string> = new Set(["float16", "bfloat16", "float32", "float64"])
-
-/** The output and all values that it depends on through values that may vary. */
-const dependencies = (graph: Graph, output: string): Set<string> => {
-  const result = new Set([output])
-  for (const node of [...graph.nodes].reverse()) {
-    if (!node.outputs.some((name) => result.has(name) && mayVary(graph, name))) continue
-    for (const name of node.inputs) result.add(name)
-  }
-  return result
-}
-
-/** The names among `candidates` that the output depends on, through no truth value or integer: what can be trained. */
-export const influences = (graph: Graph, output: string, candidates: Iterable<string>): string[] => {
-  const needed = dependencies(graph, output)
-  return [...candidates].filter((name) => needed.has(name))
 }
 
 const ruleFor = (graph: Graph, node: Node, rules: RuleTable): Rule | undefined => {
@@ -214,71 +161,5 @@ const backward = (
       throw missing(index, `the loss depends on its further output ${further.join(", ")}`)
     }
     gradients.add(name, shaped(graph, values.get(name), name), entry(context(), index))
-  }
-}
-
-/** A value with the static shape that gradients need. */
-const shaped = (graph: Graph, value: Value | undefined, name: string): Shaped => {
-  const dims = staticDims(value?.dims)
-  if (value === undefined || dims === undefined) {
-    throw new NotDifferentiable({
-      message: `the shape of ${name} in graph ${graph.name} is not known`,
-      tensor: name,
-      expected: "static dimensions",
-      found: `${value?.dims ?? "nothing"}`,
-      hint: "build the graph with static shapes, or specialize it",
-    })
-  }
-  return { ...value, dims }
-}
-
-/** Sums of the contributions that have reached each value so far. */
-class Gradients {
-  readonly #g: GraphBuilder
-  readonly #sums = new Map<string, Shaped>()
-
-  constructor(g: GraphBuilder) {
-    this.#g = g
-  }
-
-  has(name: string): boolean {
-    return this.#sums.has(name)
-  }
-
-  add(name: string, target: Shaped, contribution: Contribution): void {
-    const before = this.#sums.get(name)
-    const alone = typeof contribution === "function" ? contribution(before) : contribution
-    const fitted = this.#fit(name, target, alone)
-    const sum = before === undefined || typeof contribution === "function" ? fitted : this.#g.add(before, fitted)
-    this.#sums.set(name, { ...sum, dims: target.dims })
-  }
-
-  total(name: string): Value {
-    return this.totalShaped(name)
-  }
-
-  totalShaped(name: string): Shaped {
-    const sum = this.#sums.get(name)
-    if (sum === undefined) {
-      throw new Disconnected({ message: `no gradient reached ${name}`, tensor: name })
-    }
-    return sum
-  }
-
-  /** Sums over broadcast axes and checks that type and shape are those of the value. */
-  #fit(name: string, target: Shaped, value: Value): Value {
-    const dims = staticDims(value.dims)
-    const fits = dims !== undefined && broadcastsTo(target.dims, dims)
-    const fitted = fits ? sumTo(this.#g, value, dims, target.dims) : value
-    const found = staticDims(fitted.dims)
-    if (found === undefined || !sameDims(found, target.dims) || fitted.type !== target.type) {
-      throw new NotDifferentiable({
-        message: `the gradient by ${name} has another type or shape than the value`,
-        tensor: name,
-        expected: `${target.type}[${target.dims}]`,
-        found: `${fitted.type}[${fitted.dims ?? "?"}]`,
-      })
-    }
-    return fitted
   }
 }

@@ -1,5 +1,6 @@
-export { type DifferentiateOptions, differentiate, gradientName, influences } from "./Differentiate.ts"
+export { type DifferentiateOptions, differentiate, gradientName } from "./Differentiate.ts"
 export { Disconnected, MissingGradient, NotDifferentiable } from "./Errors.ts"
+export { influences } from "./internal/path.ts"
 export {
   type Contribution,
   type Gradient,

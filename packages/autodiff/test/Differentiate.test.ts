@@ -1,8 +1,9 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import { type Dims, type Graph, GraphBuilder, int, int64, type Value } from "@tandem/onnx"
-import { differentiate, gradientName, influences } from "../src/Differentiate.ts"
+import { differentiate, gradientName } from "../src/Differentiate.ts"
 import { Disconnected, MissingGradient, NotDifferentiable } from "../src/Errors.ts"
+import { influences } from "../src/internal/path.ts"
 import { todo } from "../src/Rule.ts"
 import { builtinRules, extend } from "../src/RuleTable.ts"
 
