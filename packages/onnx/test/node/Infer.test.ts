@@ -149,6 +149,7 @@ const cases: readonly Case[] = [
   { op: "Squeeze", operands: [f(1, 3, 1), list(-1)] },
   { op: "Squeeze", operands: [f(1, 3, 1)] },
   { op: "Expand", operands: [f(3, 1), list(2, 1, 4)] },
+  { op: "Tile", operands: [f(3, 1), list(2, 4)] },
   { op: "Concat", operands: [f(2, 3), f(2, 4)], attributes: { axis: int(-1) } },
   { op: "Concat", operands: [f(1, 3), f(2, 3), f(1, 3)], attributes: { axis: int(0) } },
   { op: "Split", operands: [f(2, 5), list(2, 3)], attributes: { axis: int(1) }, outputs: 2 },
