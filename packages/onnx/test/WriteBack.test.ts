@@ -1,8 +1,13 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { create, toBinary } from "@bufbuild/protobuf"
+import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf"
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire"
-import { ModelProtoSchema, TensorProto_DataLocation, TensorProto_DataType } from "../src/gen/onnx_pb.js"
+import {
+  ModelProtoSchema,
+  TensorProto_DataLocation,
+  TensorProto_DataType,
+  type TensorProtoSchema,
+} from "../src/gen/onnx_pb.js"
 import {
   float32,
   InvalidModel,
@@ -12,6 +17,7 @@ import {
   type Tensor,
   tensor,
   tensorLocations,
+  toNumbers,
   UnsupportedModel,
   writeBack,
   writeBackExternal,
@@ -19,11 +25,9 @@ import {
 import { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from "../src/internal/half.ts"
 import { exports, readExport } from "./support/golden.ts"
 
-type Stored = Parameters<typeof create<typeof ModelProtoSchema>>[1] extends infer Init
-  ? NonNullable<NonNullable<Init>["graph"]>["initializer"]
-  : never
+type Stored = MessageInitShape<typeof TensorProtoSchema>
 
-const modelOf = (initializer: NonNullable<Stored>): Uint8Array =>
+const modelOf = (initializer: Stored[]): Uint8Array =>
   toBinary(
     ModelProtoSchema,
     create(ModelProtoSchema, {
@@ -53,11 +57,11 @@ for (const path of exports) {
     const weights = [...readModel(before).initializers].filter(([, { type }]) => type === "float32")
     assert.ok(weights.length > 30)
     const trained = new Map(
-      weights.map(([name, { dims, data }]): [string, Tensor] => [
+      weights.map(([name, weight]): [string, Tensor] => [
         name,
         float32(
-          dims,
-          Float32Array.from(data, (value) => Number(value) * 1.5 + 0.25),
+          weight.dims,
+          toNumbers(weight).map((value) => value * 1.5 + 0.25),
         ),
       ]),
     )

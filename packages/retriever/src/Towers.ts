@@ -86,7 +86,13 @@ export const towerFrom = (towers: Towers, side: Side, joint: Readonly<Record<str
  *
  * @example
  * ```ts
+ * import { tinyEncoder, trainWordPiece } from "@tandem/models"
+ * import { trainableNames, untiedTowers } from "@tandem/retriever"
+ *
+ * const vocabulary = trainWordPiece(["the river was long", "the long river"], { vocabularySize: 60 })
+ * const encoder = tinyEncoder({ seed: 0, vocabulary })
  * const names = trainableNames(untiedTowers(encoder), ["passage/*", "*embeddings.*"])
+ * console.log(names.length)
  * ```
  */
 export const trainableNames = (towers: Towers, freeze: readonly string[] = []): readonly string[] => {
