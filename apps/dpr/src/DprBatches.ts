@@ -6,6 +6,7 @@ import {
   drawNegatives,
   drawPositive,
   dualEncoderSampler,
+  packedRows,
 } from "@tandem/collators"
 import type { Example, Passage } from "@tandem/datasets"
 import type { Encoder } from "@tandem/models"
@@ -30,6 +31,9 @@ export interface DprBatches {
 /** Lengths are rounded up to this many tokens: short texts finely, long ones so that few graphs are compiled. */
 const bucketMultiple = (maxLength: number): number => (maxLength <= 64 ? 8 : 32)
 
+/** Rows of token-wise work are rounded up to this many. */
+const packedMultiple = (maxLength: number): number => (maxLength <= 64 ? 128 : 512)
+
 /** Batches of training examples: order, positives and negatives follow from seed and number alone. */
 export const dprBatches = (
   towers: Towers,
@@ -43,6 +47,9 @@ export const dprBatches = (
   const query = encoderOf(towers, "query")
   const bucket = bucketLengths({ multiple: bucketMultiple(retrieval.maxLength), maximum: retrieval.maxLength })
   const encode = memoized(towers, retrieval)
+  // Graphs that this project builds leave padding out of token-wise work; a model's own ONNX graph cannot.
+  const packs = [query, encoderOf(towers, "passage")].every(({ source }) => source.kind === "weights")
+  const multiple = packedMultiple(retrieval.maxLength)
   const passageOf = (id: string): BatchPassage => ({ id, text: encode("passage", id, corpus.get(id)!) })
   const itemOf = (example: Example, epoch: number): DualEncoderItem => {
     const draw = { seed, epoch, example: example.id }
@@ -66,12 +73,20 @@ export const dprBatches = (
       },
     )
     const { realTokens, paddedTokens, duplicatePassages } = statistics
+    const padding = paddedTokens / (realTokens + paddedTokens)
+    const common = { examples: indices.length, statistics: { padding, duplicatePassages } }
+    const sizes = `${shape.queries}x${shape.queryTokens} ${shape.passages}x${shape.passageTokens}`
+    if (!packs) return { ...common, key: sizes, tensors, shape: { ...shape, packed: undefined } }
+    const rows = {
+      query: packedRows(tensors["query.attention_mask"]!, multiple),
+      passage: packedRows(tensors["passage.attention_mask"]!, multiple),
+    }
+    const packed = { query: rows.query.dims[0]!, passage: rows.passage.dims[0]! }
     return {
-      key: `${shape.queries}x${shape.queryTokens} ${shape.passages}x${shape.passageTokens}`,
-      tensors,
-      shape,
-      examples: indices.length,
-      statistics: { padding: paddedTokens / (realTokens + paddedTokens), duplicatePassages },
+      ...common,
+      key: `${sizes} ${packed.query}+${packed.passage}`,
+      tensors: { ...tensors, "query.packed_rows": rows.query, "passage.packed_rows": rows.passage },
+      shape: { ...shape, packed },
     }
   }
   return { perEpoch: sampler.batchesPerEpoch, at }

@@ -14,6 +14,8 @@ export interface DprShape {
   /** Positives first, in the order of their questions, then hard negatives. */
   readonly passages: number
   readonly passageTokens: number
+  /** Rows of token-wise work on each side; absent where the encoder knows no packing. */
+  readonly packed: { readonly query: number; readonly passage: number } | undefined
 }
 
 /** What decides the program besides the shapes of its batches. */
@@ -39,9 +41,12 @@ export const dprProgram = Effect.fnUntraced(function* (
   const embed = Effect.fnUntraced(function* (side: Side, batch: number, tokens: number) {
     const encoder = encoderOf(towers, side)
     const dropout = ratesOf(encoder, options.dropout)
-    const { graph, dropout: sites } = yield* encoder.graph(
-      dropout === undefined ? { batch, tokens } : { batch, tokens, dropout },
-    )
+    const { graph, dropout: sites } = yield* encoder.graph({
+      batch,
+      tokens,
+      ...(shape.packed === undefined ? {} : { packedRows: shape.packed[side] }),
+      ...(dropout === undefined ? {} : { dropout }),
+    })
     const bindings: Record<string, Value> = {}
     for (const { name, type = "float32", dims = [] } of graph.inputs) {
       const joint = encoder.parameters.has(name) ? jointName(towers, side, name) : `${side}.${name}`

@@ -18,4 +18,5 @@ export {
   type SamplerOptions,
 } from "./DualEncoderSampler.ts"
 export { InvalidBatch } from "./Errors.ts"
+export { packedRows } from "./PackedRows.ts"
 export type { TokenizedText } from "./TokenizedText.ts"

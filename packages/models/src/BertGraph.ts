@@ -1,4 +1,4 @@
-import { type Dims, type Graph, GraphBuilder, type Tensor, tensor, type Value } from "@tandem/onnx"
+import { type Dims, type Graph, GraphBuilder, int64, type Tensor, tensor, type Value } from "@tandem/onnx"
 import { bertParameters, blockNames } from "./Bert.ts"
 import {
   type DropoutMask,
@@ -22,14 +22,19 @@ export const bertInputs = (config: EncoderConfig): readonly string[] => [
  * (`[out, in]`), token-wise work is done on `[batch · tokens, hidden]` with `Gemm`, and factors (1/√d of the attention
  * scores, 1/(1 − rate) of dropout) ride on a product's alpha.
  *
+ * With `shape.packedRows` the input `packed_rows` `[packedRows] int64` names the places of the batch, `row · tokens +
+ * column`, that token-wise work is done on: each real token once, and distinct padding places for what is left. The
+ * result at real tokens, and every gradient, is the same; at other places it is arbitrary.
+ *
  * Dropout sits where Hugging Face's models have it: on the embeddings, the attention probabilities, the attention
  * output (BERT only) and the feed-forward output.
  */
 export const bertGraph = (config: EncoderConfig, shape: EncoderShape): EncoderGraph => {
   const { batch, tokens, dropout = { hidden: 0, attention: 0 } } = shape
-  checkShape(config, batch, tokens, dropout)
+  checkShape(config, shape, dropout)
   const g = new GraphBuilder()
   const inputs = declareInputs(g, config, [batch, tokens])
+  const layout = packedLayout(g, shape) ?? paddedLayout(g, shape)
   const weights = new Map(bertParameters(config).map(({ name, dims }) => [name, g.input(name, "float32", dims)]))
   const weight = (name: string): Value => weights.get(name)!
   const masks: DropoutMask[] = []
@@ -37,12 +42,36 @@ export const bertGraph = (config: EncoderConfig, shape: EncoderShape): EncoderGr
   const form: Form = {
     g,
     weight,
-    positions: () => g.slice(weight("embeddings.position_embeddings.weight"), 0, 0, tokens),
+    ids: (value) => layout.pick(g.reshape(value, [batch * tokens])),
+    addPositions: (x) => layout.addPositions(x, weight("embeddings.position_embeddings.weight")),
     maskBias: (mask) => g.reshape(mask, [batch, 1, 1, tokens]),
-    flat: (x) => g.reshape(x, [batch * tokens, hiddenSize]),
-    split: (x, heads) => g.reshape(x, [batch, tokens, heads, hiddenSize / heads]),
-    merge: (x) => g.reshape(x, [batch * tokens, hiddenSize]),
-    unflat: (x) => g.reshape(x, [batch, tokens, embeddingSize(config)]),
+    attentionInputs: (x, names, factors) => {
+      const part = (kind: "weight" | "bias") =>
+        g.concat(
+          names.map((name, index) => {
+            const factor = factors[index]!
+            const value = weight(`${name}.${kind}`)
+            return factor === 1 ? value : g.mul(value, g.scalar(factor))
+          }),
+          0,
+        )
+      const width = names.length * hiddenSize
+      const joined = layout.spread(g.gemm(x, part("weight"), { c: part("bias"), transB: true }), width)
+      const headSize = hiddenSize / config.heads
+      const heads = g.transpose(
+        g.reshape(joined, [batch, tokens, names.length, config.heads, headSize]),
+        [2, 0, 3, 1, 4],
+      )
+      return g
+        .split(
+          heads,
+          names.map(() => 1),
+          0,
+        )
+        .map((value) => g.reshape(value, [batch, config.heads, tokens, headSize]))
+    },
+    merge: (x) => layout.pick(g.reshape(x, [batch * tokens, hiddenSize])),
+    unflat: (x) => g.reshape(layout.spread(x, embeddingSize(config)), [batch, tokens, embeddingSize(config)]),
     linear: (x, name, factor) =>
       g.gemm(x, weight(`${name}.weight`), {
         c: weight(`${name}.bias`),
@@ -57,7 +86,7 @@ export const bertGraph = (config: EncoderConfig, shape: EncoderShape): EncoderGr
       return g.where(g.input(input, "bool", dims), x, g.scalar(0))
     },
     dropout,
-    hiddenDims: [batch * tokens, hiddenSize],
+    hiddenDims: [layout.rows, hiddenSize],
     probabilityDims: [batch, config.heads, tokens, tokens],
   }
   const hidden = encode(config, form, inputs)
@@ -86,27 +115,31 @@ export const bertInferenceGraph = (config: EncoderConfig, parameters: ReadonlyMa
   }
   const weight = (name: string): Value => stored(name, () => parameter(name))
   const hiddenSize = config.hiddenSize
+  const linear: Form["linear"] = (x, name, factor) => {
+    const turned = stored(`${name}.weight.transposed`, () => transposed(parameter(`${name}.weight`)))
+    const y = g.add(g.matmul(x, turned), weight(`${name}.bias`))
+    return factor === 1 ? y : g.mul(y, g.scalar(factor))
+  }
   const form: Form = {
     g,
     weight,
-    positions: () => {
+    addPositions: (x) => {
       const length = g.slice(g.op("Shape", [inputs.ids])[0]!, 0, 1, 2)
       const table = weight("embeddings.position_embeddings.weight")
       const dims = ["sequence", hiddenSize]
-      return g.op("Slice", [table, g.indices([0]), length, g.indices([0])], {
-        outputs: [{ type: "float32", dims }],
-      })[0]!
+      const outputs = [{ type: "float32" as const, dims }]
+      return g.add(x, g.op("Slice", [table, g.indices([0]), length, g.indices([0])], { outputs })[0]!)
     },
     maskBias: (mask) => g.unsqueeze(mask, [1, 2]),
-    flat: (x) => x,
-    split: (x, heads) => g.reshape(x, [0, 0, heads, hiddenSize / heads]),
+    ids: (value) => value,
+    attentionInputs: (x, names, factors) =>
+      names.map((name, index) => {
+        const split = g.reshape(linear(x, name, factors[index]!), [0, 0, config.heads, hiddenSize / config.heads])
+        return g.transpose(split, [0, 2, 1, 3])
+      }),
     merge: (x) => g.reshape(x, [0, 0, hiddenSize]),
     unflat: (x) => x,
-    linear: (x, name, factor) => {
-      const turned = stored(`${name}.weight.transposed`, () => transposed(parameter(`${name}.weight`)))
-      const y = g.add(g.matmul(x, turned), weight(`${name}.bias`))
-      return factor === 1 ? y : g.mul(y, g.scalar(factor))
-    },
+    linear,
     drop: (x) => x,
     dropout: { hidden: 0, attention: 0 },
     hiddenDims: [],
@@ -115,7 +148,8 @@ export const bertInferenceGraph = (config: EncoderConfig, parameters: ReadonlyMa
   return g.build({ last_hidden_state: encode(config, form, inputs) }, config.architecture)
 }
 
-const checkShape = (config: EncoderConfig, batch: number, tokens: number, dropout: DropoutRates): void => {
+const checkShape = (config: EncoderConfig, shape: EncoderShape, dropout: DropoutRates): void => {
+  const { batch, tokens, packedRows = batch * tokens } = shape
   if (tokens > config.maxPositions) {
     throw new SequenceTooLong({
       message: `the model has no positions for ${tokens} tokens`,
@@ -124,14 +158,52 @@ const checkShape = (config: EncoderConfig, batch: number, tokens: number, dropou
       hint: "lower the maximum length",
     })
   }
-  const sizes = [batch, tokens].every((size) => Number.isSafeInteger(size) && size > 0)
+  const whole = [batch, tokens, packedRows].every((size) => Number.isSafeInteger(size) && size > 0)
+  const sizes = whole && packedRows <= batch * tokens
   const rates = [dropout.hidden, dropout.attention].every((rate) => rate >= 0 && rate < 1)
   if (!sizes || !rates) {
     throw new InvalidEncoder({
       message: "no graph can be built for this shape",
-      expected: "whole numbers of rows and tokens, dropout rates of at least 0 and below 1",
-      found: JSON.stringify({ batch, tokens, dropout }),
+      expected:
+        "whole numbers of rows, tokens and packed rows (at most rows · tokens), dropout rates of at least 0 and below 1",
+      found: JSON.stringify({ ...shape, dropout }),
     })
+  }
+}
+
+/** Where token-wise work finds its rows. */
+interface Layout {
+  readonly rows: number
+  /** Of one value (or row) for each place of the batch, those that are worked on. */
+  readonly pick: (places: Value) => Value
+  /** Puts rows `[rows, width]` back to their places `[batch · tokens, width]`. */
+  readonly spread: (rows: Value, width: number) => Value
+  /** Adds to each row `[rows, hidden]` the embedding of its position. */
+  readonly addPositions: (x: Value, table: Value) => Value
+}
+
+/** Every place of the batch is a row, padding included. */
+const paddedLayout = (g: GraphBuilder, { batch, tokens }: EncoderShape): Layout => ({
+  rows: batch * tokens,
+  pick: (places) => places,
+  spread: (rows) => rows,
+  addPositions: (x, table) => {
+    const width = Number(table.dims?.[1])
+    const places = g.reshape(x, [batch, tokens, width])
+    return g.reshape(g.add(places, g.slice(table, 0, 0, tokens)), [batch * tokens, width])
+  },
+})
+
+/** Only the places that the input `packed_rows` names are rows; the others are zero where attention reads them. */
+const packedLayout = (g: GraphBuilder, { batch, tokens, packedRows: rows }: EncoderShape): Layout | undefined => {
+  if (rows === undefined) return undefined
+  const at = g.input("packed_rows", "int64", [rows])
+  return {
+    rows,
+    pick: (places) => g.gather(places, at),
+    spread: (values, width) =>
+      g.op("ScatterND", [g.zeros("float32", [batch * tokens, width]), g.reshape(at, [rows, 1]), values])[0]!,
+    addPositions: (x, table) => g.add(x, g.gather(table, g.op("Mod", [at, g.constant(int64([], [tokens]))])[0]!)),
   }
 }
 
@@ -151,15 +223,18 @@ const declareInputs = (g: GraphBuilder, config: EncoderConfig, dims: Dims): Inpu
 interface Form {
   readonly g: GraphBuilder
   readonly weight: (name: string) => Value
-  readonly positions: () => Value
+  /** Token ids in the layout of token-wise work. */
+  readonly ids: (value: Value) => Value
+  /** Adds the position embeddings, in that layout. */
+  readonly addPositions: (x: Value) => Value
   /** `[batch, tokens]` to `[batch, 1, 1, tokens]`. */
   readonly maskBias: (mask: Value) => Value
-  /** From `[batch, tokens, hidden]` to the layout of token-wise work, and back. */
-  readonly flat: (x: Value) => Value
-  readonly unflat: (x: Value) => Value
-  /** From the layout of token-wise work to `[batch, tokens, heads, hidden / heads]`, and back. */
-  readonly split: (x: Value, heads: number) => Value
+  /** Linear maps of x, each with its factor, as `[batch, heads, tokens, hidden / heads]`. */
+  readonly attentionInputs: (x: Value, names: readonly string[], factors: readonly number[]) => readonly Value[]
+  /** From `[batch, tokens, heads, hidden / heads]` to the layout of token-wise work. */
   readonly merge: (x: Value) => Value
+  /** From the layout of token-wise work to `[batch, tokens, hidden]`. */
+  readonly unflat: (x: Value) => Value
   /** `factor · (x · Wᵀ + b)` */
   readonly linear: (x: Value, name: string, factor: number) => Value
   /** Sets dropped elements to zero; the scale of the others is the caller's business. */
@@ -186,10 +261,12 @@ const encode = (config: EncoderConfig, form: Form, inputs: Inputs): Value => {
 
 const embed = (config: EncoderConfig, form: Form, { ids, types }: Inputs): Value => {
   const { g, weight, dropout } = form
-  const words = g.gather(weight("embeddings.word_embeddings.weight"), ids)
+  const words = g.gather(weight("embeddings.word_embeddings.weight"), form.ids(ids))
   const typed =
-    types === undefined ? words : g.add(words, g.gather(weight("embeddings.token_type_embeddings.weight"), types))
-  const sum = form.flat(g.add(typed, form.positions()))
+    types === undefined
+      ? words
+      : g.add(words, g.gather(weight("embeddings.token_type_embeddings.weight"), form.ids(types)))
+  const sum = form.addPositions(typed)
   const keep = g.scalar(1 / (1 - dropout.hidden))
   const scaled = (name: string): Value => (dropout.hidden === 0 ? weight(name) : g.mul(weight(name), keep))
   const normal = g.layerNormalization(
@@ -208,14 +285,11 @@ const block = (config: EncoderConfig, form: Form, layer: number, x: Value, bias:
     g.layerNormalization(value, form.weight(`${name}.weight`), form.weight(`${name}.bias`), config.layerNormEpsilon)
   const keepHidden = 1 / (1 - dropout.hidden)
   const keepAttention = 1 / (1 - dropout.attention)
-  const heads = (name: string, perm: readonly number[], factor: number): Value =>
-    g.transpose(form.split(linear(x, name, factor), config.heads), perm)
-  const query = heads(names.query, [0, 2, 1, 3], 1 / Math.sqrt(config.hiddenSize / config.heads))
-  const key = heads(names.key, [0, 2, 3, 1], 1)
-  const value = heads(names.value, [0, 2, 1, 3], keepAttention)
-  const scores = g.add(g.matmul(query, key), bias)
+  const scale = 1 / Math.sqrt(config.hiddenSize / config.heads)
+  const [query, key, value] = form.attentionInputs(x, [names.query, names.key, names.value], [scale, 1, keepAttention])
+  const scores = g.add(g.matmul(query!, g.transpose(key!, [0, 1, 3, 2])), bias)
   const probabilities = drop(g.softmax(scores, -1), form.probabilityDims, dropout.attention)
-  const context = form.merge(g.transpose(g.matmul(probabilities, value), [0, 2, 1, 3]))
+  const context = form.merge(g.transpose(g.matmul(probabilities, value!), [0, 2, 1, 3]))
   const dropsAttentionOutput = config.architecture === "bert"
   const attended = dropsAttentionOutput
     ? drop(linear(context, names.attentionOutput, keepHidden), form.hiddenDims, dropout.hidden)

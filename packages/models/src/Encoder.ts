@@ -20,6 +20,11 @@ export interface DropoutRates {
 export interface EncoderShape {
   readonly batch: number
   readonly tokens: number
+  /**
+   * Number of places that token-wise work is done on, at least the batch's real tokens; all where absent. The graph then
+   * has the input `packed_rows` (see `bertGraph`). Models from ONNX files know no packing.
+   */
+  readonly packedRows?: number
   readonly dropout?: DropoutRates
 }
 

@@ -437,6 +437,7 @@ export class GraphBuilder {
 
   /** Reshapes; 0 keeps a dimension, one −1 takes what is left. */
   reshape(x: Value, dims: readonly number[]): Value {
+    if (x.dims?.length === dims.length && x.dims.every((dim, axis) => dim === dims[axis] && dim !== 0)) return x
     return this.#one("Reshape", [x, this.indices(dims)])
   }
   transpose(x: Value, perm: readonly number[]): Value {

@@ -19,7 +19,7 @@ import {
 } from "./gen/onnx_pb.js"
 import { externalPlace } from "./internal/external.ts"
 import { typeCodes, typeNames } from "./internal/types.ts"
-import { bytesOf, type ElementType, elementCount, fromBytes, type Tensor, tensor } from "./Tensor.ts"
+import { bytesOf, type ElementType, elementCount, fromBytes, type Tensor, tensor, toInt64 } from "./Tensor.ts"
 
 /** Gives the bytes of an external data file by its location, a path relative to the model's folder. */
 export type ExternalData = (location: string) => Uint8Array
@@ -139,13 +139,11 @@ const readAttribute = (
 const readValue = (proto: ValueInfoProto): Value => {
   const type = proto.type?.value
   if (type?.case !== "tensorType") return { name: proto.name, type: undefined, dims: undefined }
-  const dims: Dims | undefined = type.value.shape?.dim.map((dim, index) =>
-    dim.value.case === "dimValue"
-      ? Number(dim.value.value)
-      : dim.value.case === "dimParam"
-        ? dim.value.value
-        : `?${index}`,
-  )
+  const dims: Dims | undefined = type.value.shape?.dim.map(({ value: dim }, index) => {
+    if (dim.case === "dimParam" && dim.value !== "") return dim.value
+    // Some exporters write −1 for what they do not know.
+    return dim.case === "dimValue" && dim.value >= 0n ? Number(dim.value) : `?${index}`
+  })
   return { name: proto.name, type: typeNames.get(type.value.elemType), dims }
 }
 
@@ -221,21 +219,26 @@ const externalTensor = (proto: TensorProto, type: ElementType, dims: number[], o
   return fromBytes(type, dims, bytes.subarray(offset, offset + length), proto.name)
 }
 
-/** Every value that a node reads must be an input, an initializer or the output of an earlier node. */
-const checkWired = (graph: Graph, file: string | undefined): void => {
-  const known = new Set<string>([...graph.inputs.map((value) => value.name), ...graph.initializers.keys()])
-  const missing = (name: string, node: string): InvalidModel =>
-    new InvalidModel({
-      message: `${node} reads ${name}, which no input, initializer or earlier node makes`,
-      ...(file === undefined ? {} : { file }),
-      node,
-      found: name,
-    })
-  for (const node of graph.nodes) {
-    for (const name of node.inputs) if (name !== "" && !known.has(name)) throw missing(name, node.name)
-    for (const name of node.outputs) known.add(name)
+/** Every value has one maker: an input, an initializer or a node that stands before its readers, subgraphs included. */
+const checkWired = (graph: Graph, file: string | undefined, outside: ReadonlySet<string> = new Set()): void => {
+  const known = new Set([...outside, ...graph.inputs.map((value) => value.name), ...graph.initializers.keys()])
+  const fail = (message: string, node: string, found: string): InvalidModel =>
+    new InvalidModel({ message, ...(file === undefined ? {} : { file }), node, found })
+  const check = (name: string, reader: string): void => {
+    if (name === "" || known.has(name)) return
+    throw fail(`${reader} reads ${name}, which no input, initializer or earlier node makes`, reader, name)
   }
-  for (const output of graph.outputs) if (!known.has(output.name)) throw missing(output.name, "the graph's output list")
+  for (const node of graph.nodes) {
+    for (const name of node.inputs) check(name, node.name)
+    for (const attribute of Object.values(node.attributes)) {
+      if (attribute.kind === "graph") checkWired(attribute.value, file, known)
+    }
+    for (const name of node.outputs) {
+      if (name !== "" && known.has(name)) throw fail(`${node.name} makes ${name} a second time`, node.name, name)
+      known.add(name)
+    }
+  }
+  for (const output of graph.outputs) check(output.name, "the graph's output list")
 }
 
 /** What `writeModel` takes besides the graph. */
@@ -311,13 +314,13 @@ const writeAttribute = (name: string, attribute: Attribute): AttributeProto => {
   const types = AttributeProto_AttributeType
   switch (attribute.kind) {
     case "int":
-      return create(AttributeProtoSchema, { name, type: types.INT, i: BigInt(attribute.value) })
+      return create(AttributeProtoSchema, { name, type: types.INT, i: toInt64(attribute.value) })
     case "float":
       return create(AttributeProtoSchema, { name, type: types.FLOAT, f: attribute.value })
     case "string":
       return create(AttributeProtoSchema, { name, type: types.STRING, s: encoder.encode(attribute.value) })
     case "ints":
-      return create(AttributeProtoSchema, { name, type: types.INTS, ints: attribute.value.map(BigInt) })
+      return create(AttributeProtoSchema, { name, type: types.INTS, ints: attribute.value.map(toInt64) })
     case "floats":
       return create(AttributeProtoSchema, { name, type: types.FLOATS, floats: [...attribute.value] })
     case "strings":

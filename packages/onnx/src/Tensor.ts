@@ -93,13 +93,17 @@ export const float32 = (dims: readonly number[], data: Float32Array | readonly n
   return { type: "float32", dims, data: array }
 }
 
-/** An `int64` tensor from whole numbers. */
+/** An `int64` tensor from whole numbers; those beyond the type's range, as "to the end" reads back, are its ends. */
 export const int64 = (dims: readonly number[], data: readonly number[]): Tensor =>
-  tensor(
-    "int64",
-    dims,
-    BigInt64Array.from(data, (value) => BigInt(value)),
-  )
+  tensor("int64", dims, BigInt64Array.from(data, toInt64))
+
+/** A whole number as a 64-bit integer, clamped to the range of the type. */
+export const toInt64 = (value: number): bigint => {
+  if (value >= 2 ** 63) return 2n ** 63n - 1n
+  if (value <= -(2 ** 63)) return -(2n ** 63n)
+  if (Number.isInteger(value)) return BigInt(value)
+  throw new InvalidTensor({ message: `${value} is not a whole number`, expected: "int64", found: `${value}` })
+}
 
 /** An `int32` tensor from whole numbers. */
 export const int32 = (dims: readonly number[], data: readonly number[]): Tensor =>

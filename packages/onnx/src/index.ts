@@ -43,6 +43,7 @@ export {
   type Tensor,
   type TensorData,
   tensor,
+  toInt64,
   toNumbers,
   zeros,
 } from "./Tensor.ts"

@@ -23,13 +23,18 @@ export const sumTo = (g: GraphBuilder, value: Value, from: readonly number[], di
   return g.reshape(summed, dims)
 }
 
-/** Sums over axes; leading ones as one, which runs over the memory in order. */
+/** Sums over axes; leading ones as one. */
 const sumAxes = (g: GraphBuilder, value: Value, from: readonly number[], axes: readonly number[]): Value => {
-  const leading = axes.every((axis, index) => axis === index)
+  const leading = value.type === "float32" && axes.every((axis, index) => axis === index)
   if (!leading || axes.length === from.length) return g.reduceSum(value, axes, false)
   const rows = elementCount(from.slice(0, axes.length))
-  return g.reduceSum(g.reshape(value, [rows, elementCount(from.slice(axes.length))]), [0], false)
+  const columns = elementCount(from.slice(axes.length))
+  return sumRows(g, g.reshape(value, [rows, columns]), rows)
 }
+
+/** The sum of a matrix' rows, `[1, columns]`: a product with a row of ones, which providers run faster than a reduction. */
+export const sumRows = (g: GraphBuilder, matrix: Value, rows: number): Value =>
+  g.gemm(g.constant({ type: "float32", dims: [1, rows], data: new Float32Array(rows).fill(1) }), matrix)
 
 /** Swaps the last two axes. */
 export const swapLast = (g: GraphBuilder, value: Shaped): Value => {

@@ -1,4 +1,4 @@
-import { floatAttribute, type Node, stringAttribute, type Value } from "@tandem/onnx"
+import { type Attributes, float, floatAttribute, type Node, stringAttribute, type Value } from "@tandem/onnx"
 import { type Gradient, type RuleTable, stop } from "../Rule.ts"
 
 const boolean = stop("a truth value has no gradient")
@@ -34,12 +34,12 @@ const gelu: Gradient = ({ g, node, in: { X }, dY }) => {
     const tail = g.mul(g.mul(x, g.sub(g.scalar(1), g.mul(t, t))), slope)
     return g.mul(g.mul(dY, g.scalar(0.5)), g.add(g.add(t, g.scalar(1)), tail))
   }
-  // With u = x/√2: dy/dx = (1 + erf u)/2 + u/√π · exp(−u²); the factor ½ is taken out: exp(ln(2/√π) − u²)
+  // With u = x/√2: dy/dx = Φ + u · exp(−ln √π − u²); Φ = (1 + erf u)/2 is HardSigmoid inside its bounds, one pass
   const u = g.mul(x, g.scalar(Math.SQRT1_2))
-  const bell = g.exp(g.sub(g.scalar(Math.log(2 / Math.sqrt(Math.PI))), g.mul(u, u)))
-  const density = g.mul(u, bell)
-  const cumulative = g.add(g.erf(u), g.scalar(1))
-  return g.mul(g.mul(dY, g.scalar(0.5)), g.add(cumulative, density))
+  const half: Attributes = { alpha: float(0.5), beta: float(0.5) }
+  const cumulative = g.op("HardSigmoid", [g.erf(u)], { attributes: half })[0]!
+  const density = g.mul(u, g.exp(g.sub(g.scalar(-Math.log(Math.PI) / 2), g.mul(u, u))))
+  return g.mul(dY, g.add(cumulative, density))
 }
 
 /** Gradients of operators that work element by element. Formulas write y for the result and dy for its gradient. */

@@ -1,26 +1,30 @@
 import { elementCount, intAttribute, type Value } from "@tandem/onnx"
-import { axisOf } from "../internal/shapes.ts"
+import { axisOf, sumRows } from "../internal/shapes.ts"
 import { type RuleContext, type RuleTable, stop } from "../Rule.ts"
 
-/** x̂ = (x − mean) · inverse deviation, from the statistics that the forward pass saved. */
-const normalized = ({ g, in: { X }, out }: RuleContext): Value => g.mul(g.sub(X!, out[1]!), out[2]!)
-
-const normalizedAxes = ({ node, in: { X } }: RuleContext): number[] => {
-  const rank = X!.dims.length
-  const first = axisOf(intAttribute(node, "axis", -1), rank)
-  return Array.from({ length: rank - first }, (_, index) => first + index)
+/** A layer normalisation as a matrix: one row for each set of elements that is normalised together. */
+interface NormRows {
+  readonly rows: number
+  readonly features: number
+  /** `[rows, features]` */
+  readonly matrix: (value: Value) => Value
+  /** x̂ = (x − mean) · inverse deviation `[rows, features]`, from the statistics that the forward pass saved. */
+  readonly normalized: Value
+  /** Inverse deviation `[rows, 1]`. */
+  readonly inverse: Value
+  /** dy · x̂ `[rows, features]` */
+  readonly product: Value
 }
 
-/** Sums over all axes but the normalised ones, which is the shape of scale and bias. */
-const perFeature = (context: RuleContext, value: Value): Value => {
-  const {
-    g,
-    in: { X },
-  } = context
-  const features = elementCount(X!.dims.slice(X!.dims.length - normalizedAxes(context).length))
-  const rows = elementCount(X!.dims) / features
-  const dims = X!.dims.slice(X!.dims.length - normalizedAxes(context).length)
-  return g.reshape(g.reduceSum(g.reshape(value, [rows, features]), [0], false), dims)
+const normRows = ({ g, node, in: { X }, out, dY }: RuleContext): NormRows => {
+  const { dims } = X!
+  const features = elementCount(dims.slice(axisOf(intAttribute(node, "axis", -1), dims.length)))
+  const rows = elementCount(dims) / features
+  const matrix = (value: Value): Value => g.reshape(value, [rows, features])
+  const statistic = (value: Value): Value => g.reshape(value, [rows, 1])
+  const inverse = statistic(out[2]!)
+  const normalized = g.mul(g.sub(matrix(X!), statistic(out[1]!)), inverse)
+  return { rows, features, matrix, normalized, inverse, product: g.mul(matrix(dY), normalized) }
 }
 
 /** Gradients of softmax and of layer normalisation. */
@@ -51,7 +55,8 @@ export const normRules: RuleTable = {
       },
     },
   ],
-  // With d = dy·scale: dx = (d − mean d − x̂ · mean(d·x̂)) · inverse deviation; dscale = Σ dy·x̂; dbias = Σ dy
+  // With γ the scale and F features: dx = (dy·γ − Σ dy·γ/F − x̂ · Σ dy·x̂·γ/F) · inverse deviation;
+  // dγ = Σ dy·x̂; dbias = Σ dy. The sums over features are products with γ/F, so that nothing is formed for them.
   LayerNormalization: [
     {
       since: 17,
@@ -60,18 +65,24 @@ export const normRules: RuleTable = {
         X: (context) => {
           const {
             g,
-            in: { Scale },
-            out,
+            in: { X, Scale },
             dY,
           } = context
-          const axes = normalizedAxes(context)
-          const x = normalized(context)
-          const d = g.mul(dY, Scale!)
-          const centred = g.sub(d, g.reduceMean(d, axes, true))
-          return g.mul(g.sub(centred, g.mul(x, g.reduceMean(g.mul(d, x), axes, true))), out[2]!)
+          const { features, matrix, normalized, inverse, product } = normRows(context)
+          const share = g.mul(g.reshape(Scale!, [features, 1]), g.scalar(1 / features))
+          const scaled = g.mul(matrix(dY), g.reshape(Scale!, [features]))
+          const centred = g.sub(scaled, g.gemm(matrix(dY), share))
+          const straightened = g.sub(centred, g.mul(normalized, g.gemm(product, share)))
+          return g.reshape(g.mul(straightened, inverse), X!.dims)
         },
-        Scale: (context) => perFeature(context, context.g.mul(context.dY, normalized(context))),
-        B: (context) => perFeature(context, context.dY),
+        Scale: (context) => {
+          const { rows, product } = normRows(context)
+          return context.g.reshape(sumRows(context.g, product, rows), context.in["Scale"]!.dims)
+        },
+        B: (context) => {
+          const { rows, matrix } = normRows(context)
+          return context.g.reshape(sumRows(context.g, matrix(context.dY), rows), context.in["B"]!.dims)
+        },
       },
     },
   ],

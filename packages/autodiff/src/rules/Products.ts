@@ -75,9 +75,12 @@ const gemm = {
     } = context
     const alpha = floatAttribute(node, "alpha", 1)
     const transB = flag(context, "transB")
-    return flag(context, "transA")
-      ? g.gemm(B!, dY, { transA: transB, transB: true, alpha })
-      : g.gemm(dY, B!, { transB: !transB, alpha })
+    return (sum: Value | undefined) => {
+      const c = sum === undefined ? {} : { c: sum }
+      return flag(context, "transA")
+        ? g.gemm(B!, dY, { transA: transB, transB: true, alpha, ...c })
+        : g.gemm(dY, B!, { transB: !transB, alpha, ...c })
+    }
   },
   B: (context: RuleContext) => {
     const {

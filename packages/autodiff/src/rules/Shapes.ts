@@ -1,4 +1,13 @@
-import { elementCount, type GraphBuilder, intAttribute, intsAttribute, type Value } from "@tandem/onnx"
+import {
+  elementCount,
+  type GraphBuilder,
+  intAttribute,
+  intsAttribute,
+  type Node,
+  stringAttribute,
+  type Value,
+} from "@tandem/onnx"
+import { NotDifferentiable } from "../Errors.ts"
 import { axisOf, constantNumbers } from "../internal/shapes.ts"
 import { type Gradient, type RuleTable, type Shaped, stop } from "../Rule.ts"
 
@@ -117,6 +126,31 @@ const slice: Gradient = (context) => {
   return result
 }
 
+/** What was written out of the updates: the gradient at the places where they went. */
+const scatteredUpdates: Gradient = ({ g, in: inputs, dY }) => {
+  const at = inputs["indices"]!
+  if (at.dims.at(-1) !== 1) return g.op("GatherND", [dY, at])[0]!
+  return g.gather(dY, g.reshape(at, at.dims.slice(0, -1)))
+}
+
+/** Elements that were overwritten have no part in the result; under `add` all have. */
+const scatteredData: Gradient = ({ g, node, in: inputs, dY }) =>
+  scatterReduction(node) === "add"
+    ? dY
+    : g.op("ScatterND", [dY, inputs["indices"]!, g.zeros("float32", inputs["updates"]!.dims)])[0]!
+
+const scatterReduction = (node: Node): "none" | "add" => {
+  const reduction = stringAttribute(node, "reduction", "none")
+  if (reduction === "none" || reduction === "add") return reduction
+  throw new NotDifferentiable({
+    message: `ScatterND with the reduction ${reduction} has no gradient rule`,
+    op: node.op,
+    node: node.name,
+    expected: "none or add",
+    found: reduction,
+  })
+}
+
 const transpose: Gradient = ({ g, node, in: inputs, dY }) => {
   const rank = inputs["data"]!.dims.length
   const perm = intsAttribute(node, "perm") ?? Array.from({ length: rank }, (_, index) => rank - 1 - index)
@@ -176,5 +210,19 @@ export const shapeRules: RuleTable = {
   Gather: [{ since: 1, inputs: { data: gather, indices } }],
   GatherElements: [{ since: 11, inputs: { data: gatherElements, indices } }],
   GatherND: [{ since: 11, inputs: { data: gatherNd, indices } }],
+  // Indices of a scatter without reduction are distinct, as ONNX demands
+  ScatterND: [
+    {
+      since: 11,
+      inputs: {
+        data: scatteredData,
+        indices,
+        updates: (context, index) => {
+          scatterReduction(context.node)
+          return scatteredUpdates(context, index)
+        },
+      },
+    },
+  ],
   Shape: [{ since: 1, inputs: { data: shape } }],
 }

@@ -1,4 +1,4 @@
-import { int32, int64, type Tensor } from "@tandem/onnx"
+import { int32, int64, string, type Tensor } from "@tandem/onnx"
 import { type Case, type Cases, int, number, numbers, scalar, spread } from "./Values.ts"
 
 const x = spread([2, 3, 4])
@@ -125,6 +125,16 @@ export const shapeCases: Cases = {
     gather("from the end, negative", spread([3, 4]), int64([3, 2], [-1, 1, -1, 3, 0, -4]), -1),
     gather("three axes", x, int64([2, 2, 4], [0, 1, 2, 2, 2, 1, 0, 0, 1, 1, 1, 1, 0, 2, 0, 2]), 1),
     gather("32-bit indices", spread([3, 4]), int32([3, 1], [1, 3, 0]), 1),
+  ],
+  ScatterND: [
+    { name: "rows", inputs: [spread([4, 3]), int64([2, 1], [2, 0]), spread([2, 3], -1, 1.3)], wrt: [0, 2] },
+    { name: "elements", inputs: [spread([3, 4]), int64([2, 2], [0, 1, -1, 3]), spread([2], -1, 1.3)], wrt: [0, 2] },
+    {
+      name: "repeated rows that add up",
+      inputs: [spread([4, 3]), int64([3, 1], [2, 0, 2]), spread([3, 3], -1, 1.3)],
+      attributes: { reduction: string("add") },
+      wrt: [0, 2],
+    },
   ],
   GatherND: [
     one("elements", spread([3, 4]), int64([3, 2], [0, 1, 2, 3, 0, 1])),

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { elementCount, type Graph, staticDims, type Tensor, tensor } from "@tandem/onnx"
+import { elementCount, type Graph, int64, staticDims, type Tensor, tensor, toNumbers } from "@tandem/onnx"
 import { bertConfig, bertParameters, pickBertWeights } from "../../src/Bert.ts"
 import { bertGraph, bertInferenceGraph, bertInputs } from "../../src/BertGraph.ts"
 import type { DropoutMask } from "../../src/Encoder.ts"
+import { InvalidEncoder } from "../../src/Errors.ts"
 import { execute } from "../support/Embed.ts"
 import { goldenJson, goldenTensors, largestDifference } from "../support/Golden.ts"
 
@@ -49,6 +50,27 @@ for (const name of ["bert-tiny", "distilbert-tiny"]) {
     everyValueIsStatic(graph)
     const { last_hidden_state } = await execute(graph, { ...inputs, ...Object.fromEntries(parameters) })
     assert.ok(largestDifference(last_hidden_state, out) < 2e-6)
+  })
+
+  test(`${name}: packed rows give the same hidden states at real tokens`, async () => {
+    const { config, parameters, inputs, out } = load(name)
+    const mask = toNumbers(inputs["attention_mask"]!)
+    const real = mask.flatMap((value, place) => (value === 1 ? [place] : []))
+    const padding = mask.flatMap((value, place) => (value === 0 ? [place] : []))
+    assert.ok(padding.length > 3)
+    for (const extra of [0, 3, padding.length]) {
+      const rows = [...real, ...padding.slice(0, extra)]
+      const { graph } = bertGraph(config, { batch: 3, tokens: 10, packedRows: rows.length })
+      everyValueIsStatic(graph)
+      const packed = { packed_rows: int64([rows.length], rows) }
+      const { last_hidden_state } = await execute(graph, { ...inputs, ...packed, ...Object.fromEntries(parameters) })
+      const onlyReal = (value: Tensor): Tensor => {
+        const rowsOf = real.flatMap((place) => Array.from(value.data.slice(place * 32, place * 32 + 32), Number))
+        return tensor("float32", [real.length, 32], Float32Array.from(rowsOf))
+      }
+      assert.ok(largestDifference(onlyReal(last_hidden_state!), onlyReal(out)) < 2e-6)
+    }
+    assert.throws(() => bertGraph(config, { batch: 3, tokens: 10, packedRows: 31 }), InvalidEncoder)
   })
 
   test(`${name}: the inference graph gives PyTorch's hidden states at any shape`, async () => {

@@ -132,7 +132,10 @@ const rmsNormalization: Convert = (node, { fresh, constant, describe, version })
   if ((type !== undefined && type !== "float32") || (axis !== -1 && dims === undefined)) {
     return refuse("its element type or axis needs to be known")(node, { fresh, constant, describe, version })
   }
-  const from = axis < 0 ? axis : axis - (dims?.length ?? 0)
+  const rank = dims?.length ?? 1
+  const from = axis < 0 ? axis : axis - rank
+  if (from >= 0 || -from > rank)
+    return refuse(`its input has no axis ${axis}`)(node, { fresh, constant, describe, version })
   const axes = Array.from({ length: -from }, (_, index) => from + index)
   const names = ["square", "mean", "shifted", "root", "normal"].map((part) => fresh(`${y}/${part}`))
   const [square = "", mean = "", shifted = "", root = "", normal = ""] = names
@@ -162,7 +165,10 @@ const swish: Convert = (node, { fresh, constant, describe }) => {
   ]
 }
 
-const gridSampleModes: Readonly<Record<string, string>> = { bilinear: "linear", bicubic: "cubic" }
+const gridSampleModes = new Map([
+  ["bilinear", "linear"],
+  ["bicubic", "cubic"],
+])
 
 /** Every change of an operator's form between the sets that are read and opset 20, oldest first. */
 export const conversions: readonly Conversion[] = [
@@ -222,7 +228,7 @@ export const conversions: readonly Conversion[] = [
     before: 20,
     convert: (node) => {
       const mode = stringAttribute(node, "mode", "bilinear")
-      return [{ ...node, attributes: { ...node.attributes, mode: string(gridSampleModes[mode] ?? mode) } }]
+      return [{ ...node, attributes: { ...node.attributes, mode: string(gridSampleModes.get(mode) ?? mode) } }]
     },
   },
   {

@@ -297,7 +297,7 @@ const constantOfShape: Rule = (node) => {
 const rules: ReadonlyMap<string, Rule> = new Map<string, Rule>(
   Object.entries({
     ...Object.fromEntries(
-      "Neg Sqrt Exp Log Erf Tanh Sigmoid Relu Abs Identity Gelu Reciprocal Sin Cos Softmax LogSoftmax Not Floor Ceil Sign QuickGelu FastGelu ScatterND ScatterElements Clip CumSum Trilu"
+      "Neg Sqrt Exp Log Erf Tanh Sigmoid Relu Abs Identity Gelu Reciprocal Sin Cos Softmax LogSoftmax Not Floor Ceil Sign QuickGelu FastGelu ScatterND ScatterElements HardSigmoid Clip CumSum Trilu"
         .split(" ")
         .map((op) => [op, same]),
     ),

@@ -82,7 +82,7 @@ const reductions = "Sum Mean Max Min Prod L1 L2 SumSquare LogSumExp LogSum"
   })
 
 const cases: readonly Case[] = [
-  ...unary(..."Neg Sqrt Exp Log Erf Tanh Sigmoid Relu Abs Identity Gelu Reciprocal Sin Cos".split(" ")),
+  ...unary(..."Neg Sqrt Exp Log Erf Tanh Sigmoid HardSigmoid Relu Abs Identity Gelu Reciprocal Sin Cos".split(" ")),
   ...unary(..."Softmax LogSoftmax Floor Ceil Sign IsNaN Clip".split(" ")),
   { op: "QuickGelu", domain: "com.microsoft", operands: [f(2, 3)] },
   { op: "FastGelu", domain: "com.microsoft", operands: [f(2, 3), f(3)] },

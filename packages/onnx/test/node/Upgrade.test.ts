@@ -71,6 +71,7 @@ const cases: readonly Case[] = [
   { opset: 17, op: "Split", attributes: { axis: int(2) }, outputs: 4 },
   { opset: 17, op: "Split", attributes: { axis: int(2) }, operands: { split: int64([2], [3, 1]) }, outputs: 2 },
   { opset: 9, op: "Slice", attributes: { axes: ints([1, 2]), starts: ints([0, 1]), ends: ints([2, -1]) } },
+  { opset: 9, op: "Slice", attributes: { starts: ints([1]), ends: ints([2 ** 63]) } },
   { opset: 9, op: "Clip", attributes: { min: float(-0.5), max: float(0.75) } },
   { opset: 9, op: "Clip", attributes: { max: float(0.75) } },
   { opset: 9, op: "Pad", attributes: { pads: ints([0, 1, 0, 0, 0, 2]), value: float(3) } },
