@@ -22,6 +22,8 @@ export const DprSettings = Schema.Struct({
   passageEncoder: Schema.optionalKey(Schema.String),
   /** Two towers that start from the same model. */
   untied: Schema.Boolean.pipe(Schema.withDecodingDefaultKey(Effect.succeed(false))),
+  /** A finished run, or a folder with `retriever/`: its encoders are trained on. */
+  retriever: Schema.optionalKey(Schema.String),
   /** The run folder. */
   out: Schema.String,
   /** Where hard negatives come from; `data` takes those that the examples bring, if they bring any. */

@@ -4,29 +4,19 @@ import { type EmbeddingSimilarity, sharedTower, type Towers, towerFrom, untiedTo
 import type { Feed } from "@tandem/runtime"
 import { Effect } from "effect"
 import type { DprData } from "./DprData.ts"
-import { SettingsError } from "./Errors.ts"
 import type { SearchTowers } from "./Evaluation.ts"
 import type { DprSettings } from "./Settings.ts"
+import { startingModels } from "./StartingModels.ts"
 
 /** Longest sequence that is used where nothing else is said. */
 const usualMaximum = 256
 
 /** The encoders that a run starts from. */
 export const loadTowers = Effect.fn("dpr.loadTowers")(function* (settings: DprSettings, data: DprData) {
-  const queryModel = settings.queryEncoder ?? settings.model
-  if (queryModel === undefined) {
-    return yield* new SettingsError({
-      message: "no model was named",
-      field: "model",
-      expected: "--model DIR|HUB_ID|tiny, or --query-encoder with --passage-encoder",
-      found: "neither",
-    })
-  }
+  const { query: queryModel, passage: passageModel, untied } = yield* startingModels(settings)
   const query = yield* loadModel(queryModel, settings, data)
-  if (settings.passageEncoder !== undefined) {
-    return untiedTowers(query, yield* loadModel(settings.passageEncoder, settings, data))
-  }
-  return settings.untied || settings.queryEncoder !== undefined ? untiedTowers(query) : sharedTower(query)
+  if (passageModel !== undefined) return untiedTowers(query, yield* loadModel(passageModel, settings, data))
+  return untied ? untiedTowers(query) : sharedTower(query)
 })
 
 const loadModel = Effect.fnUntraced(function* (name: string, settings: DprSettings, data: DprData) {
