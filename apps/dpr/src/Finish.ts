@@ -1,4 +1,4 @@
-import { pairedBootstrap } from "@tandem/evals"
+import { bootstrapMean, pairedBootstrap } from "@tandem/evals"
 import { saveEncoder } from "@tandem/models/node/Save"
 import type { Tensor } from "@tandem/onnx"
 import { encoderOf, fingerprint, jointName, type Side, type Towers } from "@tandem/retriever"
@@ -73,6 +73,7 @@ export const finish = Effect.fnUntraced(function* (run: Finished) {
           baselines: { bm25: run.baseline.bm25.metrics, untrained: run.baseline.before.metrics },
           before: run.baseline.before.metrics,
           after: after.metrics,
+          intervals: intervals(after),
           differences: { before: compare(after, run.baseline.before), bm25: compare(after, run.baseline.bm25) },
         }),
   }
@@ -116,5 +117,9 @@ const compare = (a: Measured, b: Measured) =>
       return other === undefined ? [] : [[name, pairedBootstrap(values, other)] as const]
     }),
   )
+
+/** Each figure's own 95 % bootstrap interval over the questions. */
+const intervals = ({ perQuestion }: Measured) =>
+  Object.fromEntries(Object.entries(perQuestion).map(([name, values]) => [name, bootstrapMean(values)]))
 
 const peakMemoryMiB = (): number => Math.round(process.resourceUsage().maxRSS / 1024)

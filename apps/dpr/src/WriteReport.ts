@@ -20,6 +20,8 @@ export interface RunReport {
   readonly baselines?: { readonly bm25: Metrics; readonly untrained: Metrics }
   readonly before?: Metrics
   readonly after?: Metrics
+  /** 95 % bootstrap intervals of `after`. */
+  readonly intervals?: Readonly<Record<string, Interval>>
   /** `after` minus the others, with 95 % paired bootstrap intervals. */
   readonly differences?: {
     readonly before: Readonly<Record<string, Interval>>
