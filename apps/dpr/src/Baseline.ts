@@ -2,11 +2,12 @@ import { existsSync } from "node:fs"
 import type { RetrievalData } from "@tandem/datasets"
 import type { Towers } from "@tandem/retriever"
 import { Effect, Schema } from "effect"
+import { type DprOptions, progressTo } from "./DprEvent.ts"
 import { evaluateBm25, evaluateTowers, type Ranked, type SystemResult } from "./Evaluation.ts"
 import { onDisk, readJson, runPaths, writeJson } from "./RunFolder.ts"
+import type { RetrievalSettings } from "./SearchTowers.ts"
 import type { DprSettings } from "./Settings.ts"
-import { type RetrievalSettings, searchTowers } from "./Towers.ts"
-import type { DprOptions } from "./TrainDpr.ts"
+import { searchTowers } from "./Towers.ts"
 
 const Rankings = Schema.Array(Schema.Array(Schema.Struct({ id: Schema.String, score: Schema.Number })))
 const StoredSystem = Schema.Struct({
@@ -60,9 +61,7 @@ export const measureBaseline = Effect.fnUntraced(function* (
   }
   yield* observe({ event: "phase", name: "measuring BM25" })
   const bm25 = measured(evaluateBm25(dev))
-  const progress = (name: string, done: number, total: number) => {
-    Effect.runFork(observe({ event: "phase", name, done, total }))
-  }
+  const progress = progressTo(observe)
   const before = measured(yield* evaluateTowers(searchTowers(towers), dev, retrieval, progress))
   const baseline: Baseline = { bm25, before }
   yield* writeJson(file, { format: 1, ...baseline })

@@ -14,8 +14,8 @@ import { encodeInput, encoderOf, type Side, type Towers } from "@tandem/retrieve
 import type { Batch } from "@tandem/trainers"
 import type { DprData } from "./DprData.ts"
 import type { DprShape } from "./DprProgram.ts"
+import type { RetrievalSettings } from "./SearchTowers.ts"
 import type { DprSettings } from "./Settings.ts"
-import type { RetrievalSettings } from "./Towers.ts"
 
 /** A batch with the shapes that its program is built for. */
 export interface DprBatch extends Batch {

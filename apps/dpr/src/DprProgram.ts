@@ -5,7 +5,7 @@ import { encoderOf, jointName, type Side, type Towers } from "@tandem/retriever"
 import type { Runtime } from "@tandem/runtime"
 import { dropoutRate, type MaskInput, type Program } from "@tandem/trainers"
 import { Effect } from "effect"
-import type { RetrievalSettings } from "./Towers.ts"
+import type { RetrievalSettings } from "./SearchTowers.ts"
 
 /** The shapes of a batch. */
 export interface DprShape {

@@ -3,7 +3,7 @@ import { evaluateRetrieval, type RetrievalReport, type RetrievalResult } from "@
 import { type EncoderInput, makeTextEncoder, type Tower } from "@tandem/retriever"
 import { Bm25, Exact } from "@tandem/store"
 import { Effect } from "effect"
-import type { RetrievalSettings } from "./Towers.ts"
+import type { RetrievalSettings, SearchTowers } from "./SearchTowers.ts"
 
 /** A passage that was retrieved. */
 export interface Ranked {
@@ -21,12 +21,6 @@ export interface SystemResult extends RetrievalReport {
 export const evaluationDepth = 20
 
 type Progress = (name: string, done: number, total: number) => void
-
-/** The towers that encode for search. */
-export interface SearchTowers {
-  readonly query: Tower
-  readonly passage: Tower
-}
 
 /** `[texts, dimension]` vectors of one kind of text. */
 export const encodeAll = (

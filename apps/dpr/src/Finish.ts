@@ -9,11 +9,12 @@ import type { TrainResult } from "@tandem/trainers"
 import { Effect } from "effect"
 import { type Baseline, type Measured, measured } from "./Baseline.ts"
 import { type DprData, wholeCorpus } from "./DprData.ts"
+import { type DprOptions, progressTo } from "./DprEvent.ts"
 import { encodeAll, evaluateTowers, type SystemResult } from "./Evaluation.ts"
 import { runPaths } from "./RunFolder.ts"
+import type { RetrievalSettings } from "./SearchTowers.ts"
 import type { DprSettings } from "./Settings.ts"
-import { type RetrievalSettings, searchTowers } from "./Towers.ts"
-import type { DprOptions } from "./TrainDpr.ts"
+import { searchTowers } from "./Towers.ts"
 import { type RunReport, writeReport } from "./WriteReport.ts"
 
 /** What the end of a run works with. */
@@ -39,9 +40,7 @@ export const finish = Effect.fnUntraced(function* (run: Finished) {
   const kept = result.best?.weights ?? result.last
   const step = result.best?.step ?? result.steps
   const weights = Object.fromEntries(kept)
-  const progress = (name: string, done: number, total: number) => {
-    Effect.runFork(observe({ event: "phase", name, done, total }))
-  }
+  const progress = progressTo(observe)
   const dev = data.dev
   const after: Measured | undefined =
     dev === undefined

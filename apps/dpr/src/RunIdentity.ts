@@ -2,8 +2,8 @@ import { createHash } from "node:crypto"
 import { encoderOf, fingerprint, type Towers, towerFrom } from "@tandem/retriever"
 import { Effect } from "effect"
 import { hashPath } from "./RunFolder.ts"
+import type { RetrievalSettings } from "./SearchTowers.ts"
 import type { DprSettings } from "./Settings.ts"
-import type { RetrievalSettings } from "./Towers.ts"
 
 /** Settings that may differ between a run and its resumption, because they do not touch the sequence of steps. */
 const incidental = ["out", "resume", "threads", "device", "saveEvery"] as const

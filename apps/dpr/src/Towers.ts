@@ -1,10 +1,10 @@
 import { type Encoder, tinyEncoder, trainWordPiece } from "@tandem/models"
 import { openEncoder } from "@tandem/models/node/Hub"
-import { type EmbeddingSimilarity, sharedTower, type Towers, towerFrom, untiedTowers } from "@tandem/retriever"
+import { sharedTower, type Towers, towerFrom, untiedTowers } from "@tandem/retriever"
 import type { Feed } from "@tandem/runtime"
 import { Effect } from "effect"
 import type { DprData } from "./DprData.ts"
-import type { SearchTowers } from "./Evaluation.ts"
+import type { RetrievalSettings, SearchTowers } from "./SearchTowers.ts"
 import type { DprSettings } from "./Settings.ts"
 import { startingModels } from "./StartingModels.ts"
 
@@ -40,14 +40,6 @@ const tinyModel = (seed: number, { tiny, dropout, maxLength }: DprSettings, { tr
     dropout: rate,
     maxLength: maxLength ?? 64,
   })
-}
-
-/** What decides how texts become comparable vectors, with every default filled in. */
-export interface RetrievalSettings {
-  readonly similarity: EmbeddingSimilarity
-  readonly temperature: number
-  readonly maxLength: number
-  readonly titles: "pair" | "prefix" | "none" | undefined
 }
 
 /** Fills in what the model decides where flags are silent. */

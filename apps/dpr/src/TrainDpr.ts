@@ -9,6 +9,7 @@ import { Effect, Layer, Option } from "effect"
 import { figures, measureBaseline } from "./Baseline.ts"
 import { type DprBatch, dprBatches } from "./DprBatches.ts"
 import { loadData } from "./DprData.ts"
+import { type DprOptions, progressTo } from "./DprEvent.ts"
 import { dprProgram } from "./DprProgram.ts"
 import { evaluateTowers, type SystemResult } from "./Evaluation.ts"
 import { finish } from "./Finish.ts"
@@ -16,19 +17,6 @@ import { openMetrics, openRunFolder, runPaths, writeJson } from "./RunFolder.ts"
 import { runIdentity } from "./RunIdentity.ts"
 import type { DprSettings } from "./Settings.ts"
 import { loadTowers, retrievalSettings, searchTowers } from "./Towers.ts"
-
-/** What happens during a run. */
-export type DprEvent =
-  | TrainEvent
-  | { readonly event: "phase"; readonly name: string; readonly done?: number; readonly total?: number }
-  | { readonly event: "warning"; readonly message: string }
-
-/** How a run is watched and stopped. */
-export interface DprOptions {
-  readonly observe: (event: DprEvent) => Effect.Effect<void>
-  /** Asked after every step; true ends the run with a checkpoint. */
-  readonly stopRequested?: Effect.Effect<boolean>
-}
 
 /**
  * Trains a dense passage retriever as `tandem dpr train` does: reads data and model, measures BM25 and the untrained
@@ -155,11 +143,6 @@ const resumeStep = Effect.fnUntraced(function* (settings: DprSettings) {
   const last = Option.getOrUndefined(yield* (yield* Checkpoints).last)
   return last?.state.step ?? 0
 })
-
-/** Progress of an evaluation as events; a callback cannot wait, so they are sent without waiting. */
-const progressTo = (observe: DprOptions["observe"]) => (name: string, done: number, total: number) => {
-  Effect.runFork(observe({ event: "phase", name, done, total }))
-}
 
 const stepRow = ({
   step,

@@ -1,4 +1,5 @@
+export type { DprEvent, DprOptions } from "./DprEvent.ts"
 export { RunFolderError, RunLockedError, SettingsError } from "./Errors.ts"
 export { DprSettings } from "./Settings.ts"
-export { type DprEvent, type DprOptions, trainDpr } from "./TrainDpr.ts"
+export { trainDpr } from "./TrainDpr.ts"
 export type { RunReport } from "./WriteReport.ts"

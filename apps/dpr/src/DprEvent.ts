@@ -1,0 +1,22 @@
+import type { TrainEvent } from "@tandem/trainers"
+import { Effect } from "effect"
+
+/** What happens during a run. */
+export type DprEvent =
+  | TrainEvent
+  | { readonly event: "phase"; readonly name: string; readonly done?: number; readonly total?: number }
+  | { readonly event: "warning"; readonly message: string }
+
+/** How a run is watched and stopped. */
+export interface DprOptions {
+  readonly observe: (event: DprEvent) => Effect.Effect<void>
+  /** Asked after every step; true ends the run with a checkpoint. */
+  readonly stopRequested?: Effect.Effect<boolean>
+}
+
+/** Progress of an evaluation as events; a callback cannot wait, so they are sent without waiting. */
+export const progressTo =
+  (observe: DprOptions["observe"]) =>
+  (name: string, done: number, total: number): void => {
+    Effect.runFork(observe({ event: "phase", name, done, total }))
+  }
