@@ -1,0 +1,59 @@
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { CliConfig, CliOutput, Command, GlobalFlag } from "effect/cli"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import { noteLine, printJson } from "./Console.ts"
+import { doctor } from "./commands/Doctor.ts"
+import { dprEval } from "./commands/DprEval.ts"
+import { dprSearch } from "./commands/DprSearch.ts"
+import { dprTrain } from "./commands/DprTrain.ts"
+import { world } from "./commands/World.ts"
+import { type ErrorReport, errorJson, renderError, reportCause } from "./ErrorReport.ts"
+import type { ExitCode } from "./ExitCodes.ts"
+
+const dpr = Command.make("dpr").pipe(
+  Command.withDescription("Dense passage retrieval"),
+  Command.withSubcommands([dprTrain, dprEval, dprSearch]),
+)
+
+const tandem = Command.make("tandem").pipe(
+  Command.withDescription("Train retrievers in TypeScript, on any Hugging Face ONNX encoder"),
+  Command.withSubcommands([dpr, world, doctor]),
+)
+
+/** Help and version go to standard output; where no command was given, help goes where errors go. */
+const presenter = CliOutput.layerPresenter({
+  present: (event) => {
+    if (event._tag === "InvalidInvocation") return Effect.void
+    if (event._tag === "Help" && event.reason === "Implicit") {
+      return Effect.sync(() => noteLine(CliOutput.defaultFormatter().formatHelpDoc(event.helpDoc)))
+    }
+    return CliOutput.defaultPresenter.present(event)
+  },
+})
+
+const services = Layer.mergeAll(
+  NodeServices.layer,
+  presenter,
+  CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions] }),
+)
+
+/** Runs a command line and says how it ended; errors have been reported. */
+export const runCommandLine = async (args: readonly string[], version: string): Promise<ExitCode> => {
+  const program = Command.runWith(tandem, { version })(args)
+  const exit = await Effect.runPromiseExit(Effect.provide(program, services))
+  if (Exit.isSuccess(exit)) return 0
+  const report = reportCause(exit.cause)
+  announce(report, args)
+  return report.exitCode
+}
+
+/** On standard error for people; as JSON on standard output where `--json` is among the arguments. */
+const announce = (report: ErrorReport, args: readonly string[]): void => {
+  const flags = args.slice(0, args.includes("--") ? args.indexOf("--") : args.length)
+  const machine = flags.includes("--json")
+  // The events of a training run name their kind; so does its error.
+  if (machine) printJson(flags[1] === "train" ? { event: "error", ...errorJson(report) } : errorJson(report))
+  if (!machine || report.stack !== undefined) noteLine(renderError(report))
+}

@@ -1,0 +1,28 @@
+/**
+ * Standard output and standard error of the process. Output whose reader has gone (`tandem … | head -1`) is dropped:
+ * a run goes on without it.
+ */
+const dropWhenUnread = (stream: NodeJS.WriteStream): void => {
+  stream.on("error", (cause: NodeJS.ErrnoException) => {
+    if (cause.code !== "EPIPE") throw cause
+  })
+}
+
+/** To be called once, before anything is written. */
+export const guardStreams = (): void => {
+  dropWhenUnread(process.stdout)
+  dropWhenUnread(process.stderr)
+}
+
+/** Writes a line of results. */
+export const printLine = (line: string): void => {
+  process.stdout.write(`${line}\n`)
+}
+
+/** Writes one JSON object as a line of results. Numbers that JSON cannot hold become `null`. */
+export const printJson = (value: unknown): void => printLine(JSON.stringify(value))
+
+/** Writes a line of remarks. */
+export const noteLine = (line: string): void => {
+  process.stderr.write(`${line}\n`)
+}

@@ -1,0 +1,42 @@
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+
+/** Ctrl-C during a command. */
+export interface Interrupts {
+  /** Becomes true with the first one, if it may wait for the step in progress. */
+  readonly stopRequested: Effect.Effect<boolean>
+  /** Ends with the first one that need not wait. */
+  readonly ended: Effect.Effect<void>
+}
+
+/**
+ * Listens to SIGINT and SIGTERM while the scope lives. The first signal asks for an orderly end: after the step in
+ * progress where `waits()` says that there is one to save, else at once. The second ends the process with 130.
+ */
+export const listen = Effect.fnUntraced(function* (options: {
+  readonly waits: () => boolean
+  readonly announce: (waiting: boolean) => void
+}): Effect.fn.Return<Interrupts, never, Scope.Scope> {
+  const ended = yield* Deferred.make<void>()
+  let requested = false
+  const handle = () => {
+    if (requested) process.exit(130)
+    requested = true
+    const waiting = options.waits()
+    options.announce(waiting)
+    if (!waiting) Deferred.doneUnsafe(ended, Effect.void)
+  }
+  yield* Effect.acquireRelease(
+    Effect.sync(() => {
+      process.on("SIGINT", handle)
+      process.on("SIGTERM", handle)
+    }),
+    () =>
+      Effect.sync(() => {
+        process.off("SIGINT", handle)
+        process.off("SIGTERM", handle)
+      }),
+  )
+  return { stopRequested: Effect.sync(() => requested), ended: Deferred.await(ended) }
+})

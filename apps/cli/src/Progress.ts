@@ -1,0 +1,179 @@
+import type { DprEvent } from "@tandem/dpr"
+import { clock, figure, fit, quantity, rate } from "./ProgressText.ts"
+
+/** Where progress is drawn; `process.stderr` is one. */
+export interface ProgressStream {
+  readonly isTTY?: boolean
+  readonly columns?: number
+  write(text: string): unknown
+}
+
+/** Options of `makeProgress`. */
+export interface ProgressOptions {
+  readonly stream: ProgressStream
+  readonly quiet: boolean
+  /** Milliseconds that only move forward. */
+  readonly now?: () => number
+  /** Optimizer steps of the whole run, once they are known. */
+  readonly plannedSteps?: () => number | undefined
+}
+
+/** Draws what happens. */
+export interface Progress {
+  readonly observe: (event: DprEvent) => void
+  /** Writes a line of its own above the live line. */
+  readonly note: (line: string) => void
+  /** Ends the live line. */
+  readonly end: () => void
+}
+
+/** Milliseconds between two drawings of the live line, and between two lines where there is no terminal. */
+const liveEvery = 100
+const plainEvery = 5000
+
+/**
+ * Progress on standard error. In a terminal one live line, redrawn in place and cut to its width; elsewhere a line
+ * every few seconds. Evaluations, checkpoints and warnings get lines of their own. `quiet` draws nothing.
+ */
+export const makeProgress = (options: ProgressOptions): Progress => {
+  const { stream, quiet, now = () => performance.now() } = options
+  if (quiet) return { observe: () => {}, note: () => {}, end: () => {} }
+  const live = stream.isTTY === true
+  const training = trainingLine(now, options.plannedSteps ?? (() => undefined))
+  let phase: { readonly name: string; readonly began: number; readonly first: number } | undefined
+  let drawnAt = Number.NEGATIVE_INFINITY
+  let current = ""
+
+  const clear = () => {
+    if (live && current !== "") stream.write("\r\u001b[2K")
+  }
+  const line = (text: string) => {
+    clear()
+    stream.write(`${live ? fit(text, stream.columns) : text}\n`)
+    if (live && current !== "") stream.write(fit(current, stream.columns))
+  }
+  /** Shows how things stand; without `force`, only if the last time is long enough ago. */
+  const show = (text: string, force: boolean) => {
+    const due = now() - drawnAt >= (live ? liveEvery : plainEvery)
+    if (!due && !force) return
+    drawnAt = now()
+    if (live) {
+      current = text
+      stream.write(`\r\u001b[2K${fit(text, stream.columns)}`)
+    } else {
+      stream.write(`${text}\n`)
+    }
+  }
+  const settle = () => {
+    if (live && current !== "") stream.write("\n")
+    current = ""
+  }
+
+  const observe = (event: DprEvent): void => {
+    switch (event.event) {
+      case "phase": {
+        const fresh = phase?.name !== event.name
+        if (fresh) phase = { name: event.name, began: now(), first: event.done ?? 0 }
+        show(phaseLine(event, phase ?? { began: now(), first: 0 }, now()), fresh || event.done === event.total)
+        return
+      }
+      case "step":
+        phase = undefined
+        training.step(event)
+        show(training.text(), false)
+        return
+      case "compile":
+        if (event.fallbacks.length > 0) line(`on the CPU: ${event.fallbacks.join(", ")}`)
+        return
+      case "eval":
+        phase = undefined
+        training.evaluated(event.metrics)
+        line(`step ${event.step}  ${figures(event.metrics)}`)
+        return
+      case "checkpoint":
+        line(`step ${event.step}  checkpoint${event.best ? ", the best so far" : ""}`)
+        return
+      case "resume":
+        line(`going on after step ${event.step}`)
+        return
+      case "warning":
+        line(`warning: ${event.message}`)
+        return
+      case "done":
+        phase = undefined
+        if (training.started()) show(training.text(), true)
+        settle()
+        if (event.reason === "early stop")
+          line(`step ${event.step}  no better evaluation for a while: training ends early`)
+        return
+    }
+  }
+  return { observe, note: line, end: settle }
+}
+
+const figures = (metrics: Readonly<Record<string, number>>): string =>
+  Object.entries(metrics)
+    .filter(([name]) => name !== "n")
+    .map(([name, value]) => `${name} ${figure(value)}`)
+    .join("  ")
+
+const phaseLine = (
+  { name, done, total }: Extract<DprEvent, { event: "phase" }>,
+  { began, first }: { readonly began: number; readonly first: number },
+  time: number,
+): string => {
+  if (done === undefined) return `${name} …`
+  const seconds = (time - began) / 1000
+  const perSecond = seconds > 0.2 ? (done - first) / seconds : 0
+  const parts = [total === undefined ? `${name} ${quantity(done)}` : `${name} ${quantity(done)}/${quantity(total)}`]
+  if (perSecond > 0) parts.push(`${rate(perSecond)}/s`)
+  if (perSecond > 0 && total !== undefined && done < total) parts.push(`${clock((total - done) / perSecond)} left`)
+  return parts.join("  ")
+}
+
+/** How much of the smoothed values is kept with each step. */
+const memory = 0.95
+
+/** The line on training: what was last, smoothed where single steps jump. */
+const trainingLine = (now: () => number, plannedSteps: () => number | undefined) => {
+  let last: Extract<DprEvent, { event: "step" }> | undefined
+  let first: { readonly step: number; readonly at: number } | undefined
+  let total: number | undefined
+  let loss = 0
+  let weight = 0
+  let examplesPerSecond = 0
+  let metric: readonly [string, number] | undefined
+  const left = (): number | undefined => {
+    if (last === undefined || first === undefined || total === undefined || last.step === first.step) return undefined
+    return ((total - last.step) * (now() - first.at)) / 1000 / (last.step - first.step)
+  }
+  return {
+    started: () => last !== undefined,
+    step: (event: Extract<DprEvent, { event: "step" }>) => {
+      last = event
+      first ??= { step: event.step, at: now() }
+      total ??= plannedSteps()
+      // Divided by the sum of the weights, so that the first steps are not pulled towards 0.
+      weight = memory * weight + (1 - memory)
+      loss += ((1 - memory) / weight) * (event.loss - loss)
+      examplesPerSecond += ((1 - memory) / weight) * (event.examples / event.seconds - examplesPerSecond)
+    },
+    evaluated: (metrics: Readonly<Record<string, number>>) => {
+      const name = ["mrr@10", "recall@1", ...Object.keys(metrics)].find((known) => metrics[known] !== undefined)
+      if (name !== undefined) metric = [name, metrics[name] ?? 0]
+    },
+    text: (): string => {
+      if (last === undefined) return ""
+      const remaining = left()
+      return [
+        `step ${last.step}${total === undefined ? "" : `/${total}`}`,
+        `loss ${loss.toPrecision(4)}`,
+        ...(remaining === undefined ? [] : [`${clock(remaining)} left`]),
+        ...(metric === undefined ? [] : [`${metric[0]} ${figure(metric[1])}`]),
+        `epoch ${last.epoch.toFixed(2)}`,
+        `lr ${last.lr.toPrecision(2)}`,
+        `${rate(examplesPerSecond)} examples/s`,
+      ].join("  ")
+    },
+  }
+}

@@ -1,0 +1,9 @@
+#!/usr/bin/env node
+import { runCommandLine } from "./CommandLine.ts"
+import { guardStreams } from "./Console.ts"
+import { version } from "./Version.ts"
+
+guardStreams()
+const code = await runCommandLine(process.argv.slice(2), version())
+// Not before what was written has gone out: a pipe's reader may be slow.
+process.stdout.write("", () => process.stderr.write("", () => process.exit(code)))
