@@ -28,11 +28,11 @@ export interface DprBatches {
   readonly at: (index: number) => DprBatch
 }
 
-/** Lengths are rounded up to this many tokens: short texts finely, long ones so that few graphs are compiled. */
-const bucketMultiple = (maxLength: number): number => (maxLength <= 64 ? 8 : 32)
+/** Lengths are rounded up to this many tokens, so that few graphs are compiled: padding is packed away where it costs. */
+const bucketMultiple = (maxLength: number): number => (maxLength <= 64 ? 16 : 64)
 
-/** Rows of token-wise work are rounded up to this many. */
-const packedMultiple = (maxLength: number): number => (maxLength <= 64 ? 128 : 512)
+/** Rows of token-wise work are rounded up to this many: a sixteenth of the largest batch there can be. */
+const packedMultiple = (passages: number, maxLength: number): number => Math.ceil((passages * maxLength) / 16 / 64) * 64
 
 /** Batches of training examples: order, positives and negatives follow from seed and number alone. */
 export const dprBatches = (
@@ -49,7 +49,7 @@ export const dprBatches = (
   const encode = memoized(towers, retrieval)
   // Graphs that this project builds leave padding out of token-wise work; a model's own ONNX graph cannot.
   const packs = [query, encoderOf(towers, "passage")].every(({ source }) => source.kind === "weights")
-  const multiple = packedMultiple(retrieval.maxLength)
+  const multiple = packedMultiple(batchSize * (1 + data.hardNegatives), retrieval.maxLength)
   const passageOf = (id: string): BatchPassage => ({ id, text: encode("passage", id, corpus.get(id)!) })
   const itemOf = (example: Example, epoch: number): DualEncoderItem => {
     const draw = { seed, epoch, example: example.id }

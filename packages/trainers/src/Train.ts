@@ -115,7 +115,7 @@ export const train = Effect.fnUntraced(function* <B extends Batch, E, R, O>(
     })
   }
   const state = yield* residentState(options.parameters, options.trainable, accumulate > 1, restored)
-  const compiled = yield* makeProgramCache(options.programs ?? 8, state)
+  const compiled = yield* makeProgramCache(options.programs ?? 6, state)
   let progress: TrainState = restored?.state ?? {
     format: 1,
     step: 0,
