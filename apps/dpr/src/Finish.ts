@@ -26,6 +26,7 @@ export interface Finished {
   readonly result: TrainResult
   readonly baseline: Baseline | undefined
   readonly warnings: readonly string[]
+  readonly plannedSteps: number
   /** `performance.now()` at the start. */
   readonly began: number
   /** The last evaluation of this process and its step. */
@@ -79,7 +80,9 @@ export const finish = Effect.fnUntraced(function* (run: Finished) {
   yield* writeReport(settings.out, report, {
     data,
     warnings: run.warnings,
-    ...(run.baseline === undefined || after === undefined ? {} : { compared: { ...run.baseline, after } }),
+    plannedSteps: run.plannedSteps,
+    ...(run.baseline === undefined ? {} : { baseline: run.baseline }),
+    ...(after === undefined ? {} : { after }),
   })
   return report
 })
@@ -121,4 +124,5 @@ const compare = (a: Measured, b: Measured) =>
 const intervals = ({ perQuestion }: Measured) =>
   Object.fromEntries(Object.entries(perQuestion).map(([name, values]) => [name, bootstrapMean(values)]))
 
-const peakMemoryMiB = (): number => Math.round(process.resourceUsage().maxRSS / 1024)
+/** The largest resident set of this process so far. */
+export const peakMemoryMiB = (): number => Math.round(process.resourceUsage().maxRSS / 1024)

@@ -12,11 +12,12 @@ import { loadData } from "./DprData.ts"
 import { type DprOptions, progressTo } from "./DprEvent.ts"
 import { dprProgram } from "./DprProgram.ts"
 import { evaluateTowers, type SystemResult } from "./Evaluation.ts"
-import { finish } from "./Finish.ts"
+import { finish, peakMemoryMiB } from "./Finish.ts"
 import { openMetrics, openRunFolder, runPaths, writeJson } from "./RunFolder.ts"
 import { runIdentity } from "./RunIdentity.ts"
 import type { DprSettings } from "./Settings.ts"
 import { loadTowers, retrievalSettings, searchTowers } from "./Towers.ts"
+import { writeReport } from "./WriteReport.ts"
 
 /**
  * Trains a dense passage retriever as `tandem dpr train` does: reads data and model, measures BM25 and the untrained
@@ -118,8 +119,44 @@ const run = Effect.fnUntraced(function* (settings: DprSettings, { observe, stopR
     emit,
     beforeSave: metrics.flush,
     ...(stopRequested === undefined ? {} : { stopRequested }),
+  }).pipe(
+    Effect.tapError((error) =>
+      error._tag === "TrainingInterrupted" || error._tag === "TrainingDiverged"
+        ? writeReport(
+            settings.out,
+            {
+              format: 1,
+              command: "dpr train",
+              status: error._tag === "TrainingDiverged" ? "diverged" : "interrupted",
+              steps: lastStep,
+              seconds: (performance.now() - began) / 1000,
+              peakMemoryMiB: peakMemoryMiB(),
+              device: `${device.provider}, ${device.threads} threads`,
+              ...(baseline === undefined
+                ? {}
+                : {
+                    baselines: { bm25: baseline.bm25.metrics, untrained: baseline.before.metrics },
+                    before: baseline.before.metrics,
+                  }),
+            },
+            { data, warnings, plannedSteps: steps, ...(baseline === undefined ? {} : { baseline }) },
+          )
+        : Effect.void,
+    ),
+  )
+  return yield* finish({
+    settings,
+    data,
+    towers,
+    retrieval,
+    result,
+    baseline,
+    warnings,
+    plannedSteps: steps,
+    began,
+    latest,
+    observe,
   })
-  return yield* finish({ settings, data, towers, retrieval, result, baseline, warnings, began, latest, observe })
 })
 
 /** Names of what is trained: all that is not frozen and that the loss depends on (an ONNX file can hold other tensors). */

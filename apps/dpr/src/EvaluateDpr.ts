@@ -1,0 +1,35 @@
+import { readExamples } from "@tandem/datasets/node/Files"
+import type { Provider } from "@tandem/runtime"
+import { layer } from "@tandem/runtime/node/NodeRuntime"
+import { Effect } from "effect"
+import { figures } from "./Baseline.ts"
+import { readOptions } from "./DprData.ts"
+import { type DprOptions, progressTo } from "./DprEvent.ts"
+import { evaluateTowers } from "./Evaluation.ts"
+import { openRun } from "./OpenRun.ts"
+
+/** What `evaluateDpr` is told. */
+export interface EvaluateDprSettings {
+  /** The folder of a finished run. */
+  readonly run: string
+  readonly data: readonly string[]
+  readonly corpus?: string
+  readonly format?: string
+  readonly device: Provider | "auto"
+  readonly threads?: number
+}
+
+/**
+ * Measures a finished run on examples: their passages, or those of `corpus`, are encoded and searched exactly.
+ * Returns the METRICS of docs/formats.md and `n`.
+ */
+export const evaluateDpr = Effect.fn("dpr.evaluate")((settings: EvaluateDprSettings, { observe }: DprOptions) => {
+  const { device, threads } = settings
+  return Effect.gen(function* () {
+    yield* observe({ event: "phase", name: "reading data" })
+    const data = yield* readExamples(settings.data, yield* readOptions(settings))
+    const { towers, retrieval } = yield* openRun(settings.run)
+    const { metrics } = yield* evaluateTowers(towers, data, retrieval, progressTo(observe))
+    return figures(metrics)
+  }).pipe(Effect.provide(layer({ device, ...(threads === undefined ? {} : { threads }) })))
+})

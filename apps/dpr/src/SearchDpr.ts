@@ -1,0 +1,54 @@
+import { fingerprint } from "@tandem/retriever"
+import type { Provider } from "@tandem/runtime"
+import { layer } from "@tandem/runtime/node/NodeRuntime"
+import { Exact } from "@tandem/store"
+import { nodeFolder } from "@tandem/store/node/StoreFolder"
+import { Effect } from "effect"
+import type { DprOptions } from "./DprEvent.ts"
+import { encodeAll } from "./Evaluation.ts"
+import { openRun } from "./OpenRun.ts"
+import { runPaths } from "./RunFolder.ts"
+
+/** What `searchDpr` is told. */
+export interface SearchDprSettings {
+  /** The folder of a finished run. */
+  readonly run: string
+  readonly questions: readonly string[]
+  /** Passages wanted for each question. */
+  readonly k: number
+  readonly device: Provider | "auto"
+  readonly threads?: number
+}
+
+/** A passage that was found. */
+export interface FoundPassage {
+  readonly id: string
+  readonly title?: string
+  readonly text: string
+  readonly score: number
+}
+
+/**
+ * Searches the index of a finished run. An index that another encoder made ends in the store's `StoreMismatch`.
+ */
+export const searchDpr = Effect.fn("dpr.search")((settings: SearchDprSettings, { observe }: DprOptions) => {
+  const { device, threads, run, questions, k } = settings
+  return Effect.gen(function* () {
+    yield* observe({ event: "phase", name: "opening the run" })
+    const { towers, retrieval } = yield* openRun(run)
+    const expected = { fingerprint: yield* fingerprint(towers.passage) }
+    const store = yield* Exact.open(nodeFolder(runPaths(run).store), expected)
+    const { vectors } = yield* encodeAll(towers.query, questions, "query", retrieval, () => undefined)
+    const hits = yield* store.search({ vectors, k })
+    return hits.map((list) =>
+      list.map(
+        ({ passage: { id, title, text }, score }): FoundPassage => ({
+          id,
+          ...(title === undefined ? {} : { title }),
+          text,
+          score,
+        }),
+      ),
+    )
+  }).pipe(Effect.provide(layer({ device, ...(threads === undefined ? {} : { threads }) })))
+})
