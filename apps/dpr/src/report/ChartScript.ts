@@ -20,12 +20,19 @@ export const chartScript = `
     "unit": (u, low, high) => [0, Math.min(1, Math.max(0.1, high * 1.08))],
   }
   const draw = (curve) => {
+    // With no pointer in it, a chart tells its last values.
+    const rest = (chart) => {
+      if (chart.cursor.idx == null) chart.setLegend({ idx: curve.steps.length - 1 })
+    }
     const place = document.getElementById("chart-" + curve.id)
     const axis = { stroke: color("soft"), font, grid: { stroke: color("line"), width: 1 }, ticks: { show: false } }
     const chart = new uPlot(
       {
         width: Math.max(120, place.clientWidth),
         height: 210,
+        padding: [8, 14, 0, 0],
+        legend: { markers: { width: 0, fill: (u, index) => (index === 0 ? "transparent" : color(curve.lines[index - 1].color)) } },
+        hooks: { ready: [rest] },
         cursor: { sync: { key: sync.key, setSeries: false }, points: { size: 7 }, drag: { x: true, y: false } },
         scales: { x: { time: false }, y: { range: ranges[curve.scale] } },
         axes: [
@@ -40,19 +47,14 @@ export const chartScript = `
             width: line.style === "faint" ? 1 : 2,
             points: { show: line.style === "points" || curve.steps.length < 3, size: 6, fill: color(line.color) },
             spanGaps: line.style !== "faint",
-            value: (u, value) => shown(value),
+            value: (u, value) => (value != null && curve.scale === "unit" ? value.toFixed(3) : shown(value)),
           })),
         ],
       },
       [curve.steps, ...curve.lines.map((line) => line.values)],
       place,
     )
-    // With no pointer in it, a chart tells its last values.
-    const rest = () => {
-      if (chart.cursor.idx == null) chart.setLegend({ idx: curve.steps.length - 1 })
-    }
-    chart.over.addEventListener("mouseleave", () => setTimeout(rest))
-    rest()
+    chart.over.addEventListener("mouseleave", () => setTimeout(() => rest(chart)))
     return { place, chart }
   }
   let charts = []

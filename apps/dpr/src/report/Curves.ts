@@ -65,15 +65,16 @@ export const curves = (steps: readonly StepRow[], evaluations: readonly EvalRow[
   return all.filter((curve) => curve.steps.length > 0)
 }
 
+const colors = ["after", "bm25", "third", "fourth"]
+
 const retrieval = (evaluations: readonly EvalRow[], before: Metrics | undefined): Curve => {
   const rows: readonly EvalRow[] = [
     ...(before === undefined || evaluations.some(({ step }) => step === 0) ? [] : [{ step: 0, eval: before }]),
     ...evaluations,
   ]
-  const names = shownMetrics(rows.map((row) => row.eval)).filter((name) =>
-    ["recall@1", "recall@5", "recall@20", "mrr@10", "answerRecall@1"].includes(name),
-  )
-  const colors = ["after", "bm25", "third", "fourth", "faint"]
+  const all = shownMetrics(rows.map((row) => row.eval))
+  const gold = all.filter((name) => /^(recall@|mrr@)/.test(name))
+  const names = (gold.length > 0 ? gold : all).slice(0, colors.length)
   return {
     id: "retrieval",
     title: "Retrieval, on the evaluation questions",

@@ -73,11 +73,12 @@ figcaption { font-weight: 600; font-size: .9375rem; }
 .chart { min-width: 0; }
 .uplot, .uplot *, .uplot *::before, .uplot *::after { box-sizing: border-box; }
 .uplot { display: flex; flex-direction: column; font-family: inherit; line-height: 1.4; }
-.uplot .u-legend { order: -1; text-align: left; font-size: .8125rem; color: var(--soft); margin: .15rem 0 .5rem; min-height: 1.5em; }
+.uplot .u-legend { order: -1; text-align: left; font-size: .8125rem; color: var(--soft); margin: .15rem 0 .35rem; min-height: 1.5em; }
 .uplot .u-legend tr, .uplot .u-legend.u-inline tr { margin-right: .35rem; }
 .uplot .u-legend th { font-weight: 400; cursor: default; }
 .uplot .u-legend .u-value { color: var(--ink); font-weight: 500; }
-.uplot .u-legend .u-marker { width: .65em; height: .65em; border-radius: 50%; border: 0 !important; }
+.uplot .u-legend .u-marker { width: .65em; height: .65em; border-radius: 50%; margin-right: .35em; }
+.uplot .u-legend .u-series:first-child .u-marker { display: none; }
 .uplot .u-legend .u-series > * { padding: 0 .2rem 0 0; }
 .u-cursor-x, .u-cursor-y { border-color: var(--soft) !important; }
 .u-select { background: color-mix(in srgb, var(--after) 14%, transparent); }
