@@ -1,0 +1,73 @@
+// `npm run quickstart`: invents a world, trains a retriever on it from random weights, and shows what it learned.
+import { rmSync } from "node:fs"
+import { join } from "node:path"
+import { parseArgs } from "node:util"
+import { makeWorld } from "@tandem/datasets"
+import { writeWorld } from "@tandem/datasets/node/WorldFiles"
+import { type DprEvent, DprSettings, runPaths, searchDpr, trainDpr } from "@tandem/dpr"
+import { Effect, Exit, Schema } from "effect"
+import { printLine } from "./Console.ts"
+import { renderError, reportCause } from "./ErrorReport.ts"
+import { makeProgress } from "./Progress.ts"
+import { comparisonTable } from "./Tables.ts"
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: "string", default: "1" },
+    out: { type: "string", default: join("runs", "quickstart") },
+    "max-steps": { type: "string" },
+  },
+})
+const seed = Number(values.seed)
+const out = join(values.out, "run")
+
+/** What `tandem dpr train` would be told; docs/quickstart.md has it as a command. */
+const recipe = {
+  model: "tiny",
+  tiny: { hidden: 128, layers: 2, heads: 4, intermediate: 512, vocabulary: 4000 },
+  maxLength: 48,
+  batchSize: 96,
+  epochs: 3,
+  lr: 3e-3,
+  temperature: 0.14,
+  ...(values["max-steps"] === undefined ? {} : { maxSteps: Number(values["max-steps"]) }),
+}
+
+const progress = makeProgress({ stream: process.stderr, quiet: false })
+const observe = (event: DprEvent) => Effect.sync(() => progress.observe(event))
+
+const quickstart = Effect.gen(function* () {
+  const world = makeWorld({ seed })
+  const files = yield* writeWorld(join(values.out, "world"), world)
+  const { passages, relations, trainingQuestions, evaluationQuestions } = world.statistics
+  printLine(
+    `An invented world: ${passages} passages on ${relations} relations, ${trainingQuestions} training questions,`,
+  )
+  printLine(`${evaluationQuestions} evaluation questions about things that no training question names.\n`)
+  rmSync(out, { recursive: true, force: true })
+  const settings = yield* Schema.decodeUnknownEffect(DprSettings)({
+    ...recipe,
+    data: [files.train],
+    dev: [files.dev],
+    corpus: files.corpus,
+    out,
+    seed,
+  })
+  const report = yield* trainDpr(settings, { observe })
+  const questions = world.dev.slice(0, 3).map(({ query }) => query)
+  const found = yield* searchDpr({ run: out, questions, k: 1, device: "cpu" }, { observe: () => Effect.void })
+  progress.end()
+  printLine(`\n${comparisonTable(report)}`)
+  for (const [index, question] of questions.entries()) printLine(`${question}\n  → ${found[index]?.[0]?.text ?? ""}`)
+  const paths = runPaths(out)
+  printLine(`\nmodel   ${paths.retriever}\nindex   ${paths.store}\nreport  ${paths.page}`)
+  printLine(`ask     npm run tandem -- dpr search --run ${out} "${questions[0]}"`)
+})
+
+const exit = await Effect.runPromiseExit(quickstart)
+progress.end()
+if (Exit.isFailure(exit)) {
+  const report = reportCause(exit.cause)
+  process.stderr.write(`${renderError(report)}\n`)
+  process.exitCode = report.exitCode
+}
