@@ -140,10 +140,11 @@ export const train = Effect.fnUntraced(function* <B extends Batch, E, R, O>(
     yield* options.emit({ event: "checkpoint", step: progress.step, best })
   })
 
-  let reason: TrainResult["reason"] = "completed"
+  const patience = options.evaluate?.patience ?? Number.POSITIVE_INFINITY
+  let reason: TrainResult["reason"] = progress.stale >= patience ? "early stop" : "completed"
   let saved = restored === undefined ? -1 : progress.step
   let next = yield* Effect.forkChild(options.batch(progress.step * accumulate))
-  while (progress.step < schedule.steps) {
+  while (progress.step < schedule.steps && reason === "completed") {
     const started = performance.now()
     const totals: Record<string, number> = {}
     let loss = 0
@@ -192,7 +193,7 @@ export const train = Effect.fnUntraced(function* <B extends Batch, E, R, O>(
       const value = metrics[options.evaluate.metric] ?? Number.NEGATIVE_INFINITY
       best = progress.best === null || value > progress.best.value
       progress = { ...progress, best: best ? { step, value } : progress.best, stale: best ? 0 : progress.stale + 1 }
-      if (progress.stale >= (options.evaluate.patience ?? Number.POSITIVE_INFINITY)) reason = "early stop"
+      if (progress.stale >= patience) reason = "early stop"
     }
     const stopping = reason === "early stop" || ended
     const interrupted = !stopping && options.stopRequested !== undefined && (yield* options.stopRequested)
@@ -208,7 +209,6 @@ export const train = Effect.fnUntraced(function* <B extends Batch, E, R, O>(
         hint: "the same command with --resume goes on from here",
       })
     }
-    if (stopping) break
   }
   yield* Fiber.interrupt(next)
   if (saved !== progress.step) yield* save(false)
