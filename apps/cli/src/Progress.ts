@@ -1,5 +1,5 @@
 import type { DprEvent } from "@tandem/dpr"
-import { clock, figure, fit, quantity, rate } from "./ProgressText.ts"
+import { clock, figure, fit, printable, quantity, rate } from "./ProgressText.ts"
 
 /** Where progress is drawn; `process.stderr` is one. */
 export interface ProgressStream {
@@ -49,7 +49,8 @@ export const makeProgress = (options: ProgressOptions): Progress => {
   }
   const line = (text: string) => {
     clear()
-    stream.write(`${live ? fit(text, stream.columns) : text}\n`)
+    // Longer than the terminal is wide is no harm here: the line stays where it is.
+    stream.write(`${printable(text)}\n`)
     if (live && current !== "") stream.write(fit(current, stream.columns))
   }
   /** Shows how things stand; without `force`, only if the last time is long enough ago. */
@@ -66,6 +67,7 @@ export const makeProgress = (options: ProgressOptions): Progress => {
   }
   const settle = () => {
     if (live && current !== "") stream.write("\n")
+    drawnAt = Number.NEGATIVE_INFINITY
     current = ""
   }
 
@@ -74,7 +76,10 @@ export const makeProgress = (options: ProgressOptions): Progress => {
       case "phase": {
         const fresh = phase?.name !== event.name
         if (fresh) phase = { name: event.name, began: now(), first: event.done ?? 0 }
-        show(phaseLine(event, phase ?? { began: now(), first: 0 }, now()), fresh || event.done === event.total)
+        // Where lines stay, one that only says that counting begins is left out.
+        const begins = fresh && (live || event.done === undefined)
+        const ends = event.done !== undefined && event.done === event.total
+        show(phaseLine(event, phase ?? { began: now(), first: 0 }, now()), begins || ends)
         return
       }
       case "step":
@@ -101,7 +106,7 @@ export const makeProgress = (options: ProgressOptions): Progress => {
         return
       case "done":
         phase = undefined
-        if (training.started()) show(training.text(), true)
+        if (training.started()) show(training.text(true), true)
         settle()
         if (event.reason === "early stop")
           line(`step ${event.step}  no better evaluation for a while: training ends early`)
@@ -162,16 +167,16 @@ const trainingLine = (now: () => number, plannedSteps: () => number | undefined)
       const name = ["mrr@10", "recall@1", ...Object.keys(metrics)].find((known) => metrics[known] !== undefined)
       if (name !== undefined) metric = [name, metrics[name] ?? 0]
     },
-    text: (): string => {
+    text: (ended = false): string => {
       if (last === undefined) return ""
-      const remaining = left()
+      const remaining = ended ? undefined : left()
       return [
         `step ${last.step}${total === undefined ? "" : `/${total}`}`,
         `loss ${loss.toPrecision(4)}`,
         ...(remaining === undefined ? [] : [`${clock(remaining)} left`]),
         ...(metric === undefined ? [] : [`${metric[0]} ${figure(metric[1])}`]),
         `epoch ${last.epoch.toFixed(2)}`,
-        `lr ${last.lr.toPrecision(2)}`,
+        `lr ${last.lr === 0 ? "0" : last.lr.toExponential(1)}`,
         `${rate(examplesPerSecond)} examples/s`,
       ].join("  ")
     },

@@ -16,16 +16,19 @@ export const quantity = (count: number): string => count.toLocaleString("en-US")
 export const rate = (perSecond: number): string =>
   perSecond >= 100 ? quantity(Math.round(perSecond)) : perSecond.toFixed(perSecond >= 10 ? 0 : 1)
 
+/** The text on one line, without characters that steer a terminal. */
+export const printable = (text: string): string =>
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
+  text.replace(/[\u0000-\u001f\u007f-\u009f]/g, " ")
+
 /**
  * A line that a terminal of that width shows without wrapping: parts (separated by two spaces) that do not fit are
- * left out from the end, and a first part that is too long itself is cut. Control characters are left out.
+ * left out from the end, and a first part that is too long itself is cut.
  */
 export const fit = (line: string, columns: number | undefined): string => {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
-  const printable = line.replace(/[\u0000-\u001f\u007f-\u009f]/g, " ")
   // A character in the last column makes some terminals wrap.
   const width = (columns === undefined || columns <= 0 ? 80 : columns) - 1
-  const parts = printable.split("  ")
+  const parts = printable(line).split("  ")
   while (parts.length > 1 && parts.join("  ").length > width) parts.pop()
   const kept = parts.join("  ")
   return kept.length <= width ? kept : `${kept.slice(0, Math.max(0, width - 1))}…`
