@@ -8,6 +8,7 @@ import {
   type Graph,
   int,
   ints,
+  intsAttribute,
   type Node,
   string,
   type Value,
@@ -61,6 +62,8 @@ export class GraphBuilder {
   readonly #inputs: Value[] = []
   readonly #initializers = new Map<string, Tensor>()
   readonly #values = new Map<string, Value>()
+  /** The node that made each value. */
+  readonly #makers = new Map<string, Node>()
   readonly #applied = new Map<string, readonly Value[]>()
   readonly #constants = new Map<string | Tensor, Value>()
   readonly #opsets = new Map<string, number>([["", builderOpset]])
@@ -143,14 +146,16 @@ export class GraphBuilder {
         dims: moreStatic(type.dims, given?.dims),
       })
     })
-    this.#nodes.push({
+    const node: Node = {
       op,
       domain,
       name: [...this.#scope, options.name ?? results[0]?.name ?? op].join("/"),
       inputs: names,
       outputs: results.map((value) => value.name),
       attributes,
-    })
+    }
+    this.#nodes.push(node)
+    for (const { name } of results) this.#makers.set(name, node)
     if (domain !== "" && !this.#opsets.has(domain)) this.#opsets.set(domain, 1)
     if (key !== "") this.#applied.set(key, results)
     return results
@@ -440,10 +445,31 @@ export class GraphBuilder {
     if (x.dims?.length === dims.length && x.dims.every((dim, axis) => dim === dims[axis] && dim !== 0)) return x
     return this.#one("Reshape", [x, this.indices(dims)])
   }
+  /**
+   * Permutes axes. A permutation of a permutation is one, and none at all where they cancel out; the transpose of a
+   * product of matrices is the product of their transposes in the other order, which providers fold into the product.
+   */
   transpose(x: Value, perm: readonly number[]): Value {
-    return perm.every((axis, index) => axis === index)
-      ? x
-      : this.#one("Transpose", [x], { attributes: { perm: ints(perm) } })
+    if (perm.every((axis, index) => axis === index)) return x
+    const maker = this.#makers.get(x.name)
+    const inner = maker?.op === "Transpose" ? intsAttribute(maker, "perm") : undefined
+    if (inner !== undefined) {
+      return this.transpose(
+        this.#values.get(maker!.inputs[0]!)!,
+        perm.map((axis) => inner[axis]!),
+      )
+    }
+    const [a, b] = maker?.op === "MatMul" ? maker.inputs.map((name) => this.#values.get(name)!) : []
+    if (
+      a !== undefined &&
+      b !== undefined &&
+      swapsLast(perm) &&
+      a.dims?.length === perm.length &&
+      b.dims?.length === perm.length
+    ) {
+      return this.matmul(this.transpose(b, perm), this.transpose(a, perm))
+    }
+    return this.#one("Transpose", [x], { attributes: { perm: ints(perm) } })
   }
   unsqueeze(x: Value, axes: readonly number[]): Value {
     return this.#one("Unsqueeze", [x, this.indices(axes)])
@@ -513,6 +539,10 @@ const uniqueNames = (): ((name: string) => string) => {
     return unique
   }
 }
+
+/** Whether a permutation swaps the last two axes and nothing else. */
+const swapsLast = (perm: readonly number[]): boolean =>
+  perm.every((axis, index) => axis === (index < perm.length - 2 ? index : 2 * perm.length - 3 - index))
 
 const trimmed = (names: readonly string[]): readonly string[] => {
   let end = names.length

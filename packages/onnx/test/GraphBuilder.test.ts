@@ -245,3 +245,25 @@ test("typed shorthands leave out what does nothing", () => {
   assert.deepEqual(g.gather(x, g.constant(int64([], [0]))).dims, [3])
   assert.deepEqual(g.slice(x, 1, 0, 3, 2).dims, [2, 2])
 })
+
+it("composes permutations and drops those that cancel out", () => {
+  const g = new GraphBuilder()
+  const x = g.input("x", "float32", [2, 3, 4])
+  const turned = g.transpose(x, [2, 0, 1])
+  assert.equal(g.transpose(turned, [1, 2, 0]), x)
+  const graph = g.build({ y: g.transpose(turned, [0, 2, 1]) })
+  assert.deepEqual(
+    graph.nodes.map(({ op, attributes }) => [op, attributes["perm"]]),
+    [["Transpose", { kind: "ints", value: [2, 1, 0] }]],
+  )
+  assert.deepEqual(graph.outputs[0]?.dims, [4, 3, 2])
+})
+
+it("writes the transpose of a product as the product of transposes", () => {
+  const g = new GraphBuilder()
+  const a = g.input("a", "float32", [5, 2, 3])
+  const b = g.input("b", "float32", [5, 3, 4])
+  const graph = g.build({ y: g.transpose(g.matmul(a, g.transpose(g.transpose(b, [0, 2, 1]), [0, 2, 1])), [0, 2, 1]) })
+  assert.deepEqual(graph.nodes.map(({ op }) => op).sort(), ["MatMul", "Transpose", "Transpose"])
+  assert.deepEqual(graph.outputs[0]?.dims, [5, 4, 2])
+})
