@@ -246,7 +246,7 @@ test("typed shorthands leave out what does nothing", () => {
   assert.deepEqual(g.slice(x, 1, 0, 3, 2).dims, [2, 2])
 })
 
-it("composes permutations and drops those that cancel out", () => {
+test("composes permutations and drops those that cancel out", () => {
   const g = new GraphBuilder()
   const x = g.input("x", "float32", [2, 3, 4])
   const turned = g.transpose(x, [2, 0, 1])
@@ -259,7 +259,7 @@ it("composes permutations and drops those that cancel out", () => {
   assert.deepEqual(graph.outputs[0]?.dims, [4, 3, 2])
 })
 
-it("writes the transpose of a product as the product of transposes", () => {
+test("writes the transpose of a product as the product of transposes", () => {
   const g = new GraphBuilder()
   const a = g.input("a", "float32", [5, 2, 3])
   const b = g.input("b", "float32", [5, 3, 4])
