@@ -99,9 +99,9 @@ const thinned = <A>(rows: readonly A[]): readonly A[] => {
   return every <= 1 ? rows : rows.filter((_, index) => index % every === 0 || index === rows.length - 1)
 }
 
-/** An exponential mean over about a fiftieth of the run, divided by the sum of its weights so that it starts unbiased. */
+/** An exponential mean over about a hundredth of the run, divided by the sum of its weights so that it starts unbiased. */
 const smooth = (values: readonly number[]): readonly number[] => {
-  const keep = 1 - 1 / Math.max(5, values.length / 50)
+  const keep = 1 - 1 / Math.max(5, values.length / 100)
   let mean = 0
   let weight = 0
   return values.map((value) => {

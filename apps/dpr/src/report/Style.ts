@@ -28,7 +28,7 @@ h3 { font-size: .875rem; font-weight: 600; margin: 0 0 .5rem; }
 section { margin-top: 3.25rem; }
 code { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, "Liberation Mono", monospace; font-size: .9em; }
 .eyebrow { margin: 0; color: var(--after); font-size: .875rem; font-weight: 600; letter-spacing: .02em; }
-.note { color: var(--soft); font-size: .875rem; margin: .75rem 0 0; max-width: 46rem; }
+.note { color: var(--soft); font-size: .875rem; margin: .75rem 0; max-width: 46rem; }
 .summary { display: flex; flex-wrap: wrap; gap: .75rem 2.25rem; margin: 0; }
 .summary dt { color: var(--soft); font-size: .8125rem; }
 .summary dd { margin: 0; font-weight: 500; }
@@ -88,10 +88,10 @@ figcaption { font-weight: 600; font-size: .9375rem; }
 .example summary { cursor: pointer; list-style: none; display: flex; flex-wrap: wrap; gap: .25rem 1.5rem; align-items: baseline; justify-content: space-between; border-radius: .25rem; }
 .example summary::-webkit-details-marker { display: none; }
 .example summary:focus-visible { outline: 2px solid var(--after); outline-offset: 4px; }
-.question { font-size: 1.125rem; line-height: 1.4; overflow-wrap: anywhere; flex: 1 1 24rem; }
-.question::before { content: "+"; display: inline-block; width: 1.1em; color: var(--soft); font-family: ui-monospace, monospace; }
+.question { font-size: 1.125rem; line-height: 1.4; overflow-wrap: anywhere; flex: 1 1 24rem; padding-left: 1.25rem; text-indent: -1.25rem; }
+.question::before { content: "+"; display: inline-block; width: 1.25rem; text-indent: 0; color: var(--soft); font-family: ui-monospace, monospace; }
 [open] > summary .question::before { content: "−"; }
-.places { display: flex; flex-wrap: wrap; gap: 0 1rem; font-size: .8125rem; color: var(--soft); }
+.places { padding-left: 1.25rem; display: flex; flex-wrap: wrap; gap: 0 1rem; font-size: .8125rem; color: var(--soft); }
 .place.first { color: var(--ink); font-weight: 500; }
 .answers { margin: .35rem 0 0 1.25rem; color: var(--soft); font-size: .9375rem; }
 .systems { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 17rem), 1fr)); gap: 1.25rem; margin: 1rem 0 0 1.25rem; }
@@ -124,9 +124,12 @@ mark { background: var(--mark); color: inherit; border-radius: 2px; box-shadow: 
   .figures td.track { flex: 1 0 100%; width: auto; padding: .55rem 8px .6rem; }
   .figures .number { text-align: left; }
   .figures .number::before { content: attr(data-name); display: block; font-size: .75rem; font-weight: 400; color: var(--soft); }
-  .answers, .systems { margin-left: 0; }
+  .systems { margin-left: 0; }
 }
 @media print {
+  * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+  h2, .note { break-after: avoid; }
+  figure { overflow: hidden; }
   body { font-size: 10.5pt; background: none; }
   main { max-width: none; padding: 0; }
   section { margin-top: 1.75rem; }
