@@ -38,8 +38,12 @@ export async function installRuntime(name: RuntimeName): Promise<string> {
   return path
 }
 
-/** Environment in which the runtimes ask nothing, colour nothing and keep their caches inside the project. */
+/**
+ * Environment in which the runtimes ask nothing, colour nothing, keep their caches inside the project and trust the
+ * certificates that the machine trusts, as npm does.
+ */
 export const runtimeEnvironment: NodeJS.ProcessEnv = {
+  DENO_TLS_CA_STORE: "system,mozilla",
   ...process.env,
   NO_COLOR: "1",
   FORCE_COLOR: "0",
