@@ -28,5 +28,8 @@ export interface Batch {
   readonly statistics?: Readonly<Record<string, number>>
 }
 
-/** Dropout rates are multiples of 1/256, because masks are drawn from bytes; the scale of what is kept uses this. */
-export const dropoutRate = (rate: number): number => Math.round(rate * 256) / 256
+/**
+ * Dropout rates are multiples of 1/256 from 0 to 255/256, because masks are drawn from bytes; the scale of what is kept
+ * uses this.
+ */
+export const dropoutRate = (rate: number): number => Math.min(255, Math.round(rate * 256)) / 256

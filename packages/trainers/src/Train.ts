@@ -3,7 +3,7 @@ import { type Buffer, type CompileFailed, type RunFailed, Runtime } from "@tande
 import { Effect, Fiber, Option, type Scope } from "effect"
 import { type AdamW, kernels } from "./AdamW.ts"
 import { Checkpoints, type TrainState } from "./Checkpoint.ts"
-import { type CheckpointFailed, InvalidSettings, TrainingDiverged, TrainingInterrupted } from "./Errors.ts"
+import { CheckpointFailed, InvalidSettings, TrainingDiverged, TrainingInterrupted } from "./Errors.ts"
 import type { Batch, Program } from "./Program.ts"
 import { makeProgramCache } from "./ProgramCache.ts"
 import { learningRateAt, type Schedule } from "./Schedule.ts"
@@ -136,7 +136,17 @@ export const train = Effect.fnUntraced(function* <B extends Batch, E, R, O>(
   })
   const save = Effect.fnUntraced(function* (best: boolean) {
     if (options.beforeSave !== undefined) yield* options.beforeSave
-    yield* checkpoints.save({ state: progress, ...(yield* snapshot(state)) })
+    const tensors = yield* snapshot(state)
+    const broken = [...tensors.weights].find(([, { data }]) => data.some((value) => !Number.isFinite(Number(value))))
+    if (broken !== undefined) {
+      return yield* new TrainingDiverged({
+        message: `training diverged: after step ${progress.step} the weights ${broken[0]} are not finite`,
+        step: progress.step,
+        tensor: broken[0],
+        hint: "lower the learning rate or clip harder; earlier checkpoints are intact",
+      })
+    }
+    yield* checkpoints.save({ state: progress, ...tensors })
     yield* options.emit({ event: "checkpoint", step: progress.step, best })
   })
 
@@ -216,8 +226,15 @@ export const train = Effect.fnUntraced(function* <B extends Batch, E, R, O>(
   const last = (yield* snapshot(state)).weights
   const { best } = progress
   if (best === null) return { steps: progress.step, reason, last, best: undefined }
-  const kept = best.step === progress.step ? undefined : Option.getOrUndefined(yield* checkpoints.at(best.step))
-  return { steps: progress.step, reason, last, best: { ...best, weights: kept?.weights ?? last } }
+  if (best.step === progress.step) return { steps: progress.step, reason, last, best: { ...best, weights: last } }
+  const kept = yield* checkpoints.at(best.step)
+  if (Option.isNone(kept)) {
+    return yield* new CheckpointFailed({
+      message: `the checkpoint of the best evaluation, step ${best.step}, is gone`,
+      hint: "start again in another folder",
+    })
+  }
+  return { steps: progress.step, reason, last, best: { ...best, weights: kept.value.weights } }
 })
 
 /** A pass over one batch, its gradients added to the sums where a step has several. */

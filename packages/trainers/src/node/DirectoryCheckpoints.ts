@@ -34,11 +34,19 @@ const attempt = <A>(file: string, verb: string, body: () => Promise<A>): Effect.
         : new CheckpointFailed({
             message: `cannot ${verb} a checkpoint: ${cause instanceof Error ? cause.message : String(cause)}`,
             file,
+            ...(verb === "write" ? { hint: "see to the disk and resume: earlier checkpoints are intact" } : {}),
           }),
   })
 
+/** Names in the folder; none where there is no folder yet. */
+const namesIn = (directory: string): Promise<string[]> =>
+  fs.readdir(directory).catch((cause: unknown) => {
+    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return []
+    throw cause
+  })
+
 const stepsIn = async (directory: string): Promise<number[]> => {
-  const names = await fs.readdir(directory).catch(() => [])
+  const names = await namesIn(directory)
   return names.flatMap((name) => (/^step-\d{8,}$/.test(name) ? [Number(name.slice(5))] : [])).sort((a, b) => a - b)
 }
 
@@ -46,19 +54,31 @@ const save = async (directory: string, checkpoint: Checkpoint): Promise<void> =>
   await fs.mkdir(directory, { recursive: true })
   const target = join(directory, folderName(checkpoint.state.step))
   const aside = `${target}.partial`
-  await fs.rm(aside, { recursive: true, force: true })
-  await fs.mkdir(aside)
-  await writeFlushed(join(aside, "weights.safetensors"), writeSafetensors(checkpoint.weights))
-  await writeFlushed(join(aside, "optimizer.safetensors"), writeSafetensors(moments(checkpoint)))
-  const state = `${JSON.stringify(checkpoint.state, null, 2)}\n`
-  await writeFlushed(join(aside, "state.json"), new TextEncoder().encode(state))
-  await flush(aside)
+  // What a kill left half written, whichever step it was.
+  for (const name of await namesIn(directory)) {
+    if (/^step-\d{8,}\.partial$/.test(name)) await fs.rm(join(directory, name), { recursive: true, force: true })
+  }
+  try {
+    await writeAside(aside, checkpoint)
+  } catch (cause) {
+    await fs.rm(aside, { recursive: true, force: true }).catch(() => undefined)
+    throw cause
+  }
   await fs.rm(target, { recursive: true, force: true })
   await fs.rename(aside, target)
   await flush(directory)
   for (const step of superseded(await stepsIn(directory), checkpoint.state)) {
     await fs.rm(join(directory, folderName(step)), { recursive: true, force: true })
   }
+}
+
+const writeAside = async (aside: string, checkpoint: Checkpoint): Promise<void> => {
+  await fs.mkdir(aside)
+  await writeFlushed(join(aside, "weights.safetensors"), writeSafetensors(checkpoint.weights))
+  await writeFlushed(join(aside, "optimizer.safetensors"), writeSafetensors(moments(checkpoint)))
+  const state = `${JSON.stringify(checkpoint.state, null, 2)}\n`
+  await writeFlushed(join(aside, "state.json"), new TextEncoder().encode(state))
+  await flush(aside)
 }
 
 const moments = ({ first, second }: Checkpoint) =>
@@ -84,6 +104,13 @@ const flush = async (directory: string): Promise<void> => {
   await handle?.close()
 }
 
+const unreadable = (part: string, file: string, cause: unknown): CheckpointFailed =>
+  new CheckpointFailed({
+    message: `the checkpoint's ${part} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`,
+    file,
+    hint: "delete this step's folder to go on from an earlier one",
+  })
+
 const load = async (directory: string, step: number): Promise<Checkpoint> => {
   const folder = join(directory, folderName(step))
   const stateFile = join(folder, "state.json")
@@ -91,15 +118,15 @@ const load = async (directory: string, step: number): Promise<Checkpoint> => {
   try {
     state = Schema.decodeUnknownSync(TrainState)(JSON.parse(await fs.readFile(stateFile, "utf8")))
   } catch (cause) {
-    throw new CheckpointFailed({
-      message: `the checkpoint's state cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`,
-      file: stateFile,
-      hint: "delete this step's folder to go on from an earlier one",
-    })
+    throw unreadable("state", stateFile, cause)
   }
   const read = async (name: string) => {
-    const path = join(folder, name)
-    return readSafetensors(await fs.readFile(path), path).tensors
+    const file = join(folder, name)
+    try {
+      return readSafetensors(await fs.readFile(file), file).tensors
+    } catch (cause) {
+      throw unreadable("tensors", file, cause)
+    }
   }
   const optimizer = await read("optimizer.safetensors")
   const part = (prefix: string) =>
