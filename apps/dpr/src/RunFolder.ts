@@ -8,6 +8,7 @@ import {
   fsyncSync,
   openSync,
   readFileSync,
+  writeFileSync,
   writeSync,
 } from "node:fs"
 import { join } from "node:path"
@@ -65,20 +66,39 @@ export const openRunFolder = Effect.fnUntraced(function* (
 
 const lock = (file: string): Effect.Effect<void, RunFolderError | RunLockedError> =>
   Effect.gen(function* () {
-    const holder = holderOf(file)
-    if (holder !== undefined) {
-      return yield* new RunLockedError({
-        message: `process ${holder} works in this run folder`,
-        file,
-        hint: "wait for it, or choose another folder",
-      })
+    while (!(yield* onDisk(file, () => absent("EEXIST", async () => createLock(file))))) {
+      const holder = holderOf(file)
+      if (holder !== undefined) {
+        return yield* new RunLockedError({
+          message: `process ${holder} works in this run folder`,
+          file,
+          hint: "wait for it, or choose another folder",
+        })
+      }
+      yield* onDisk(file, () => absent("ENOENT", () => dropStale(file)))
     }
-    // A lock whose process has ended (a kill) is taken over.
-    yield* onDisk(file, async () => {
-      await fs.rm(file, { force: true })
-      await fs.writeFile(file, `${process.pid}\n`, { flag: "wx" })
-    })
   })
+
+/** Creates the lock or throws EEXIST; in one go, so that nobody meets it empty. */
+const createLock = (file: string): void => writeFileSync(file, `${process.pid}\n`, { flag: "wx" })
+
+/** Removes the lock of a process that has ended (a kill); if another one was faster and holds it now, puts it back. */
+const dropStale = async (file: string): Promise<void> => {
+  const aside = `${file}.${process.pid}`
+  await fs.rename(file, aside)
+  await (holderOf(aside) === undefined ? fs.rm(aside) : fs.rename(aside, file))
+}
+
+/** Whether an action ended without the system's error `code`; other errors pass. */
+const absent = async (code: string, body: () => Promise<void>): Promise<boolean> => {
+  try {
+    await body()
+    return true
+  } catch (cause) {
+    if (cause instanceof Error && "code" in cause && cause.code === code) return false
+    throw cause
+  }
+}
 
 /** The living process, other than this one, that a lock file names. */
 const holderOf = (file: string): number | undefined => {
@@ -97,14 +117,19 @@ const holderOf = (file: string): number | undefined => {
 export const writeWhole = (file: string, content: string): Effect.Effect<void, RunFolderError> =>
   onDisk(file, async () => {
     const aside = `${file}.partial`
-    const handle = await fs.open(aside, "w")
     try {
-      await handle.writeFile(content)
-      await handle.sync()
-    } finally {
-      await handle.close()
+      const handle = await fs.open(aside, "w")
+      try {
+        await handle.writeFile(content)
+        await handle.sync()
+      } finally {
+        await handle.close()
+      }
+      await fs.rename(aside, file)
+    } catch (cause) {
+      await fs.rm(aside, { force: true }).catch(() => undefined)
+      throw cause
     }
-    await fs.rename(aside, file)
   })
 
 /** Writes JSON for people: indented, a newline at the end. */

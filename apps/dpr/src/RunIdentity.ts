@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto"
+import { existsSync } from "node:fs"
 import { encoderOf, fingerprint, type Towers, towerFrom } from "@tandem/retriever"
-import { Effect } from "effect"
-import { hashPath } from "./RunFolder.ts"
+import { Effect, Option, Schema } from "effect"
+import { SettingsError } from "./Errors.ts"
+import { hashPath, readJson } from "./RunFolder.ts"
 import type { RetrievalSettings } from "./SearchTowers.ts"
 import type { DprSettings } from "./Settings.ts"
 
@@ -22,10 +24,7 @@ export const runIdentity = Effect.fnUntraced(function* (
     query: yield* fingerprint(towerFrom(towers, "query")),
     passage: yield* fingerprint(towerFrom(towers, "passage")),
   }
-  const deciding = Object.fromEntries(
-    Object.entries(settings).filter(([name]) => !incidental.some((other) => other === name)),
-  )
-  const text = JSON.stringify([deciding, retrieval, Object.values(data), models])
+  const text = JSON.stringify([deciding(settings), retrieval, Object.values(data), models])
   return {
     versions: {
       tandem: "0.1.0",
@@ -36,4 +35,28 @@ export const runIdentity = Effect.fnUntraced(function* (
     models,
     fingerprint: createHash("sha256").update(text).digest("hex"),
   }
+})
+
+const deciding = (settings: object): Readonly<Record<string, unknown>> =>
+  Object.fromEntries(Object.entries(settings).filter(([name]) => !incidental.some((other) => other === name)))
+
+const Started = Schema.Struct({ settings: Schema.Record(Schema.String, Schema.Unknown), fingerprint: Schema.String })
+
+/** Refuses to resume a run that was started with other settings, models or data, before anything of it is touched. */
+export const refuseOtherRun = Effect.fnUntraced(function* (config: string, settings: DprSettings, fingerprint: string) {
+  if (!existsSync(config)) return
+  const started = Option.getOrUndefined(Schema.decodeUnknownOption(Started)(yield* readJson(config)))
+  if (started === undefined || started.fingerprint === fingerprint) return
+  const [before, now] = [deciding(started.settings), deciding(settings)]
+  const changed = Object.keys({ ...before, ...now }).filter(
+    (name) => JSON.stringify(before[name]) !== JSON.stringify(now[name]),
+  )
+  const show = (values: Readonly<Record<string, unknown>>) =>
+    changed.map((name) => `${name} ${JSON.stringify(values[name]) ?? "unset"}`).join(", ")
+  return yield* new SettingsError({
+    message: `the run was started with other ${changed.length === 0 ? "models or data" : "settings"}`,
+    file: config,
+    ...(changed.length === 0 ? {} : { field: changed.join(", "), expected: show(before), found: show(now) }),
+    hint: "resume with what the run was started with, or choose another folder",
+  })
 })

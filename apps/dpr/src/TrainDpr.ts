@@ -3,7 +3,15 @@ import type { RetrievalData } from "@tandem/datasets"
 import { encoderOf, FreezePatternError, jointParameters, type Towers, trainableNames } from "@tandem/retriever"
 import { type Feed, Runtime } from "@tandem/runtime"
 import { layer as nodeRuntime } from "@tandem/runtime/node/NodeRuntime"
-import { adamWDefaults, Checkpoints, type Program, type TrainEvent, train, warmupSteps } from "@tandem/trainers"
+import {
+  adamWDefaults,
+  Checkpoints,
+  type Program,
+  type TrainEvent,
+  TrainingDiverged,
+  train,
+  warmupSteps,
+} from "@tandem/trainers"
 import { layer as directoryCheckpoints } from "@tandem/trainers/node/DirectoryCheckpoints"
 import { Effect, Layer, Option } from "effect"
 import { figures, measureBaseline } from "./Baseline.ts"
@@ -14,7 +22,7 @@ import { dprProgram } from "./DprProgram.ts"
 import { evaluateTowers, type SystemResult } from "./Evaluation.ts"
 import { finish, peakMemoryMiB } from "./Finish.ts"
 import { openMetrics, openRunFolder, runPaths, writeJson } from "./RunFolder.ts"
-import { runIdentity } from "./RunIdentity.ts"
+import { refuseOtherRun, runIdentity } from "./RunIdentity.ts"
 import type { DprSettings } from "./Settings.ts"
 import { loadTowers, retrievalSettings, searchTowers } from "./Towers.ts"
 import { writeReport } from "./WriteReport.ts"
@@ -44,7 +52,7 @@ const run = Effect.fnUntraced(function* (settings: DprSettings, { observe, stopR
   warnings.push(...data.warnings)
   yield* phase("loading the model")
   const towers = yield* loadTowers(settings, data)
-  const retrieval = retrievalSettings(settings, encoderOf(towers, "query"))
+  const retrieval = yield* retrievalSettings(settings, towers)
   if (settings.dropout === "model" && encoderOf(towers, "query").source.kind === "onnx") {
     warnings.push("the model is an ONNX file, which holds no dropout: it is trained without")
   }
@@ -53,6 +61,7 @@ const run = Effect.fnUntraced(function* (settings: DprSettings, { observe, stopR
   const stepsPerEpoch = Math.ceil(batches.perEpoch / settings.accumulate)
   const steps = Math.min(settings.maxSteps ?? Number.POSITIVE_INFINITY, stepsPerEpoch * settings.epochs)
   const identity = yield* runIdentity(settings, towers, retrieval)
+  yield* refuseOtherRun(paths.config, settings, identity.fingerprint)
   yield* writeJson(paths.config, {
     format: 1,
     command: "dpr train",
@@ -88,7 +97,7 @@ const run = Effect.fnUntraced(function* (settings: DprSettings, { observe, stopR
   })
   const program = (batch: DprBatch) =>
     dprProgram(towers, batch.shape, { ...retrieval, symmetric: settings.symmetric, dropout: settings.dropout })
-  const result = yield* train({
+  return yield* train({
     parameters: jointParameters(towers),
     trainable: yield* trainable(towers, settings, yield* program(batches.at(0))),
     batch: (index) => Effect.sync(() => batches.at(index)),
@@ -121,6 +130,32 @@ const run = Effect.fnUntraced(function* (settings: DprSettings, { observe, stopR
     programs: livePrograms(retrieval.maxLength),
     ...(stopRequested === undefined ? {} : { stopRequested }),
   }).pipe(
+    Effect.flatMap((result) =>
+      finish({
+        settings,
+        data,
+        towers,
+        retrieval,
+        result,
+        baseline,
+        warnings,
+        plannedSteps: steps,
+        began,
+        latest,
+        observe,
+      }),
+    ),
+    // Weights can be finite and too large to embed with.
+    Effect.catchTag("InvalidVector", ({ message, found }) =>
+      Effect.fail(
+        new TrainingDiverged({
+          message: `training diverged: after step ${lastStep} ${message}`,
+          step: lastStep,
+          ...(found === undefined ? {} : { found }),
+          hint: "lower the learning rate or clip harder; earlier checkpoints are intact",
+        }),
+      ),
+    ),
     Effect.tapError((error) =>
       error._tag === "TrainingInterrupted" || error._tag === "TrainingDiverged"
         ? writeReport(
@@ -145,19 +180,6 @@ const run = Effect.fnUntraced(function* (settings: DprSettings, { observe, stopR
         : Effect.void,
     ),
   )
-  return yield* finish({
-    settings,
-    data,
-    towers,
-    retrieval,
-    result,
-    baseline,
-    warnings,
-    plannedSteps: steps,
-    began,
-    latest,
-    observe,
-  })
 })
 
 /** Compiled programs that are kept: each holds its working memory, gigabytes for long texts and little for short ones. */
