@@ -38,7 +38,7 @@ export function runNodeTests(files: ReadonlyArray<string>): Promise<Counts> {
       files: [...files],
       cwd: root,
       concurrency: Math.max(1, Math.min(2, availableParallelism())),
-      timeout: 15 * 60 * 1000,
+      timeout: 30 * 60 * 1000,
     })
     stream.on("test:pass", (event) => {
       if (isWholeFile(event)) report(undefined, shorten(event.name), "holds no test")

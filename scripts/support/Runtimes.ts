@@ -46,7 +46,7 @@ export const runtimeEnvironment: NodeJS.ProcessEnv = {
   DENO_TLS_CA_STORE: "system,mozilla",
   ...process.env,
   NO_COLOR: "1",
-  FORCE_COLOR: "0",
+  FORCE_COLOR: undefined,
   DENO_DIR: join(root, ".cache", "deno"),
   DENO_NO_UPDATE_CHECK: "1",
   DENO_NO_PROMPT: "1",
