@@ -1,6 +1,5 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import type * as Scope from "effect/Scope"
 
 /** Ctrl-C during a command. */
 export interface Interrupts {
@@ -11,32 +10,24 @@ export interface Interrupts {
 }
 
 /**
- * Listens to SIGINT and SIGTERM while the scope lives. The first signal asks for an orderly end: after the step in
- * progress where `waits()` says that there is one to save, else at once. The second ends the process with 130.
+ * Listens to SIGINT and SIGTERM for the rest of the process. The first signal asks for an orderly end: after the step
+ * in progress where `waits()` says that there is one to save, else at once. The second ends the process with 130.
  */
-export const listen = Effect.fnUntraced(function* (options: {
+export const listen = (options: {
   readonly waits: () => boolean
   readonly announce: (waiting: boolean) => void
-}): Effect.fn.Return<Interrupts, never, Scope.Scope> {
-  const ended = yield* Deferred.make<void>()
-  let requested = false
-  const handle = () => {
-    if (requested) process.exit(130)
-    requested = true
-    const waiting = options.waits()
-    options.announce(waiting)
-    if (!waiting) Deferred.doneUnsafe(ended, Effect.void)
-  }
-  yield* Effect.acquireRelease(
-    Effect.sync(() => {
-      process.on("SIGINT", handle)
-      process.on("SIGTERM", handle)
-    }),
-    () =>
-      Effect.sync(() => {
-        process.off("SIGINT", handle)
-        process.off("SIGTERM", handle)
-      }),
-  )
-  return { stopRequested: Effect.sync(() => requested), ended: Deferred.await(ended) }
-})
+}): Effect.Effect<Interrupts> =>
+  Effect.sync(() => {
+    const ended = Deferred.makeUnsafe<void>()
+    let requested = false
+    const handle = () => {
+      if (requested) process.exit(130)
+      requested = true
+      const waiting = options.waits()
+      options.announce(waiting)
+      if (!waiting) Deferred.doneUnsafe(ended, Effect.void)
+    }
+    process.on("SIGINT", handle)
+    process.on("SIGTERM", handle)
+    return { stopRequested: Effect.sync(() => requested), ended: Deferred.await(ended) }
+  })

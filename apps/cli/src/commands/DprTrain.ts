@@ -71,7 +71,7 @@ export const dprTrain = Command.make(
     printLine(`model   ${join(settings.out, "retriever")}`)
     printLine(`index   ${join(settings.out, "store")}`)
     printLine(`report  ${join(settings.out, "report.html")}`)
-  }, Effect.scoped),
+  }),
 ).pipe(
   Command.withDescription("Train a dense passage retriever on questions and passages"),
   Command.withExamples([
