@@ -1,4 +1,4 @@
-// `npm run test:all`: `npm test` and everything that needs more: data sets, Bun, Deno, packed packages, browsers.
+// `npm run test:all`: `npm test` and everything that needs more: time, data sets, Bun, Deno, packed packages, browsers.
 // A missing part is a failure that says what is missing.
 // Usage: node scripts/test-all.ts [--beyond]   (--beyond: without what `npm test` does)
 import { existsSync } from "node:fs"
@@ -35,7 +35,7 @@ async function runBeyond(tally: Tally): Promise<void> {
     requireData()
     return runNodeTests(required("data"))
   })
-  for (const folder of ["browser", "server"]) {
+  for (const folder of ["browser", "server", "slow"]) {
     const files = beyondFiles(folder)
     if (files.length > 0) await tally.step(`${folder} tests`, () => runNodeTests(files))
   }

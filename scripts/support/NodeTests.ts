@@ -7,7 +7,7 @@ import type { Counts } from "./Tally.ts"
 import { root } from "./Workspace.ts"
 
 /** Folders below `test/` whose files need more than the npm registry, and so belong to `npm run test:all` alone. */
-export const beyondFolders = ["data", "browser", "server", "packaging", "runtimes"] as const
+export const beyondFolders = ["data", "browser", "server", "slow", "packaging", "runtimes"] as const
 
 /** The one of these folders that a test file lies in, or undefined for an ordinary test. */
 export function beyondFolder(file: string): string | undefined {

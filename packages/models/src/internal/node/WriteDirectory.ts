@@ -1,5 +1,5 @@
-import { copyFile, mkdir, open, rename, rm, stat } from "node:fs/promises"
-import { dirname, join, resolve } from "node:path"
+import { copyFile, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises"
+import { basename, dirname, join, resolve } from "node:path"
 import { Effect } from "effect"
 import { SaveFailed } from "../../Errors.ts"
 import { reasonOf } from "./Files.ts"
@@ -13,7 +13,8 @@ export type Content =
 
 /**
  * Writes a whole directory aside, flushes it to the disk, and puts it in the place of `directory`, which keeps its old
- * content until then. Where anything fails the old content stays and nothing is left aside.
+ * content until then. Where anything fails the old content stays and nothing is left aside; what processes that were
+ * killed have left goes with the next success.
  */
 export const writeDirectory = (
   directory: string,
@@ -34,6 +35,7 @@ export const writeDirectory = (
           throw error
         })
         await flush(dirname(target))
+        await sweep(target)
       } finally {
         await rm(aside, { recursive: true, force: true })
         if (await isThere(target)) await rm(old, { recursive: true, force: true })
@@ -46,6 +48,26 @@ export const writeDirectory = (
         hint: "check that the folder is writable and the disk has room; what was there before is untouched",
       }),
   })
+
+/** Removes what writers of the same directory that live no more have left beside it. */
+const sweep = async (target: string): Promise<void> => {
+  for (const name of await readdir(dirname(target))) {
+    const writer = /^\.(\d+)\.(?:part|old)$/.exec(
+      name.startsWith(basename(target)) ? name.slice(basename(target).length) : "",
+    )
+    if (writer === null || isAlive(Number(writer[1]))) continue
+    await rm(join(dirname(target), name), { recursive: true, force: true })
+  }
+}
+
+const isAlive = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (cause) {
+    return cause instanceof Error && "code" in cause && cause.code === "EPERM"
+  }
+}
 
 const isThere = (path: string): Promise<boolean> =>
   stat(path).then(
