@@ -45,10 +45,11 @@ export const dprBatches = (
   const { seed, batchSize } = settings
   const sampler = dualEncoderSampler({ count: examples.length, batchSize, seed })
   const query = encoderOf(towers, "query")
+  const passage = encoderOf(towers, "passage")
   const bucket = bucketLengths({ multiple: bucketMultiple(retrieval.maxLength), maximum: retrieval.maxLength })
   const encode = memoized(towers, retrieval)
   // Graphs that this project builds leave padding out of token-wise work; a model's own ONNX graph cannot.
-  const packs = [query, encoderOf(towers, "passage")].every(({ source }) => source.kind === "weights")
+  const packs = [query, passage].every(({ source }) => source.kind === "weights")
   const multiple = packedMultiple(batchSize * (1 + data.hardNegatives), retrieval.maxLength)
   const passageOf = (id: string): BatchPassage => ({ id, text: encode("passage", id, corpus.get(id)!) })
   const itemOf = (example: Example, epoch: number): DualEncoderItem => {
@@ -70,6 +71,7 @@ export const dprBatches = (
         bucket,
         hardNegatives: data.hardNegatives,
         inputs: query.inputs,
+        passage: { padTokenId: passage.config.padTokenId, inputs: passage.inputs },
       },
     )
     const { realTokens, paddedTokens, duplicatePassages } = statistics

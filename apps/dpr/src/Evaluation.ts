@@ -1,7 +1,7 @@
 import type { Example, Passage, RetrievalData } from "@tandem/datasets"
 import { evaluateRetrieval, type RetrievalReport, type RetrievalResult } from "@tandem/evals"
 import { type EncoderInput, makeTextEncoder, type Tower } from "@tandem/retriever"
-import { Bm25, Exact } from "@tandem/store"
+import { Bm25, Exact, InvalidVectorError } from "@tandem/store"
 import { Effect } from "effect"
 import type { RetrievalSettings, SearchTowers } from "./SearchTowers.ts"
 
@@ -22,7 +22,7 @@ export const evaluationDepth = 20
 
 type Progress = (name: string, done: number, total: number) => void
 
-/** `[texts, dimension]` vectors of one kind of text. */
+/** `[texts, dimension]` vectors of one kind of text. Vectors that are not finite end in `InvalidVector`. */
 export const encodeAll = (
   tower: Tower,
   inputs: readonly EncoderInput[],
@@ -39,9 +39,22 @@ export const encodeAll = (
         ...(titles === undefined ? {} : { titles }),
       })
       const vectors = yield* encoder.encode(inputs, kind, progress)
+      const at = vectors.findIndex((value) => !Number.isFinite(value))
+      if (at >= 0) {
+        const input = inputs[Math.floor(at / encoder.dimension)]
+        return yield* new InvalidVectorError({
+          message: `the embedding of ${kind} ${JSON.stringify(nameOf(input))} is not finite`,
+          expected: "finite numbers",
+          found: `${vectors[at]}`,
+          hint: "the model's weights are damaged, or its training diverged",
+        })
+      }
       return { vectors, dimension: encoder.dimension, statistics: yield* encoder.statistics }
     }),
   )
+
+const nameOf = (input: EncoderInput | undefined): string =>
+  (typeof input === "string" ? input : (input?.text ?? "")).slice(0, 60)
 
 /** Encodes the corpus and the questions, searches exactly, and measures. */
 export const evaluateTowers = Effect.fn("dpr.evaluateTowers")(function* (

@@ -51,12 +51,13 @@ export const finish = Effect.fnUntraced(function* (run: Finished) {
             ? latest.result
             : yield* evaluateTowers(searchTowers(towers, weights), dev, retrieval, progress),
         )
+  // The query encoder comes last: where it is, the run can be searched.
+  yield* index(run, weights, progress)
   yield* observe({ event: "phase", name: "saving the model" })
-  yield* saveEncoder(paths.retriever, encoderOf(towers, "query"), parametersOf(towers, "query", kept))
   if (towers.kind === "untied") {
     yield* saveEncoder(paths.passageRetriever, encoderOf(towers, "passage"), parametersOf(towers, "passage", kept))
   }
-  yield* index(run, weights, progress)
+  yield* saveEncoder(paths.retriever, encoderOf(towers, "query"), parametersOf(towers, "query", kept))
   const { device } = yield* Runtime
   const report: RunReport = {
     format: 1,

@@ -39,6 +39,8 @@ export interface CollateOptions {
   readonly hardNegatives: number
   /** Those of `input_ids`, `attention_mask` and `token_type_ids` that the encoder takes (`Encoder.inputs`). */
   readonly inputs: readonly string[]
+  /** What the passage encoder takes where it is another one than the queries'. */
+  readonly passage?: { readonly padTokenId: number; readonly inputs: readonly string[] }
 }
 
 /** Sizes of a batch. Batches of one shape run on one compiled graph. */
@@ -105,7 +107,7 @@ export const collateDualEncoder = (items: readonly DualEncoderItem[], options: C
   const passage = padRows(
     "passage",
     rows.map((row) => (row ?? filler).text),
-    options,
+    { ...options, ...options.passage },
   )
   const excluded = items.flatMap((item, b) =>
     rows.map((row, j) => j !== b && (row === undefined || answers(item, row))),

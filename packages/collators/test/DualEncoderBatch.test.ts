@@ -89,6 +89,15 @@ describe("collateDualEncoder", () => {
     assert.deepEqual(Object.keys(batch.tensors), ["query.input_ids", "passage.input_ids", "excluded"])
   })
 
+  it("pads passages as their own encoder wants, where it is another one", () => {
+    const items = [item(passage("a", [3, 4, 5])), item(passage("b", [6]))]
+    const other = { padTokenId: 0, inputs: ["input_ids"] }
+    const batch = collateDualEncoder(items, { ...options, hardNegatives: 0, passage: other })
+    assert.deepEqual(numbers(batch, "passage.input_ids"), [3, 4, 5, 0, 6, 0, 0, 0])
+    assert.deepEqual(numbers(batch, "query.input_ids"), [1, 2, 9, 9, 1, 2, 9, 9])
+    assert.ok("query.token_type_ids" in batch.tensors && !("passage.token_type_ids" in batch.tensors))
+  })
+
   it("masks two positives of one query, a shared positive, and hard negatives that are positives", () => {
     const [a, b, c] = [passage("a", [1]), passage("b", [2]), passage("c", [3])]
     const items = [
