@@ -1,25 +1,21 @@
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf"
-import { InvalidModel, UnsupportedModel } from "./Errors.ts"
+import { fromBinary } from "@bufbuild/protobuf"
+import { InvalidModel, InvalidTensor, UnsupportedModel } from "./Errors.ts"
 import type { Attribute, Dims, Graph, Node, Value } from "./Graph.ts"
 import {
   type AttributeProto,
   AttributeProto_AttributeType,
-  AttributeProtoSchema,
   type GraphProto,
-  GraphProtoSchema,
   type ModelProto,
   ModelProtoSchema,
   type NodeProto,
   type TensorProto,
   TensorProto_DataLocation,
   TensorProto_DataType,
-  TensorProtoSchema,
   type ValueInfoProto,
-  ValueInfoProtoSchema,
 } from "./gen/onnx_pb.js"
 import { externalPlace } from "./internal/external.ts"
-import { typeCodes, typeNames } from "./internal/types.ts"
-import { bytesOf, type ElementType, elementCount, fromBytes, type Tensor, tensor, toInt64 } from "./Tensor.ts"
+import { typeNames } from "./internal/types.ts"
+import { type ElementType, elementCount, fromBytes, type Tensor, tensor } from "./Tensor.ts"
 
 /** Gives the bytes of an external data file by its location, a path relative to the model's folder. */
 export type ExternalData = (location: string) => Uint8Array
@@ -67,9 +63,24 @@ export const readModel = (bytes: Uint8Array, options: ReadModelOptions = {}): Gr
       ...file,
     })
   }
-  const graph = readGraph(model.graph, opsets, options)
-  checkWired(graph, options.file)
-  return graph
+  try {
+    const graph = readGraph(model.graph, opsets, options)
+    checkWired(graph)
+    return graph
+  } catch (cause) {
+    throw options.file === undefined ? cause : located(cause, options.file)
+  }
+}
+
+/** The same error with the model's file, where it names none. */
+const located = (cause: unknown, file: string): unknown => {
+  for (const Kind of [InvalidModel, InvalidTensor, UnsupportedModel]) {
+    if (!(cause instanceof Kind) || cause.file !== undefined) continue
+    const { message, tensor, node, field, expected, found, hint } = cause
+    const fields = Object.entries({ tensor, node, field, expected, found, hint })
+    return new Kind({ message, file, ...Object.fromEntries(fields.filter(([, text]) => text !== undefined)) })
+  }
+  return cause
 }
 
 const normalDomain = (domain: string): string => (domain === "ai.onnx" ? "" : domain)
@@ -102,7 +113,6 @@ const readNode = (proto: NodeProto, opsets: ReadonlyMap<string, number>, options
 })
 
 const decoder = new TextDecoder("utf-8")
-const encoder = new TextEncoder()
 
 const readAttribute = (
   proto: AttributeProto,
@@ -220,10 +230,10 @@ const externalTensor = (proto: TensorProto, type: ElementType, dims: number[], o
 }
 
 /** Every value has one maker: an input, an initializer or a node that stands before its readers, subgraphs included. */
-const checkWired = (graph: Graph, file: string | undefined, outside: ReadonlySet<string> = new Set()): void => {
+const checkWired = (graph: Graph, outside: ReadonlySet<string> = new Set()): void => {
   const known = new Set([...outside, ...graph.inputs.map((value) => value.name), ...graph.initializers.keys()])
   const fail = (message: string, node: string, found: string): InvalidModel =>
-    new InvalidModel({ message, ...(file === undefined ? {} : { file }), node, found })
+    new InvalidModel({ message, node, found })
   const check = (name: string, reader: string): void => {
     if (name === "" || known.has(name)) return
     throw fail(`${reader} reads ${name}, which no input, initializer or earlier node makes`, reader, name)
@@ -231,7 +241,7 @@ const checkWired = (graph: Graph, file: string | undefined, outside: ReadonlySet
   for (const node of graph.nodes) {
     for (const name of node.inputs) check(name, node.name)
     for (const attribute of Object.values(node.attributes)) {
-      if (attribute.kind === "graph") checkWired(attribute.value, file, known)
+      if (attribute.kind === "graph") checkWired(attribute.value, known)
     }
     for (const name of node.outputs) {
       if (name !== "" && known.has(name)) throw fail(`${node.name} makes ${name} a second time`, node.name, name)
@@ -239,99 +249,4 @@ const checkWired = (graph: Graph, file: string | undefined, outside: ReadonlySet
     }
   }
   for (const output of graph.outputs) check(output.name, "the graph's output list")
-}
-
-/** What `writeModel` takes besides the graph. */
-export interface WriteModelOptions {
-  readonly producer?: string
-  readonly irVersion?: number
-}
-
-/** The bytes of a model file for this graph, tensors inside. */
-export const writeModel = (graph: Graph, options: WriteModelOptions = {}): Uint8Array =>
-  toBinary(
-    ModelProtoSchema,
-    create(ModelProtoSchema, {
-      irVersion: BigInt(options.irVersion ?? 9),
-      producerName: options.producer ?? "tandem",
-      graph: writeGraph(graph),
-      opsetImport: [...graph.opsets].map(([domain, version]) => ({ domain, version: BigInt(version) })),
-    }),
-  )
-
-const writeGraph = (graph: Graph): GraphProto =>
-  create(GraphProtoSchema, {
-    name: graph.name,
-    input: graph.inputs.map(writeValue),
-    output: graph.outputs.map(writeValue),
-    initializer: [...graph.initializers].map(([name, value]) => writeTensor(name, value)),
-    node: graph.nodes.map((node) => ({
-      opType: node.op,
-      domain: node.domain,
-      name: node.name,
-      input: [...node.inputs],
-      output: [...node.outputs],
-      attribute: Object.entries(node.attributes).map(([name, value]) => writeAttribute(name, value)),
-    })),
-  })
-
-const writeValue = (value: Value): ValueInfoProto =>
-  value.type === undefined
-    ? create(ValueInfoProtoSchema, { name: value.name })
-    : create(ValueInfoProtoSchema, {
-        name: value.name,
-        type: {
-          value: {
-            case: "tensorType",
-            value: {
-              elemType: typeCodes.get(value.type) ?? 0,
-              ...(value.dims === undefined ? {} : { shape: { dim: value.dims.map(writeDim) } }),
-            },
-          },
-        },
-      })
-
-const writeDim = (dim: number | string) => ({
-  value:
-    typeof dim === "number"
-      ? { case: "dimValue" as const, value: BigInt(dim) }
-      : dim.startsWith("?")
-        ? { case: undefined }
-        : { case: "dimParam" as const, value: dim },
-})
-
-const writeTensor = (name: string, value: Tensor): TensorProto =>
-  create(TensorProtoSchema, {
-    name,
-    dataType: typeCodes.get(value.type) ?? 0,
-    dims: value.dims.map(BigInt),
-    ...(ArrayBuffer.isView(value.data)
-      ? { rawData: bytesOf(value) }
-      : { stringData: value.data.map((text) => encoder.encode(text)) }),
-  })
-
-const writeAttribute = (name: string, attribute: Attribute): AttributeProto => {
-  const types = AttributeProto_AttributeType
-  switch (attribute.kind) {
-    case "int":
-      return create(AttributeProtoSchema, { name, type: types.INT, i: toInt64(attribute.value) })
-    case "float":
-      return create(AttributeProtoSchema, { name, type: types.FLOAT, f: attribute.value })
-    case "string":
-      return create(AttributeProtoSchema, { name, type: types.STRING, s: encoder.encode(attribute.value) })
-    case "ints":
-      return create(AttributeProtoSchema, { name, type: types.INTS, ints: attribute.value.map(toInt64) })
-    case "floats":
-      return create(AttributeProtoSchema, { name, type: types.FLOATS, floats: [...attribute.value] })
-    case "strings":
-      return create(AttributeProtoSchema, {
-        name,
-        type: types.STRINGS,
-        strings: attribute.value.map((text) => encoder.encode(text)),
-      })
-    case "tensor":
-      return create(AttributeProtoSchema, { name, type: types.TENSOR, t: writeTensor("", attribute.value) })
-    case "graph":
-      return create(AttributeProtoSchema, { name, type: types.GRAPH, g: writeGraph(attribute.value) })
-  }
 }

@@ -22,7 +22,7 @@ export {
   type Value,
 } from "./Graph.ts"
 export { builderOpset, type GemmOptions, GraphBuilder, type OpOptions } from "./GraphBuilder.ts"
-export { type ExternalData, type ReadModelOptions, readModel, type WriteModelOptions, writeModel } from "./Model.ts"
+export { type ExternalData, type ReadModelOptions, readModel } from "./Model.ts"
 export { deadCode } from "./passes/DeadCode.ts"
 export { fold } from "./passes/Fold.ts"
 export { fuse } from "./passes/Fuse.ts"
@@ -49,3 +49,4 @@ export {
 } from "./Tensor.ts"
 export { type ByteRange, type TensorLocation, tensorLocations } from "./TensorLocations.ts"
 export { type WriteBackOptions, type WrittenBack, writeBack, writeBackExternal } from "./WriteBack.ts"
+export { type WriteModelOptions, writeModel } from "./WriteModel.ts"

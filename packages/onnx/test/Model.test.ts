@@ -261,6 +261,10 @@ test("what is not a model, or not one that can be read, is refused by name", () 
   fails(InvalidModel, /output list reads y/, read({ output: [{ name: "y" }] }))
   fails(InvalidModel, /n makes y a second time/, read({ input: [{ name: "x" }], node: [neg, neg] }))
   fails(InvalidModel, /n makes y a second time/, read({ input: [{ name: "x" }, { name: "y" }], node: [neg] }))
+  assert.throws(
+    stored({ dataType: 1, dims: [2n], rawData: new Uint8Array(7) }),
+    (error: unknown) => error instanceof InvalidTensor && error.file === "model.onnx" && error.tensor === "w",
+  )
   fails(InvalidModel, /impossible shape/, stored({ dataType: 1, dims: [-1n] }))
   fails(InvalidTensor, /wrong number of elements/, stored({ dataType: 1, dims: [2n ** 40n], floatData: [1] }))
   fails(InvalidTensor, /do not fit its shape/, stored({ dataType: 1, dims: [2n], rawData: new Uint8Array(7) }))
