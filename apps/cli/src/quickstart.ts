@@ -9,6 +9,7 @@ import { Effect, Exit, Schema } from "effect"
 import { printLine } from "./Console.ts"
 import { renderError, reportCause } from "./ErrorReport.ts"
 import { makeProgress } from "./Progress.ts"
+import { quickstartRecipe } from "./QuickstartRecipe.ts"
 import { comparisonTable } from "./Tables.ts"
 
 const { values } = parseArgs({
@@ -21,15 +22,8 @@ const { values } = parseArgs({
 const seed = Number(values.seed)
 const out = join(values.out, "run")
 
-/** What `tandem dpr train` would be told; docs/quickstart.md has it as a command. */
 const recipe = {
-  model: "tiny",
-  tiny: { hidden: 128, layers: 2, heads: 4, intermediate: 512, vocabulary: 4000 },
-  maxLength: 48,
-  batchSize: 96,
-  epochs: 3,
-  lr: 3e-3,
-  temperature: 0.14,
+  ...quickstartRecipe,
   ...(values["max-steps"] === undefined ? {} : { maxSteps: Number(values["max-steps"]) }),
 }
 
