@@ -6,6 +6,7 @@ import { layer as nodeRuntime } from "@tandem/runtime/node/NodeRuntime"
 import {
   adamWDefaults,
   Checkpoints,
+  differentiateProgram,
   type Program,
   type TrainEvent,
   TrainingDiverged,
@@ -60,6 +61,12 @@ const run = Effect.fnUntraced(function* (settings: DprSettings, { observe, stopR
   const batches = dprBatches(towers, data, settings, retrieval)
   const stepsPerEpoch = Math.ceil(batches.perEpoch / settings.accumulate)
   const steps = Math.min(settings.maxSteps ?? Number.POSITIVE_INFINITY, stepsPerEpoch * settings.epochs)
+  const program = (batch: DprBatch) =>
+    dprProgram(towers, batch.shape, { ...retrieval, symmetric: settings.symmetric, dropout: settings.dropout })
+  // What cannot be trained is refused before anything is written or measured.
+  const first = yield* program(batches.at(0))
+  const names = yield* trainable(towers, settings, first)
+  yield* differentiateProgram(first, names)
   const identity = yield* runIdentity(settings, towers, retrieval)
   yield* refuseOtherRun(paths.config, settings, identity.fingerprint)
   yield* writeJson(paths.config, {
@@ -95,11 +102,9 @@ const run = Effect.fnUntraced(function* (settings: DprSettings, { observe, stopR
     }
     yield* observe(event)
   })
-  const program = (batch: DprBatch) =>
-    dprProgram(towers, batch.shape, { ...retrieval, symmetric: settings.symmetric, dropout: settings.dropout })
   return yield* train({
     parameters: jointParameters(towers),
-    trainable: yield* trainable(towers, settings, yield* program(batches.at(0))),
+    trainable: names,
     batch: (index) => Effect.sync(() => batches.at(index)),
     program,
     schedule: {

@@ -249,14 +249,16 @@ test("external data are read from their ranges", () => {
 test("what is not a model, or not one that can be read, is refused by name", () => {
   const neg = { opType: "Neg", name: "n", input: ["x"], output: ["y"] }
   const read =
-    (graph: NonNullable<Init>["graph"], more: Init = {}) =>
+    (graph: NonNullable<Init>["graph"], imports = opsetImport, functions: { name: string; domain: string }[] = []) =>
     () =>
-      readModel(modelOf({ opsetImport, ...more, ...(graph === undefined ? {} : { graph }) }), { file: "model.onnx" })
+      readModel(modelOf({ opsetImport: imports, functions, ...(graph === undefined ? {} : { graph }) }), {
+        file: "model.onnx",
+      })
   const stored = (init: object) => read({ initializer: [{ name: "w", ...init }] })
   fails(InvalidModel, /not an ONNX model/, () => readModel(new Uint8Array()))
   fails(InvalidModel, /not a readable ONNX model/, () => readModel(new TextEncoder().encode("<!DOCTYPE html><html>")))
   fails(InvalidModel, /not an ONNX model/, read(undefined))
-  fails(InvalidModel, /names no operator set/, read({ name: "g" }, { opsetImport: [] }))
+  fails(InvalidModel, /names no operator set/, read({ name: "g" }, []))
   fails(InvalidModel, /n reads x, which no/, read({ node: [neg] }))
   fails(InvalidModel, /output list reads y/, read({ output: [{ name: "y" }] }))
   fails(InvalidModel, /n makes y a second time/, read({ input: [{ name: "x" }], node: [neg, neg] }))
@@ -278,7 +280,7 @@ test("what is not a model, or not one that can be read, is refused by name", () 
   fails(
     UnsupportedModel,
     /defines the function own.F/,
-    read({ node: [{ opType: "F", domain: "own" }] }, { functions: [{ name: "F", domain: "own" }] }),
+    read({ node: [{ opType: "F", domain: "own" }] }, opsetImport, [{ name: "F", domain: "own" }]),
   )
   const inner = { name: "b", node: [{ opType: "Neg", name: "inner", input: ["nowhere"], output: ["z"] }] }
   fails(

@@ -46,7 +46,7 @@ export const makeTrainStep = Effect.fnUntraced(function* (
       hint: "freeze it by name",
     })
   }
-  const differentiated = yield* gradients(program.graph, program.loss, state.trainable)
+  const differentiated = yield* differentiateProgram(program, state.trainable)
   const executable = yield* runtime.compile(differentiated)
   const masks: Buffer[] = []
   for (const { input } of program.dropout) {
@@ -79,10 +79,14 @@ export const makeTrainStep = Effect.fnUntraced(function* (
 /** Why a program cannot be differentiated. */
 export type DifferentiationError = MissingGradient | Disconnected | NotDifferentiable | InvalidGraph
 
-const gradients = (graph: Graph, loss: string, wrt: readonly string[]): Effect.Effect<Graph, DifferentiationError> =>
+/** The program's graph with the gradient of its loss by every name in `trainable` as a further output. */
+export const differentiateProgram = (
+  program: Program,
+  trainable: readonly string[],
+): Effect.Effect<Graph, DifferentiationError> =>
   Effect.suspend(() => {
     try {
-      return Effect.succeed(differentiate(graph, { loss, wrt }))
+      return Effect.succeed(differentiate(program.graph, { loss: program.loss, wrt: trainable }))
     } catch (cause) {
       return isDifferentiationError(cause) ? Effect.fail(cause) : Effect.die(cause)
     }

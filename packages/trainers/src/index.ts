@@ -5,4 +5,4 @@ export { type Batch, dropoutRate, type MaskInput, type Program } from "./Program
 export { learningRateAt, type Schedule, warmupSteps } from "./Schedule.ts"
 export { type TrainEvent, type TrainOptions, type TrainResult, train } from "./Train.ts"
 export { type ResidentState, residentState } from "./TrainState.ts"
-export { type DifferentiationError, makeTrainStep, type TrainStep } from "./TrainStep.ts"
+export { type DifferentiationError, differentiateProgram, makeTrainStep, type TrainStep } from "./TrainStep.ts"

@@ -1,0 +1,125 @@
+import assert from "node:assert/strict"
+import { existsSync, readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { test } from "node:test"
+import { layer } from "@tandem/runtime/node/NodeRuntime"
+import { Effect, Schema } from "effect"
+import { dprBatches } from "../../src/DprBatches.ts"
+import { loadData } from "../../src/DprData.ts"
+import { DprSettings } from "../../src/Settings.ts"
+import { loadTowers, retrievalSettings } from "../../src/Towers.ts"
+import { fewExamples, writeLines, writeOwn } from "../support/FewExamples.ts"
+import { golden, losses, scratchFolder, succeed, tandem, trained } from "../support/Tandem.ts"
+
+const scratch = scratchFolder()
+const { data, corpus } = writeOwn(scratch)
+const model = golden("sentence-transformers-tiny")
+const basics = ["--data", data, "--corpus", corpus, "--model", model, "--batch-size", "3"]
+
+/** A run with these flags; its events, configuration and report. */
+const train = async (name: string, ...flags: readonly string[]) => {
+  const run = join(scratch, name)
+  const events = await trained(...basics, "--out", run, ...flags)
+  const read = (file: string) => JSON.parse(readFileSync(join(run, file), "utf8"))
+  return { run, losses: losses(events), events, config: read("config.json"), report: read("report.json") }
+}
+
+/** The examples without negatives of their own. */
+const plain = writeLines(
+  join(scratch, "plain.jsonl"),
+  fewExamples.map(({ id, query, positive, answer }) => ({ id, query, positives: [positive.id], answers: [answer] })),
+)
+
+for (const [negatives, file, hard] of [
+  ["data", data, 1],
+  ["data", plain, 0],
+  ["same-document", plain, 1],
+  ["bm25", plain, 1],
+  ["none", data, 0],
+] as const) {
+  const own = file === data ? "with" : "without"
+  test(`--negatives ${negatives} on data ${own} hard negatives: ${hard} for each question`, async () => {
+    const settings = await Effect.runPromise(
+      Schema.decodeUnknownEffect(DprSettings)({ data: [file], corpus, model, negatives, batchSize: 3, out: scratch }),
+    )
+    const shape = await Effect.gen(function* () {
+      const loaded = yield* loadData(settings)
+      const towers = yield* loadTowers(settings, loaded)
+      return dprBatches(towers, loaded, settings, yield* retrievalSettings(settings, towers)).at(0).shape
+    }).pipe(Effect.scoped, Effect.provide(layer({ threads: 1 })), Effect.runPromise)
+    assert.deepEqual([shape.queries, shape.passages], [3, 3 * (1 + hard)])
+    const { config } = await train(`negatives-${negatives}-${own}`, "--data", file, "--negatives", negatives)
+    assert.equal(config.settings.negatives, negatives)
+  })
+}
+
+test("each flag of training does what it says", async () => {
+  const usual = await train("usual", "--epochs", "2")
+  assert.equal(usual.losses.length, 4)
+  const dot = await train("dot", "--similarity", "dot", "--temperature", "1")
+  assert.deepEqual([dot.config.retriever.similarity, dot.config.retriever.temperature], ["dot", 1])
+  assert.notEqual(dot.losses[0], usual.losses[0])
+  const symmetric = await train("symmetric", "--symmetric")
+  assert.notEqual(symmetric.losses[0], usual.losses[0])
+  const dropout = await train("dropout", "--dropout", "0.3")
+  const none = await train("no-dropout", "--dropout", "0")
+  assert.notEqual(dropout.losses[0], none.losses[0])
+
+  const accumulated = await train("accumulated", "--accumulate", "2", "--epochs", "2")
+  assert.equal(accumulated.losses.length, 2)
+  assert.equal(accumulated.events.find(({ event }) => event === "step").examples, 6)
+
+  const rates = async (name: string, ...flags: string[]): Promise<readonly number[]> =>
+    (await train(name, "--epochs", "2", "--lr", "1e-3", "--warmup", "0", ...flags)).events
+      .filter(({ event }) => event === "step")
+      .map(({ lr }) => lr / 1e-3)
+  const near = (found: readonly number[], expected: readonly number[]) =>
+    assert.ok(
+      found.length === expected.length && found.every((x, i) => Math.abs(x - expected[i]!) < 1e-9),
+      `${found}, not ${expected}`,
+    )
+  near(await rates("linear"), [1, 0.75, 0.5, 0.25])
+  near(
+    await rates("cosine", "--schedule", "cosine", "--clip", "0"),
+    [0, 1, 2, 3].map((i) => (1 + Math.cos((Math.PI * i) / 4)) / 2),
+  )
+  near(await rates("constant", "--schedule", "constant"), [1, 1, 1, 1])
+})
+
+test("--config gives settings, and flags override them", async () => {
+  const file = join(scratch, "settings.yaml")
+  writeFileSync(
+    file,
+    [
+      `data: ${data}`,
+      `corpus: ${corpus}`,
+      `model: ${model}`,
+      "batch-size: 3",
+      "lr: 0.001",
+      "epochs: 3",
+      `out: ${join(scratch, "configured")}`,
+    ].join("\n"),
+  )
+  const events = await succeed("dpr", "train", "--config", file, "--epochs", "1", "--threads", "1")
+  assert.equal(losses(events).length, 2)
+  const { settings } = JSON.parse(readFileSync(join(scratch, "configured/config.json"), "utf8"))
+  assert.deepEqual([settings.lr, settings.batchSize, settings.epochs], [1e-3, 3, 1])
+
+  writeFileSync(file, "batch-sise: 3\n")
+  const wrong = await tandem(["dpr", "train", "--config", file, ...basics, "--out", join(scratch, "wrong"), "--json"])
+  assert.equal(wrong.code, 2)
+  const { error } = JSON.parse(wrong.stdout)
+  assert.deepEqual([error.tag, error.file, error.field], ["UnknownFlag", file, "batch-sise"])
+  assert.ok(!existsSync(join(scratch, "wrong")))
+})
+
+test("without --json results are for people, and progress goes to standard error", async () => {
+  const run = join(scratch, "people")
+  const ended = await tandem(["dpr", "train", ...basics, "--dev", data, "--out", run, "--threads", "1"])
+  assert.equal(ended.code, 0, ended.stderr)
+  for (const line of [/BM25/i, /recall@1/, /report\.html/]) assert.match(ended.stdout, line)
+  assert.match(ended.stderr, /step 2\/2/)
+  const quiet = await tandem(["dpr", "search", "--run", run, "--quiet", "Where is the tower?"])
+  assert.equal(quiet.stderr, "")
+  assert.match(quiet.stdout, /^1\. {2}\d\.\d{3} {2}\w+-[12] /)
+})
