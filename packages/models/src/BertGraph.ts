@@ -200,7 +200,9 @@ const packedLayout = (g: GraphBuilder, { batch, tokens, packedRows: rows }: Enco
   const at = g.input("packed_rows", "int64", [rows])
   return {
     rows,
-    pick: (places) => g.gather(places, at),
+    // Rows of hidden states are taken by GatherND, whose gradient is one write for each: no place is taken twice.
+    pick: (places) =>
+      places.type === "float32" ? g.op("GatherND", [places, g.reshape(at, [rows, 1])])[0]! : g.gather(places, at),
     spread: (values, width) =>
       g.op("ScatterND", [g.zeros("float32", [batch * tokens, width]), g.reshape(at, [rows, 1]), values])[0]!,
     addPositions: (x, table) => g.add(x, g.gather(table, g.op("Mod", [at, g.constant(int64([], [tokens]))])[0]!)),

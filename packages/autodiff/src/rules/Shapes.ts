@@ -1,9 +1,11 @@
 import {
   elementCount,
   type GraphBuilder,
+  int64,
   intAttribute,
   intsAttribute,
   type Node,
+  staticDims,
   stringAttribute,
   type Value,
 } from "@tandem/onnx"
@@ -50,9 +52,39 @@ const gather: Gradient = ({ g, node, in: inputs, dY }) => {
   const front = [axis, ...Array.from({ length: rank }, (_, index) => index).filter((index) => index !== axis)]
   const back = Array.from({ length: rank }, (_, index) => front.indexOf(index))
   return (sum) => {
-    const start = sum === undefined ? g.zeros("float32", [size, ...rest]) : g.transpose(sum, front)
-    return g.transpose(g.scatterNdAdd(start, rowIndices(g, at, size), updates), back)
+    const start = sum === undefined ? undefined : g.transpose(sum, front)
+    return g.transpose(addRows(g, { size, rest, rows: rowIndices(g, at, size), updates, start }), back)
   }
+}
+
+/** Tables of at most this many rows take their gradient as a product with a matrix of ones and zeros. */
+const smallTable = 1024
+
+/**
+ * The sum of updates `[rows, …rest]` by the row of a table `[size, …rest]` that each goes to. The order of the additions
+ * must not depend on threads, as it does in ONNX Runtime's ScatterND under `add`, or a run would not be repeatable.
+ */
+const addRows = (
+  g: GraphBuilder,
+  table: {
+    readonly size: number
+    readonly rest: readonly number[]
+    readonly rows: Value
+    readonly updates: Value
+    readonly start: Value | undefined
+  },
+): Value => {
+  const { size, rest, rows, updates, start } = table
+  const count = staticDims(updates.dims)?.[0] ?? 0
+  if (size > smallTable) {
+    const spreadRows = g.expand(g.reshape(rows, [count, ...rest.map(() => 1)]), [count, ...rest])
+    return g.scatterElementsAdd(start ?? g.zeros("float32", [size, ...rest]), spreadRows, updates, 0)
+  }
+  const width = elementCount(rest)
+  const numbers = g.constant(int64([size], [...Array(size).keys()]))
+  const chosen = g.cast(g.equal(rows, numbers), "float32")
+  const c = start === undefined ? {} : { c: g.reshape(start, [size, width]) }
+  return g.reshape(g.gemm(chosen, g.reshape(updates, [count, width]), { transA: true, ...c }), [size, ...rest])
 }
 
 const gatherElements: Gradient = ({ g, node, in: inputs, dY }) => {

@@ -1,0 +1,47 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { elementCount, float32, GraphBuilder, int64 } from "@tandem/onnx"
+import { Runtime } from "@tandem/runtime"
+import { layer } from "@tandem/runtime/node/NodeRuntime"
+import { Effect } from "effect"
+import { differentiate } from "../../src/index.ts"
+
+const noise = (count: number): Float32Array => Float32Array.from({ length: count }, (_, i) => Math.sin(i * 1.7 + 0.3))
+
+/** The gradient by a table of which many rows are taken again and again, on two threads. */
+const gradients = (rows: number, times: number): Promise<readonly Float32Array[]> => {
+  const taken = 3000
+  const g = new GraphBuilder()
+  const table = g.input("table", "float32", [rows, 32])
+  const at = g.input("at", "int64", [taken])
+  const weights = g.input("weights", "float32", [taken, 32])
+  const graph = g.build({ loss: g.reduceSum(g.mul(g.gather(table, at), weights), [0, 1], false) })
+  const feeds = {
+    table: float32([rows, 32], noise(rows * 32)),
+    at: int64(
+      [taken],
+      Array.from({ length: taken }, (_, i) => (i * i) % Math.min(rows, 97)),
+    ),
+    weights: float32([taken, 32], noise(elementCount([taken, 32]))),
+  }
+  return Effect.runPromise(
+    Effect.gen(function* () {
+      const step = yield* (yield* Runtime).compile(differentiate(graph, { loss: "loss", wrt: ["table"] }))
+      const found: Float32Array[] = []
+      for (let time = 0; time < times; time++) {
+        const { data } = (yield* step.run(feeds))["grad.table"]!
+        if (data instanceof Float32Array) found.push(data)
+      }
+      return found
+    }).pipe(Effect.scoped, Effect.provide(layer({ threads: 2 }))),
+  )
+}
+
+for (const rows of [100, 5000]) {
+  test(`the gradient by a table of ${rows} rows has the same bits every time`, async () => {
+    const [first, ...others] = await gradients(rows, 8)
+    assert.equal(others.length, 7)
+    assert.ok(first!.some((value) => value !== 0))
+    for (const other of others) assert.deepEqual(other, first)
+  })
+}
