@@ -16,7 +16,7 @@ import {
 } from "../support/Killed.ts"
 import { rowsOf, smallRun, tandem } from "../support/Process.ts"
 
-const steps = 60
+const steps = 400
 
 const folder = mkdtempSync(join(tmpdir(), "tandem-resume-"))
 after(() => rmSync(folder, { recursive: true, force: true }))
@@ -31,7 +31,8 @@ before(async () => {
 test("the reference run takes its steps and evaluates", () => {
   const rows = rowsOf(reference)
   assert.equal(rows.filter((row) => "eval" in row).length, steps / 20)
-  assert.equal(new Set(rows.filter((row) => "loss" in row).map(({ loss }) => loss)).size, steps)
+  // Two of many losses may round to the same number.
+  assert.ok(new Set(rows.filter((row) => "loss" in row).map(({ loss }) => loss)).size > steps - 5)
   assert.equal(reportOf(reference).status, "completed")
 })
 

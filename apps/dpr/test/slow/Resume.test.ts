@@ -18,7 +18,8 @@ import { smallRun, tandem } from "../support/Process.ts"
 const folder = mkdtempSync(join(tmpdir(), "tandem-kills-"))
 after(() => rmSync(folder, { recursive: true, force: true }))
 
-const steps = 200
+// Enough that a quick machine is not done before the last kill: some 20 steps pass before a kill arrives.
+const steps = 800
 
 test("20 kills and resumptions leave the same losses, evaluations, weights and index", async (t) => {
   const [reference, out] = [join(folder, "reference"), join(folder, "killed")]
