@@ -21,3 +21,9 @@ export class Disconnected extends Schema.TaggedError<Disconnected>()("Disconnect
 
 /** The graph cannot be differentiated as it is: the loss is no scalar, or a shape on the way is not known. */
 export class NotDifferentiable extends Schema.TaggedError<NotDifferentiable>()("NotDifferentiable", details) {}
+
+/** Adapters cannot be added as asked: nothing is targeted, a target is no linear map, or a setting is impossible. */
+export class InvalidLora extends Schema.TaggedError<InvalidLora>()("InvalidLora", {
+  ...details,
+  field: Schema.optional(Schema.String),
+}) {}

@@ -1,6 +1,8 @@
 export { type DifferentiateOptions, differentiate, gradientName } from "./Differentiate.ts"
-export { Disconnected, MissingGradient, NotDifferentiable } from "./Errors.ts"
+export { Disconnected, InvalidLora, MissingGradient, NotDifferentiable } from "./Errors.ts"
 export { influences } from "./internal/path.ts"
+export { addLora, type LoraAdapter, type LoraGraph, type LoraSettings } from "./Lora.ts"
+export { initialAdapters, mergeAdapters } from "./LoraValues.ts"
 export {
   type Contribution,
   type Gradient,

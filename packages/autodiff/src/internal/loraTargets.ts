@@ -1,0 +1,131 @@
+import { consumers, describeValue, type Graph, type Node } from "@tandem/onnx"
+import { InvalidLora } from "../Errors.ts"
+import { type LinearSite, linearSites, type WeightPart } from "./linearSites.ts"
+
+/** Modules by name: a list of names or ends of names, a regular expression for whole names, or `all-linear`. */
+export type Targets = string | readonly string[]
+
+/** A weight that takes an adapter, at one product that reads it. */
+export interface TargetedPart {
+  readonly site: LinearSite
+  readonly part: WeightPart
+  readonly weight: string
+  readonly module: string
+}
+
+export interface TargetSettings {
+  readonly targets: Targets
+  readonly exclude?: Targets
+  readonly modules?: ReadonlyMap<string, string>
+}
+
+/** The targeted weights at every product that reads them, in the order of the graph. */
+export const targetedParts = (graph: Graph, settings: TargetSettings): readonly TargetedPart[] => {
+  const { targets, exclude = [], modules } = settings
+  const all = targets === "all-linear"
+  const wanted = matcher(targets, "targets")
+  const unwanted = matcher(exclude, "exclude")
+  const matches = (module: string): boolean => (all || wanted(module)) && !unwanted(module)
+  const sites = linearSites(graph)
+  const candidates = sites.flatMap((site) =>
+    site.parts.flatMap((part) => {
+      const { weight } = part
+      return weight === undefined ? [] : [{ site, part, weight, module: moduleOf(weight, site.node, modules) }]
+    }),
+  )
+  const elsewhere = readElsewhere(graph, sites)
+  const chosen = candidates.filter(
+    ({ module, weight }) => matches(module) && !(all && (elsewhere(weight) || isData(graph, weight))),
+  )
+  const modulesByName = new Map<string, string>()
+  for (const { weight, module } of chosen) {
+    const other = modulesByName.get(module) ?? weight
+    if (other === weight) modulesByName.set(module, weight)
+    else {
+      throw new InvalidLora({
+        message: `the weights ${other} and ${weight} both look like ${module}`,
+        tensor: weight,
+        hint: "name the module of each weight",
+      })
+    }
+  }
+  const linear = new Set(candidates.map(({ weight }) => weight))
+  const refused = all
+    ? undefined
+    : matrices(graph).find((name) =>
+        linear.has(name)
+          ? elsewhere(name) && chosen.some(({ weight }) => weight === name)
+          : matches(moduleOf(name, undefined, modules)),
+      )
+  if (refused !== undefined) {
+    throw new InvalidLora({
+      message: `${refused} is targeted, but not only matrix products read it, so it can take no adapter`,
+      tensor: refused,
+      expected: "a weight of linear layers alone",
+      hint: "an embedding, and an output layer that is tied to one, cannot be targeted",
+    })
+  }
+  if (chosen.length === 0) {
+    const known = [...new Set(candidates.map(({ module }) => module))]
+    throw new InvalidLora({
+      message: `no linear layer of graph ${graph.name} is targeted`,
+      expected: String(targets),
+      found: known.length === 0 ? "no linear layer" : `${known.slice(0, 8).join(", ")}${known.length > 8 ? ", …" : ""}`,
+    })
+  }
+  return chosen
+}
+
+const matcher = (targets: Targets, field: string): ((module: string) => boolean) => {
+  if (typeof targets !== "string") {
+    return (module) =>
+      targets.some((name) => module === name || module.endsWith(`.${name}`) || module.endsWith(`/${name}`))
+  }
+  try {
+    const pattern = new RegExp(`^(?:${targets})$`)
+    return (module) => pattern.test(module)
+  } catch {
+    throw new InvalidLora({ message: `${targets} is no regular expression`, field, found: targets })
+  }
+}
+
+/**
+ * The module that a weight belongs to: its name without what exporters and quantisers put after it; or, where an
+ * exporter thought the name up, the path of the node that reads it, which names the module.
+ */
+export const moduleOf = (weight: string, node: Node | undefined, modules?: ReadonlyMap<string, string>): string => {
+  const named = modules?.get(weight)
+  if (named !== undefined) return named
+  const path = node?.name.startsWith("/") === true ? node.name.split("/").slice(1, -1).join(".") : ""
+  if (/^(onnx::|[^.]*$)/.test(weight) && path !== "") return path
+  return weight.replace(
+    /\.(MatMul\.weight_Q\d+|weight)?(_quantized|_quant|_Q\d+\w*|\.transposed)?$|\.weight(\.|_)\w+$/,
+    "",
+  )
+}
+
+/** Values of every batch are no weights, though they may be matrices. */
+const isData = (graph: Graph, name: string): boolean =>
+  !graph.initializers.has(name) && graph.inputs.some((input) => input.name === name) && !name.includes(".")
+
+const matrices = (graph: Graph): readonly string[] =>
+  [...graph.initializers.keys(), ...graph.inputs.map(({ name }) => name)].filter((name) => {
+    const { type, dims } = describeValue(graph, name)
+    return dims?.length === 2 && (type === "float32" || type === "float16" || type === "bfloat16")
+  })
+
+/** Operators that hand a weight on to a product. */
+const passing = new Set(["Identity", "Cast", "Transpose", "Reshape", "Mul", "Concat", "DequantizeLinear"])
+
+/** Tells whether something else than the products of `sites` reads a weight. */
+const readElsewhere = (graph: Graph, sites: readonly LinearSite[]): ((weight: string) => boolean) => {
+  const readers = consumers(graph)
+  const products = new Map(sites.map((site) => [site.node, site]))
+  const elsewhere = (name: string, weight: string): boolean =>
+    (readers.get(name) ?? []).some((node) => {
+      const site = products.get(node)
+      if (site !== undefined) return node.inputs[0] === name || !site.parts.some((part) => part.weight === weight)
+      return node.domain !== "" || !passing.has(node.op) || node.outputs.some((output) => elsewhere(output, weight))
+    })
+  return (weight) => elsewhere(weight, weight)
+}
