@@ -13,7 +13,8 @@ import {
   string,
   type Value,
 } from "./Graph.ts"
-import { inferTypes, moreStatic, type ValueType } from "./internal/infer.ts"
+import type { ValueType } from "./internal/application.ts"
+import { inferTypes, moreStatic } from "./internal/infer.ts"
 import { typeCodes } from "./internal/types.ts"
 import { deadCode } from "./passes/DeadCode.ts"
 import { bytesOf, type ElementType, float32, int64, type Tensor } from "./Tensor.ts"

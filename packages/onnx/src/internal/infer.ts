@@ -1,29 +1,17 @@
-import { InvalidGraph } from "../Errors.ts"
-import { type Attributes, type Dim, type Dims, intAttribute, intsAttribute, staticDims, type Value } from "../Graph.ts"
-import { type ElementType, elementCount, type Tensor, toNumbers } from "../Tensor.ts"
+import { type Dim, type Dims, intAttribute, intsAttribute, staticDims } from "../Graph.ts"
+import { elementCount, toNumbers } from "../Tensor.ts"
+import {
+  type Application,
+  axisAt as axis,
+  fail,
+  type Inference as Rule,
+  typeAt,
+  unknown,
+  type ValueType,
+} from "./application.ts"
+import { compositeInference } from "./inferComposite.ts"
+import { windowInference } from "./inferWindows.ts"
 import { typeNames } from "./types.ts"
-
-export interface ValueType {
-  readonly type: ElementType | undefined
-  readonly dims: Dims | undefined
-}
-
-export interface Application {
-  readonly op: string
-  readonly inputs: readonly (Value | undefined)[]
-  readonly attributes: Attributes
-  readonly outputs: number
-  readonly constant: (value: Value | undefined) => Tensor | undefined
-}
-
-type Rule = (node: Application) => readonly ValueType[]
-
-const unknown: ValueType = { type: undefined, dims: undefined }
-const typeAt = (node: Application, index: number): ValueType => node.inputs[index] ?? unknown
-const fail = (node: Application, expected: string): never => {
-  const found = node.inputs.map((value) => `${value?.type ?? "?"}[${value?.dims ?? "?"}]`).join(", ")
-  throw new InvalidGraph({ message: `operands of ${node.op} do not fit`, node: node.op, expected, found })
-}
 
 /** Shape of an elementwise result under ONNX's multidirectional broadcasting; undefined where it cannot be told. */
 export const broadcastDims = (shapes: readonly (Dims | undefined)[]): Dims | undefined => {
@@ -62,8 +50,6 @@ const elementwise: Rule = (node) => {
   return [{ type: values[0]?.type, dims: broadcast(node, values) }]
 }
 const comparison: Rule = (node) => elementwise(node).map(({ dims }) => ({ type: "bool", dims }))
-
-const axis = (value: number, rank: number): number => (value < 0 ? value + rank : value)
 
 const reduction: Rule = (node) => {
   const { type, dims } = typeAt(node, 0)
@@ -297,7 +283,14 @@ const constantOfShape: Rule = (node) => {
 const rules: ReadonlyMap<string, Rule> = new Map<string, Rule>(
   Object.entries({
     ...Object.fromEntries(
-      "Neg Sqrt Exp Log Erf Tanh Sigmoid Relu Abs Identity Gelu Reciprocal Sin Cos Softmax LogSoftmax Not Floor Ceil Sign QuickGelu FastGelu ScatterND ScatterElements HardSigmoid Clip CumSum Trilu"
+      [
+        "Neg Sqrt Exp Log Erf Tanh Sigmoid Relu Abs Identity Gelu Reciprocal Sin Cos Softmax LogSoftmax Not Floor Ceil",
+        "Sign QuickGelu FastGelu ScatterND ScatterElements HardSigmoid Clip CumSum Trilu Round Tan Asin Acos Atan Sinh",
+        "Cosh Asinh Acosh Atanh Elu Selu Celu LeakyRelu ThresholdedRelu PRelu HardSwish Mish Softplus Softsign Shrink",
+        "Hardmax BiasGelu LpNormalization InstanceNormalization GroupNormalization MeanVarianceNormalization",
+        "ReverseSequence",
+      ]
+        .join(" ")
         .split(" ")
         .map((op) => [op, same]),
     ),
@@ -353,6 +346,8 @@ const rules: ReadonlyMap<string, Rule> = new Map<string, Rule>(
     LayerNormalization: layerNormalization,
     Cast: cast,
     ConstantOfShape: constantOfShape,
+    ...compositeInference,
+    ...windowInference,
     ArgMax: (node) =>
       reduction({
         ...node,
