@@ -22,6 +22,15 @@ export class InvalidEncoder extends Schema.TaggedError<InvalidEncoder>()("Invali
 /** A model that its files describe well and that this version cannot build. */
 export class UnsupportedEncoder extends Schema.TaggedError<UnsupportedEncoder>()("UnsupportedEncoder", details) {}
 
+/** A language model whose files are missing, unreadable or contradict one another. */
+export class InvalidLanguageModel extends Schema.TaggedError<InvalidLanguageModel>()("InvalidLanguageModel", details) {}
+
+/** An architecture, or a setting of one, whose graph this version does not build; an ONNX export may do. */
+export class UnsupportedArchitecture extends Schema.TaggedError<UnsupportedArchitecture>()(
+  "UnsupportedArchitecture",
+  details,
+) {}
+
 /** A tokenizer's files that are missing or unreadable, or a request that it cannot fulfil. */
 export class InvalidTokenizer extends Schema.TaggedError<InvalidTokenizer>()("InvalidTokenizer", details) {}
 
@@ -34,15 +43,21 @@ export class SaveFailed extends Schema.TaggedError<SaveFailed>()("SaveFailed", d
 /** A model that could not be brought from the hub. */
 export class HubError extends Schema.TaggedError<HubError>()("HubError", details) {}
 
+/** A reference file for gradients that lacks a tensor, or whose tensors do not fit the model. */
+export class InvalidReference extends Schema.TaggedError<InvalidReference>()("InvalidReference", details) {}
+
 /** Everything that working with a model's files and graphs can end in. */
 export type ModelError =
   | InvalidSafetensors
   | InvalidEncoder
   | UnsupportedEncoder
+  | InvalidLanguageModel
+  | UnsupportedArchitecture
   | InvalidTokenizer
   | SequenceTooLong
   | SaveFailed
   | HubError
+  | InvalidReference
   | InvalidTensor
   | InvalidModel
   | InvalidGraph
@@ -53,10 +68,13 @@ const classes = [
   InvalidSafetensors,
   InvalidEncoder,
   UnsupportedEncoder,
+  InvalidLanguageModel,
+  UnsupportedArchitecture,
   InvalidTokenizer,
   SequenceTooLong,
   SaveFailed,
   HubError,
+  InvalidReference,
   InvalidTensor,
   InvalidModel,
   InvalidGraph,

@@ -194,6 +194,21 @@ export const writeSafetensors = (
   tensors: ReadonlyMap<string, Tensor>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array => {
+  const parts = safetensorsParts(tensors, metadata)
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.byteLength, 0))
+  let position = 0
+  for (const part of parts) {
+    bytes.set(part, position)
+    position += part.byteLength
+  }
+  return bytes
+}
+
+/** What `writeSafetensors` gives in pieces: the header, then views on the tensors, so that nothing large is copied. */
+export const safetensorsParts = (
+  tensors: ReadonlyMap<string, Tensor>,
+  metadata: Readonly<Record<string, string>> = {},
+): readonly Uint8Array[] => {
   const entries = [...tensors].sort(
     ([a, x], [b, y]) => bytesPerElement(y.type) - bytesPerElement(x.type) || (a < b ? -1 : a > b ? 1 : 0),
   )
@@ -214,15 +229,9 @@ export const writeSafetensors = (
   }
   const plain = new TextEncoder().encode(JSON.stringify(header))
   const headerLength = Math.ceil(plain.byteLength / 8) * 8
-  const bytes = new Uint8Array(8 + headerLength + offset)
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(headerLength), true)
-  bytes.fill(0x20, 8, 8 + headerLength)
-  bytes.set(plain, 8)
-  let position = 8 + headerLength
-  for (const [, value] of entries) {
-    const raw = bytesOf(value)
-    bytes.set(raw, position)
-    position += raw.byteLength
-  }
-  return bytes
+  const start = new Uint8Array(8 + headerLength)
+  new DataView(start.buffer).setBigUint64(0, BigInt(headerLength), true)
+  start.fill(0x20, 8)
+  start.set(plain, 8)
+  return [start, ...entries.map(([, value]) => bytesOf(value))]
 }

@@ -8,6 +8,7 @@ import {
   GraphProtoSchema,
   ModelProtoSchema,
   type TensorProto,
+  TensorProto_DataLocation,
   TensorProtoSchema,
   type ValueInfoProto,
   ValueInfoProtoSchema,
@@ -23,24 +24,84 @@ export interface WriteModelOptions {
 
 /** The bytes of a model file for this graph, tensors inside. */
 export const writeModel = (graph: Graph, options: WriteModelOptions = {}): Uint8Array =>
+  modelBytes(graph, options, writeTensor)
+
+const modelBytes = (graph: Graph, options: WriteModelOptions, write: typeof writeTensor): Uint8Array =>
   toBinary(
     ModelProtoSchema,
     create(ModelProtoSchema, {
       irVersion: BigInt(options.irVersion ?? 9),
       producerName: options.producer ?? "tandem",
-      graph: writeGraph(graph),
+      graph: writeGraph(graph, write),
       opsetImport: [...graph.opsets].map(([domain, version]) => ({ domain, version: BigInt(version) })),
     }),
   )
 
+/** What `writeModelExternal` takes besides the graph. */
+export interface WriteExternalOptions extends WriteModelOptions {
+  /** Name of the first data file, beside the model; further ones get `_1`, `_2` … behind it. */
+  readonly location: string
+  /** Largest data file in bytes, where no single tensor is larger; 2 · 10⁹ where absent. */
+  readonly largestFile?: number
+}
+
+/** A model file whose large tensors lie in data files, each given in pieces that are to be written one after another. */
+export interface WrittenExternal {
+  readonly model: Uint8Array
+  readonly files: ReadonlyMap<string, readonly Uint8Array[]>
+}
+
+/** Tensors of fewer bytes stay in the model file. */
+const smallestExternal = 1024
+/** Where tensors begin in data files, so that they can be mapped into memory. */
+const alignment = 4096
+
+/** The same as `writeModel` with the tensors in data files, as models beyond protobuf's 2 GB need it. Nothing is copied. */
+export const writeModelExternal = (graph: Graph, options: WriteExternalOptions): WrittenExternal => {
+  const { location, largestFile = 2e9 } = options
+  const files = new Map<string, Uint8Array[]>()
+  let current: Uint8Array[] = []
+  let name = location
+  let length = 0
+  files.set(name, current)
+  const model = modelBytes(graph, options, (tensorName, value) => {
+    if (!ArrayBuffer.isView(value.data) || value.data.byteLength < smallestExternal)
+      return writeTensor(tensorName, value)
+    const bytes = bytesOf(value)
+    if (length > 0 && length + bytes.byteLength > largestFile) {
+      name = `${location}_${files.size}`
+      current = []
+      files.set(name, current)
+      length = 0
+    }
+    const gap = (alignment - (length % alignment)) % alignment
+    if (gap > 0) current.push(new Uint8Array(gap))
+    const offset = length + gap
+    current.push(bytes)
+    length = offset + bytes.byteLength
+    return create(TensorProtoSchema, {
+      name: tensorName,
+      dataType: typeCodes.get(value.type) ?? 0,
+      dims: value.dims.map(BigInt),
+      dataLocation: TensorProto_DataLocation.EXTERNAL,
+      externalData: [
+        { key: "location", value: name },
+        { key: "offset", value: `${offset}` },
+        { key: "length", value: `${bytes.byteLength}` },
+      ],
+    })
+  })
+  return { model, files }
+}
+
 const encoder = new TextEncoder()
 
-const writeGraph = (graph: Graph): GraphProto =>
+const writeGraph = (graph: Graph, write: typeof writeTensor): GraphProto =>
   create(GraphProtoSchema, {
     name: graph.name,
     input: graph.inputs.map(writeValue),
     output: graph.outputs.map(writeValue),
-    initializer: [...graph.initializers].map(([name, value]) => writeTensor(name, value)),
+    initializer: [...graph.initializers].map(([name, value]) => write(name, value)),
     node: graph.nodes.map((node) => ({
       opType: node.op,
       domain: node.domain,
@@ -108,6 +169,6 @@ const writeAttribute = (name: string, attribute: Attribute): AttributeProto => {
     case "tensor":
       return create(AttributeProtoSchema, { name, type: types.TENSOR, t: writeTensor("", attribute.value) })
     case "graph":
-      return create(AttributeProtoSchema, { name, type: types.GRAPH, g: writeGraph(attribute.value) })
+      return create(AttributeProtoSchema, { name, type: types.GRAPH, g: writeGraph(attribute.value, writeTensor) })
   }
 }

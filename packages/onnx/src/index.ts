@@ -26,6 +26,7 @@ export { type ExternalData, type ReadModelOptions, readModel } from "./Model.ts"
 export { deadCode } from "./passes/DeadCode.ts"
 export { fold } from "./passes/Fold.ts"
 export { fuse } from "./passes/Fuse.ts"
+export { type HalfOptions, toHalf } from "./passes/Half.ts"
 export { inferShapes } from "./passes/InferShapes.ts"
 export { type QuantizeOptions, quantizeDynamic } from "./passes/Quantize.ts"
 export { newestOpset, oldestOpset, upgrade } from "./passes/Upgrade.ts"
@@ -49,4 +50,10 @@ export {
 } from "./Tensor.ts"
 export { type ByteRange, type TensorLocation, tensorLocations } from "./TensorLocations.ts"
 export { type WriteBackOptions, type WrittenBack, writeBack, writeBackExternal } from "./WriteBack.ts"
-export { type WriteModelOptions, writeModel } from "./WriteModel.ts"
+export {
+  type WriteExternalOptions,
+  type WriteModelOptions,
+  type WrittenExternal,
+  writeModel,
+  writeModelExternal,
+} from "./WriteModel.ts"

@@ -1,4 +1,4 @@
-import { access, readFile } from "node:fs/promises"
+import { access, open } from "node:fs/promises"
 import { join } from "node:path"
 import { Effect } from "effect"
 import { InvalidEncoder } from "../../Errors.ts"
@@ -17,12 +17,28 @@ export const exists = (file: string): Effect.Effect<boolean> =>
     ),
   )
 
+/** Operating systems read at most 2 GiB at once, and shards may be larger. */
+const largestRead = 2 ** 30
+
 /** The bytes of a file; one that cannot be read ends in `InvalidEncoder`. */
 export const readBytes = (file: string): Effect.Effect<Uint8Array, InvalidEncoder> =>
   Effect.tryPromise({
     try: async () => {
-      const buffer = await readFile(file)
-      return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength)
+      const handle = await open(file, "r")
+      try {
+        const { size } = await handle.stat()
+        const bytes = new Uint8Array(size)
+        let read = 0
+        while (read < size) {
+          const part = bytes.subarray(read, Math.min(size, read + largestRead))
+          const { bytesRead } = await handle.read(part, 0, part.byteLength, read)
+          if (bytesRead === 0) return bytes.subarray(0, read)
+          read += bytesRead
+        }
+        return bytes
+      } finally {
+        await handle.close()
+      }
     },
     catch: (error) => new InvalidEncoder({ message: `${file} cannot be read: ${reasonOf(error)}`, file }),
   })

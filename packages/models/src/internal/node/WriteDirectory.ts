@@ -4,9 +4,13 @@ import { Effect } from "effect"
 import { SaveFailed } from "../../Errors.ts"
 import { reasonOf } from "./Files.ts"
 
-/** What a file of a new directory holds: bytes, a text, a JSON document, or a copy of another file. */
+/**
+ * What a file of a new directory holds: bytes, bytes in pieces that are made when the file's turn comes, a text, a JSON
+ * document, or a copy of another file.
+ */
 export type Content =
   | { readonly bytes: Uint8Array }
+  | { readonly parts: () => Iterable<Uint8Array> }
   | { readonly text: string }
   | { readonly json: unknown }
   | { readonly copyOf: string }
@@ -81,6 +85,7 @@ const writeContent = async (file: string, content: Content): Promise<void> => {
   const handle = await open(file, "copyOf" in content ? "r+" : "w")
   try {
     if ("bytes" in content) await handle.writeFile(content.bytes)
+    else if ("parts" in content) for (const part of content.parts()) await handle.writeFile(part)
     else if ("text" in content) await handle.writeFile(content.text)
     else if ("json" in content) await handle.writeFile(`${JSON.stringify(content.json, null, 2)}\n`)
     await handle.sync()
