@@ -54,6 +54,7 @@ export const exitCodes: Readonly<Record<string, ExitCode>> = {
   SequenceTooLong: 3,
   SaveFailed: 4,
   HubError: 4,
+  InvalidReference: 3,
   // store
   StoreMismatch: 3,
   InvalidVector: 3,

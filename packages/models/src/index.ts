@@ -23,19 +23,25 @@ export {
 export {
   HubError,
   InvalidEncoder,
+  InvalidLanguageModel,
+  InvalidReference,
   InvalidSafetensors,
   InvalidTokenizer,
   isModelError,
   type ModelError,
   SaveFailed,
   SequenceTooLong,
+  UnsupportedArchitecture,
   UnsupportedEncoder,
 } from "./Errors.ts"
 export { toFloat32 } from "./Floats.ts"
+export { type GradCheckOptions, gradCheck } from "./GradCheck.ts"
+export type { GradCheckReport, ParameterCheck } from "./GradCheckReport.ts"
 export { type HubId, isHubId, parseHubId } from "./HubId.ts"
+export { matchParameters, type ParameterMatch, type ParameterMatches, type Partner } from "./MatchParameters.ts"
 export { type OnnxEncoderParts, onnxConfig, onnxEncoder } from "./OnnxEncoder.ts"
 export { normalize, pool, pooledGraph, withPooling } from "./Pooling.ts"
-export { readSafetensors, type Safetensors, writeSafetensors } from "./Safetensors.ts"
+export { readSafetensors, type Safetensors, safetensorsParts, writeSafetensors } from "./Safetensors.ts"
 export {
   type Module,
   readModules,

@@ -1,0 +1,31 @@
+/** How the gradient by one parameter compares. */
+export interface ParameterCheck {
+  /** Name in the reference; that of the initializer where there is no reference. */
+  readonly name: string
+  /** The initializer that holds it; the first one where the file holds copies. */
+  readonly partner: string
+  readonly transposed: boolean
+  /** All initializers that hold it, where they are several: the gradients of tied copies add up. */
+  readonly partners?: readonly { readonly name: string; readonly transposed: boolean }[]
+  readonly relativeError: number
+}
+
+/** What a check found. */
+export interface GradCheckReport {
+  /** Whether loss and gradients agree within the tolerance and every parameter found its partner. */
+  readonly ok: boolean
+  readonly loss: number
+  readonly lossReference: number | null
+  readonly parameters: readonly ParameterCheck[]
+  /** Parameters of the reference that no initializer holds. */
+  readonly unmatched: readonly string[]
+  /** Parameters that values do not tell apart. */
+  readonly ambiguous: readonly string[]
+  readonly rtol: number
+  /** ‖Δout‖ / ‖out‖ of the first output, where the reference has it. */
+  readonly outputError: number | null
+  /** Parameters of the reference that have no gradient there, so that nothing was compared. */
+  readonly withoutGradient: readonly string[]
+  /** Initializers of floats, of more than one element, on the way to the output, that are no parameter of the reference. */
+  readonly constants: readonly string[]
+}

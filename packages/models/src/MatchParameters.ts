@@ -1,0 +1,125 @@
+import type { Float32Tensor, Tensor } from "@tandem/onnx"
+import { toFloat32 } from "./Floats.ts"
+
+/** An initializer that holds the values of a parameter, or those of its transpose. */
+export interface Partner {
+  readonly name: string
+  /** Whether the initializer holds the parameter with its last two axes swapped. */
+  readonly transposed: boolean
+}
+
+/** A parameter of the reference and every initializer with its values; several are copies of one tied weight. */
+export interface ParameterMatch {
+  readonly parameter: string
+  readonly partners: readonly Partner[]
+}
+
+/** How the parameters of a reference and the initializers of a model go together. */
+export interface ParameterMatches {
+  readonly matched: readonly ParameterMatch[]
+  /** Parameters whose values no initializer holds. */
+  readonly unmatched: readonly string[]
+  /** Parameters of equal values that the reference gives different gradients, so that values do not tell them apart. */
+  readonly ambiguous: readonly string[]
+}
+
+/**
+ * Finds the initializers of an exported model that hold a reference's parameters, by value, because exporters rename,
+ * reshape, transpose, copy and merge them. Values must be equal to the last bit; −0 counts as 0. A parameter that
+ * stands in the file several times has several partners, and its gradient is the sum of theirs. Parameters of equal
+ * values and equal gradients are one tied weight under several names, and have the same partners.
+ */
+export const matchParameters = (
+  initializers: ReadonlyMap<string, Tensor>,
+  weights: ReadonlyMap<string, Tensor>,
+  gradients: ReadonlyMap<string, Tensor>,
+): ParameterMatches => {
+  const index = indexed(initializers)
+  const found = [...weights].map(([parameter, weight]) => ({
+    parameter,
+    partners: partnersOf(index, parameter, weight),
+  }))
+  const sharing = new Map<string, string[]>()
+  for (const { parameter, partners } of found) {
+    for (const { name } of partners) sharing.set(name, [...(sharing.get(name) ?? []), parameter])
+  }
+  const gradientKeys = (name: string) => {
+    const gradient = gradients.get(name)
+    return gradient === undefined ? undefined : keysOf(toFloat32(gradient, name))
+  }
+  const unlike = (a: string, b: string): boolean => {
+    const [x, y] = [gradientKeys(a), gradientKeys(b)]
+    return x?.direct !== y?.direct && x?.direct !== y?.transposed
+  }
+  const ambiguous = new Set(
+    [...sharing.values()].flatMap((names) => (names.slice(1).some((name) => unlike(name, names[0]!)) ? names : [])),
+  )
+  return {
+    matched: found.filter(({ parameter, partners }) => partners.length > 0 && !ambiguous.has(parameter)),
+    unmatched: found.filter(({ partners }) => partners.length === 0).map(({ parameter }) => parameter),
+    ambiguous: [...ambiguous],
+  }
+}
+
+/** A tensor with its last two axes swapped; vectors and scalars stay as they are. */
+export const transposeLast = (value: Float32Tensor): Float32Tensor => {
+  const { dims, data } = value
+  const [rows = 1, columns = 1] = dims.slice(-2)
+  if (dims.length < 2 || rows === 1 || columns === 1) return value
+  const result = new Float32Array(data.length)
+  for (let start = 0; start < data.length; start += rows * columns) {
+    for (let row = 0; row < rows; row++) {
+      for (let column = 0; column < columns; column++) {
+        result[start + column * rows + row] = data[start + row * columns + column]!
+      }
+    }
+  }
+  return { type: "float32", dims: [...dims.slice(0, -2), columns, rows], data: result }
+}
+
+const floats: ReadonlySet<string> = new Set(["float16", "bfloat16", "float32", "float64"])
+
+/** Initializers by a key of their values in order, whatever their shape. */
+const indexed = (initializers: ReadonlyMap<string, Tensor>): ReadonlyMap<string, readonly string[]> => {
+  const index = new Map<string, string[]>()
+  for (const [name, value] of initializers) {
+    if (!floats.has(value.type) || value.data.length === 0) continue
+    const key = keyOf(toFloat32(value, name).data)
+    const holders = index.get(key)
+    if (holders === undefined) index.set(key, [name])
+    else holders.push(name)
+  }
+  return index
+}
+
+const partnersOf = (
+  index: ReadonlyMap<string, readonly string[]>,
+  name: string,
+  weight: Tensor,
+): readonly Partner[] => {
+  const { direct, transposed } = keysOf(toFloat32(weight, name))
+  const plain = (index.get(direct) ?? []).map((partner) => ({ name: partner, transposed: false }))
+  const turned = transposed === direct ? [] : (index.get(transposed) ?? [])
+  return [...plain, ...turned.map((partner) => ({ name: partner, transposed: true }))]
+}
+
+const keysOf = (value: Float32Tensor): { readonly direct: string; readonly transposed: string } => {
+  const direct = keyOf(value.data)
+  const turned = transposeLast(value)
+  return { direct, transposed: turned === value ? direct : keyOf(turned.data) }
+}
+
+/** The number of elements and 96 bits of hash of the values' bits. */
+const keyOf = (data: Float32Array): string => {
+  const bits = new Uint32Array(data.buffer, data.byteOffset, data.length)
+  let [a, b, c] = [0x811c9dc5, 0x9e3779b9, 0x85ebca6b]
+  for (let i = 0; i < bits.length; i++) {
+    const word = bits[i] === 0x80000000 ? 0 : bits[i]!
+    a = Math.imul(a ^ word, 0x01000193)
+    b = Math.imul(b ^ (word + i), 0xc2b2ae35)
+    b ^= b >>> 15
+    c = Math.imul(c + (word ^ (word >>> 16)), 0x27d4eb2f)
+    c ^= c >>> 13
+  }
+  return `${data.length}:${a >>> 0}:${b >>> 0}:${c >>> 0}`
+}
