@@ -3,6 +3,7 @@ import { Worker } from "node:worker_threads"
 import { type Graph, staticDims, type Tensor, writeModel } from "@tandem/onnx"
 import { Effect, Layer, type Scope } from "effect"
 import { CompileFailed, ProviderUnavailable, RunFailed } from "../Errors.ts"
+import { withUncopied } from "../internal/node/uncopied.ts"
 import type { Reply, Request, WireFeed, WorkerSettings } from "../internal/protocol.ts"
 import {
   type Buffer,
@@ -128,7 +129,7 @@ const service = (ask: Ask, device: Device): Runtime["Service"] => {
       {
         kind: "compile",
         executable,
-        model: writeModel(graph),
+        model: writeModel(device.provider === "cpu" ? withUncopied(graph) : graph),
         optimize: options.optimize ?? "all",
         profile: options.profile,
       },

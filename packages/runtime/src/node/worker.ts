@@ -3,6 +3,7 @@
 import { parentPort, workerData } from "node:worker_threads"
 import type { Tensor } from "@tandem/onnx"
 import * as ort from "onnxruntime-node"
+import { isUncopied, uncopied } from "../internal/node/uncopied.ts"
 import type { Call, Reply, Request, WireFeed, WorkerSettings } from "../internal/protocol.ts"
 
 type Numeric = Exclude<Tensor["data"], readonly string[]>
@@ -14,6 +15,8 @@ interface Resident {
 interface Session {
   readonly session: ort.InferenceSession
   readonly profiled: boolean
+  /** Makes arrays for outputs whose type and shape are known beforehand. */
+  readonly arrays: ReadonlyMap<string, () => ort.Tensor>
 }
 
 const settings: WorkerSettings = workerData
@@ -80,9 +83,22 @@ const compile = async (request: Extract<Request, { kind: "compile" }>): Promise<
       return ort.InferenceSession.create(request.model, options)
     }
   }
-  sessions.set(request.executable, { session: await create(), profiled: request.profile !== undefined })
+  const session = await create()
+  sessions.set(request.executable, { session, profiled: request.profile !== undefined, arrays: knownOutputs(session) })
   return fallbacks
 }
+
+const knownOutputs = (session: ort.InferenceSession): ReadonlyMap<string, () => ort.Tensor> =>
+  new Map(
+    session.outputMetadata.flatMap((value): [string, () => ort.Tensor][] => {
+      if (!value.isTensor || value.type !== "float32") return []
+      const dims = value.shape.filter((dim) => typeof dim === "number")
+      const count = dims.reduce((product, dim) => product * dim, 1)
+      return dims.length < value.shape.length
+        ? []
+        : [[value.name, () => new ort.Tensor("float32", new Float32Array(count), dims)]]
+    }),
+  )
 
 const release = async (id: number): Promise<void> => {
   const found = sessions.get(id)
@@ -110,8 +126,8 @@ const run = async (request: Extract<Request, { kind: "run" }>): Promise<Record<s
       fetches[name] = target.tensor
     }
   }
-  for (const name of request.returned) fetches[name] = null
-  const results = await found.session.run(feeds, fetches)
+  for (const name of request.returned) fetches[name] = found.arrays.get(name)?.() ?? null
+  const results = await runUncopied(found.session, feeds, fetches)
   for (const target of swaps) {
     const written = target.spare
     target.spare = target.tensor
@@ -120,10 +136,27 @@ const run = async (request: Extract<Request, { kind: "run" }>): Promise<Record<s
   return Object.fromEntries(
     request.returned.map((name) => {
       const value = results[name]
-      if (value === undefined) throw new Error(`output ${name} did not come back`)
+      if (value === undefined || value === null) throw new Error(`output ${name} did not come back`)
       return [name, fromOrt(value)]
     }),
   )
+}
+
+/** Runs a session; where every output has an array already, without the binding's copies of them. */
+const runUncopied = async (
+  session: ort.InferenceSession,
+  feeds: Readonly<Record<string, ort.Tensor>>,
+  fetches: Readonly<Record<string, ort.Tensor | null>>,
+): Promise<Readonly<Record<string, ort.OnnxValue | null>>> => {
+  if (!session.outputNames.includes(uncopied) || Object.values(fetches).includes(null)) {
+    return session.run(feeds, fetches)
+  }
+  try {
+    await session.run(feeds, { ...fetches, [uncopied]: null })
+  } catch (cause) {
+    if (!isUncopied(cause)) throw cause
+  }
+  return fetches
 }
 
 const call = async (request: Extract<Request, { kind: "call" }>): Promise<unknown> => {
