@@ -2,6 +2,8 @@ import { describeValue, type Graph, GraphBuilder, type Node, type Value } from "
 import { MissingGradient, NotDifferentiable } from "./Errors.ts"
 import { Gradients, shaped } from "./internal/gradients.ts"
 import { requireReadable, valuesOnPath } from "./internal/path.ts"
+import { Recomputation } from "./internal/recomputation.ts"
+import { type Recompute, recomputedBlocks } from "./Recompute.ts"
 import type { Rule, RuleContext, RuleTable } from "./Rule.ts"
 import { ruleKey } from "./Rule.ts"
 import { builtinRules } from "./RuleTable.ts"
@@ -13,6 +15,8 @@ export interface DifferentiateOptions {
   /** Names of inputs or initializers to differentiate by; initializers become inputs of the result. */
   readonly wrt: readonly string[]
   readonly rules?: RuleTable
+  /** Keeps less of the forward pass and computes it again for the gradient (see `Recompute`); keeps all where absent. */
+  readonly recompute?: Recompute
   /** Name of the output that carries the gradient by a value. */
   readonly gradientName?: (name: string) => string
 }
@@ -63,16 +67,39 @@ export const differentiate = (graph: Graph, options: DifferentiateOptions): Grap
     throw new NotDifferentiable({ message: `the loss ${loss} is no scalar`, tensor: loss, found: `[${target.dims}]` })
   }
   gradients.add(loss, target, g.constant({ type: "float32", dims: target.dims, data: Float32Array.of(1) }))
+  const forward = new Recomputation({
+    g,
+    graph,
+    blocks: options.recompute === undefined ? [] : recomputedBlocks(graph, onPath, options.recompute).slice(0, -1),
+    forward: { values, results: (index) => applied[index]! },
+    onPath,
+    gradients,
+    replay: (node, again) => replay(g, graph, node, again, ruleFor(graph, node, rules)),
+  })
   for (const [index, node] of [...graph.nodes.entries()].reverse()) {
     if (!node.outputs.some((name) => onPath.has(name) && gradients.has(name))) continue
+    const read = g.scope("again", () => forward.at(index))
     g.scope(`gradient of ${node.name}`, () => {
-      backward(g, graph, node, applied[index]!, values, gradients, onPath, rules)
+      backward(g, graph, node, read.results(index), read.values, gradients, onPath, rules)
     })
+    for (const name of node.inputs) if (onPath.has(name)) forward.touch(name)
   }
   const outputs: Record<string, Value> = {}
   for (const { name } of graph.outputs) outputs[name] = values.get(name)!
   for (const name of wrt) outputs[nameOf(name)] = gradients.total(name)
-  return g.build(outputs, `${graph.name}, differentiated`)
+  return leavesLast(g.build(outputs, `${graph.name}, differentiated`))
+}
+
+/**
+ * The graph with the nodes that nothing reads at its end, those of the last layers behind those of the first. ONNX
+ * Runtime starts from the last such node with what it needs: in this order a gradient is computed as soon as it can be,
+ * and what it reads is let go.
+ */
+const leavesLast = (graph: Graph): Graph => {
+  const read = new Set(graph.nodes.flatMap(({ inputs }) => inputs))
+  const isRead = ({ outputs }: Node): boolean => outputs.some((name) => read.has(name))
+  const leaves = graph.nodes.filter((node) => !isRead(node))
+  return { ...graph, nodes: [...graph.nodes.filter(isRead), ...leaves.reverse()] }
 }
 
 const ruleFor = (graph: Graph, node: Node, rules: RuleTable): Rule | undefined => {

@@ -3,6 +3,7 @@ export { Disconnected, InvalidLora, MissingGradient, NotDifferentiable } from ".
 export { influences } from "./internal/path.ts"
 export { addLora, type LoraAdapter, type LoraGraph, type LoraSettings } from "./Lora.ts"
 export { initialAdapters, mergeAdapters } from "./LoraValues.ts"
+export type { Recompute } from "./Recompute.ts"
 export {
   type Contribution,
   type Gradient,

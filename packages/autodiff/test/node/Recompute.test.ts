@@ -1,0 +1,96 @@
+import assert from "node:assert/strict"
+import { after, describe, it } from "node:test"
+import { bool, float32, type Graph, GraphBuilder, type Tensor, type Value } from "@tandem/onnx"
+import { differentiate, gradientName } from "../../src/Differentiate.ts"
+import { spread } from "../cases/Values.ts"
+import { cpu } from "../support/Run.ts"
+
+const { run, close } = cpu()
+after(close)
+
+/** A residual block with attention among rows, a norm and a wide layer that ends in what its own gradient reads. */
+const block = (g: GraphBuilder, x: Value, bias: Value, layer: number): Value => {
+  const weight = (name: string, dims: readonly number[]): Value => g.input(`${layer}.${name}`, "float32", dims)
+  const joined = g.concat([weight("q", [4, 4]), g.mul(weight("k", [4, 4]), g.scalar(0.5))], 0)
+  const [q, k] = g.split(g.gemm(x, joined, { transB: true }), [4, 4], 1)
+  const attention = g.softmax(g.add(g.matmul(q!, g.transpose(k!, [1, 0])), bias))
+  const mixed = g.add(g.matmul(attention, x), x)
+  const normal = g.layerNormalization(mixed, weight("scale", [4]), weight("shift", [4]), 1e-5)
+  return g.add(g.tanh(g.matmul(g.gelu(g.matmul(normal, weight("up", [4, 8]))), weight("down", [8, 4]))), normal)
+}
+
+const layers = 4
+const model = (between: (g: GraphBuilder, x: Value) => Value = (_, x) => x) => {
+  const g = new GraphBuilder()
+  let x: Value = g.input("x", "float32", [6, 4])
+  const bias = g.tanh(g.input("bias", "float32", [6, 6]))
+  const ends: Value[] = []
+  for (let layer = 0; layer < layers; layer++) {
+    x = between(
+      g,
+      g.scope(`layer.${layer}`, () => block(g, x, bias, layer)),
+    )
+    ends.push(x)
+  }
+  const graph = g.build({ loss: g.reduceSum(g.mul(x, x), [], false) })
+  const feeds: Record<string, Tensor> = {}
+  for (const [index, { name, dims }] of graph.inputs.entries()) {
+    feeds[name] = spread((dims ?? []).map(Number), -0.9, 0.8, index + 3)
+  }
+  return { graph, feeds, wrt: graph.inputs.map(({ name }) => name), ends: ends.map(({ name }) => name) }
+}
+
+const count = (graph: Graph, op: string): number => graph.nodes.filter((node) => node.op === op).length
+
+describe("recomputation", () => {
+  it("gives the same gradients bit for bit, whether blocks are named or chosen", async () => {
+    const { graph, feeds, wrt, ends } = model()
+    const plain = await run(differentiate(graph, { loss: "loss", wrt }), feeds)
+    for (const recompute of ["auto", ends.slice(0, -1), [ends[1]!]] as const) {
+      const saving = differentiate(graph, { loss: "loss", wrt, recompute })
+      assert.ok(count(saving, "Softmax") > layers, String(recompute))
+      const found = await run(saving, feeds)
+      for (const name of ["loss", ...wrt.map(gradientName)]) assert.deepEqual(found[name], plain[name], name)
+    }
+  })
+
+  it("repeats everything within a block once, but neither the last block nor what weights alone decide", () => {
+    const { graph, wrt, ends } = model()
+    const saving = differentiate(graph, { loss: "loss", wrt, recompute: ends.slice(0, -1) })
+    assert.equal(count(saving, "Softmax"), 2 * layers - 1)
+    assert.equal(count(saving, "LayerNormalization"), 2 * layers - 1)
+    const joins = saving.nodes.filter(({ op, name }) => op === "Concat" && name.includes("layer.0/"))
+    assert.equal(joins.filter(({ name }) => !name.startsWith("gradient")).length, 1)
+  })
+
+  it("keeps what a random operator gave", async () => {
+    const drop = (g: GraphBuilder, x: Value): Value =>
+      g.op("Dropout", [x, g.scalar(0.5), g.constant(bool([], [true]))], { outputs: 2 })[0]!
+    const { graph, feeds, wrt, ends } = model(drop)
+    const saving = differentiate(graph, { loss: "loss", wrt, recompute: ends.slice(0, -1) })
+    assert.equal(count(saving, "Dropout"), layers)
+    const found = await run(saving, feeds)
+    assert.ok(Number.isFinite(Number(found["loss"]?.data[0])))
+  })
+
+  it("leaves out what no gradient reads", () => {
+    const { graph, ends } = model()
+    const saving = differentiate(graph, { loss: "loss", wrt: ["3.down"], recompute: ends.slice(0, -1) })
+    assert.equal(count(saving, "Softmax"), layers)
+  })
+
+  it("refuses to cut after what is not there", () => {
+    const { graph, wrt } = model()
+    assert.throws(() => differentiate(graph, { loss: "loss", wrt, recompute: ["nowhere"] }), {
+      _tag: "NotDifferentiable",
+      tensor: "nowhere",
+    })
+  })
+
+  it("gives a loss that is not finite where the model does, and no other failure", async () => {
+    const { graph, feeds, wrt } = model()
+    const saving = differentiate(graph, { loss: "loss", wrt, recompute: "auto" })
+    const found = await run(saving, { ...feeds, x: float32([6, 4], new Float32Array(24).fill(Number.NaN)) })
+    assert.ok(Number.isNaN(Number(found["loss"]?.data[0])))
+  })
+})
