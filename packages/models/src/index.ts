@@ -8,6 +8,23 @@ export {
   pickBertWeights,
 } from "./Bert.ts"
 export { bertGraph, bertInferenceGraph, bertInputs } from "./BertGraph.ts"
+export type {
+  Activation,
+  Decoder,
+  DecoderConfig,
+  DecoderGraph,
+  DecoderLayer,
+  DecoderShape,
+  LanguageModelSource,
+} from "./Decoder.ts"
+export {
+  decoderConfig,
+  decoderParameters,
+  decoderTypes,
+  type LanguageModelWeights,
+  pickWeights,
+} from "./DecoderConfig.ts"
+export { decoderGraph, decoderInferenceGraph, decoderInputs } from "./DecoderGraph.ts"
 export {
   type DropoutMask,
   type DropoutRates,
@@ -38,6 +55,9 @@ export { toFloat32 } from "./Floats.ts"
 export { type GradCheckOptions, gradCheck } from "./GradCheck.ts"
 export type { GradCheckReport, ParameterCheck } from "./GradCheckReport.ts"
 export { type HubId, isHubId, parseHubId } from "./HubId.ts"
+export { type InspectOptions, inspectModel } from "./Inspect.ts"
+export type { InspectedParameter } from "./InspectParameters.ts"
+export type { ModelGap, ModelReport, StepEstimate } from "./InspectReport.ts"
 export { matchParameters, type ParameterMatch, type ParameterMatches, type Partner } from "./MatchParameters.ts"
 export { type OnnxEncoderParts, onnxConfig, onnxEncoder } from "./OnnxEncoder.ts"
 export { normalize, pool, pooledGraph, withPooling } from "./Pooling.ts"

@@ -1,0 +1,123 @@
+import type { Graph, Tensor } from "@tandem/onnx"
+import type { Runtime } from "@tandem/runtime"
+import type { Effect } from "effect"
+import type { DropoutMask, DropoutRates } from "./Encoder.ts"
+import type { ModelError } from "./Errors.ts"
+import type { Rope } from "./Rope.ts"
+import type { Tokenizer } from "./Tokenizer.ts"
+
+/** Activations of feed-forward layers. */
+export type Activation = "silu" | "gelu" | "gelu_tanh" | "relu"
+
+/** What is particular to one block of a decoder. */
+export interface DecoderLayer {
+  /** How many tokens back a token sees, itself included; all where undefined. */
+  readonly window: number | undefined
+  /** Whether queries and keys are turned by their positions. */
+  readonly rotary: boolean
+  /** Multiplies the products of queries and keys. */
+  readonly scale: number
+}
+
+/** The dimensions and settings of a decoder-only language model. */
+export interface DecoderConfig {
+  /** Which naming and block layout the weights have. */
+  readonly family: "gpt2" | "llama"
+  readonly vocabularySize: number
+  readonly hiddenSize: number
+  readonly intermediateSize: number
+  readonly heads: number
+  /** Heads of keys and values; each serves `heads / keyValueHeads` heads of queries. */
+  readonly keyValueHeads: number
+  readonly headSize: number
+  readonly maxPositions: number
+  readonly layers: readonly DecoderLayer[]
+  readonly activation: Activation
+  readonly normEpsilon: number
+  /** Whether the vocabulary's output weights are its embeddings. */
+  readonly tiedEmbeddings: boolean
+  /** Absent where positions have embeddings of their own (GPT-2). */
+  readonly rope: Rope | undefined
+  /** Whether heads of queries and keys are normalized before they are turned. */
+  readonly queryKeyNorms: boolean
+  readonly biases: { readonly queryKeyValue: boolean; readonly attentionOutput: boolean; readonly feedForward: boolean }
+  /** The rates that the model's config asks for in training; `hidden` also on GPT-2's embeddings. */
+  readonly dropout: DropoutRates
+}
+
+/** What a decoder's graph is built for. Without `dropout` the graph has none. */
+export interface DecoderShape {
+  readonly batch: number
+  readonly tokens: number
+  /**
+   * Number of places that token-wise work is done on, at least the batch's real tokens; all where absent. The graph then
+   * has the input `packed_rows` (see `decoderGraph`). Models from ONNX files know no packing.
+   */
+  readonly packedRows?: number
+  /**
+   * Number of places that logits are computed at; all where absent. The graph then has the input `logit_rows`
+   * `[logitRows] int64`: distinct places `row · tokens + column`. The logit at a place predicts the token after it.
+   */
+  readonly logitRows?: number
+  readonly dropout?: DropoutRates
+}
+
+/** A graph of static shapes and its dropout sites, which are inputs after the parameters. */
+export interface DecoderGraph {
+  readonly graph: Graph
+  readonly dropout: readonly DropoutMask[]
+}
+
+/** Where a language model came from, which decides how it is saved. */
+export type LanguageModelSource =
+  | {
+      /** Named weights and a graph that this package builds. */
+      readonly kind: "weights"
+      /** `config.json` as it was read or made. */
+      readonly huggingFace: Readonly<Record<string, unknown>>
+      /** `generation_config.json` where there is one. */
+      readonly generation: Readonly<Record<string, unknown>> | undefined
+      /** Tensors of the file that the model does not read, by their own names. */
+      readonly unused: ReadonlyMap<string, Tensor>
+      /** Further small files that are saved with the model, such as `chat_template.jinja`, by name. */
+      readonly files: ReadonlyMap<string, string>
+    }
+  | {
+      /** An ONNX model, of which only the trained initializers will be overwritten. */
+      readonly kind: "onnx"
+      readonly huggingFace: Readonly<Record<string, unknown>>
+      readonly directory: string
+      /** Path of the model inside the directory, such as `onnx/model.onnx`. */
+      readonly modelFile: string
+      readonly graph: Graph
+    }
+
+/** A decoder-only language model with everything that using, training and saving it needs. */
+export interface Decoder {
+  readonly kind: "decoder"
+  /** The dimensions, or undefined where the model is an ONNX file, which has them inside. */
+  readonly config: DecoderConfig | undefined
+  readonly vocabularySize: number
+  /** The rates that the model's config asks for in training; 0 where the graph has no dropout. */
+  readonly dropout: DropoutRates
+  /** `input_ids` and `attention_mask`: `[batch, tokens] int64`. Padding may stand on either side. */
+  readonly inputs: readonly string[]
+  /** `float32` weights by Hugging Face name, or by initializer name where the model is an ONNX file. */
+  readonly parameters: ReadonlyMap<string, Tensor>
+  /** Longest sequence in tokens. */
+  readonly maxLength: number
+  /** Token that fills rows up. */
+  readonly padTokenId: number
+  /** Tokens that end a text. */
+  readonly endTokenIds: readonly number[]
+  readonly tokenizer: Tokenizer
+  /**
+   * The model for one static shape: `inputs`, then every parameter as an input of its name, then `packed_rows`,
+   * `logit_rows` and dropout masks. Outputs `logits` `[batch, tokens, vocabulary]` and `last_hidden_state`
+   * `[batch, tokens, hidden]` (ONNX files: logits alone), or both as `[logitRows, …]`. Every value has static
+   * dimensions; nodes of outputs that nobody reads go when the graph is called or built into another. More tokens than
+   * the model has positions end in `SequenceTooLong`.
+   */
+  readonly graph: (shape: DecoderShape) => Effect.Effect<DecoderGraph, ModelError, Runtime>
+  readonly source: LanguageModelSource
+}

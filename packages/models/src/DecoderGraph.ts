@@ -1,0 +1,388 @@
+import { type Dims, type Graph, GraphBuilder, type Tensor, type Value } from "@tandem/onnx"
+import type { DecoderConfig, DecoderGraph, DecoderLayer, DecoderShape } from "./Decoder.ts"
+import { decoderParameters, embeddingsName, outputName } from "./DecoderConfig.ts"
+import type { DropoutMask, DropoutRates } from "./Encoder.ts"
+import { InvalidLanguageModel, SequenceTooLong } from "./Errors.ts"
+import { activate, rmsNormalization } from "./internal/Blocks.ts"
+import { maskPositions, tokenRows } from "./internal/TokenRows.ts"
+import { type Rotation, rotate, rotation } from "./Rope.ts"
+
+/** The inputs that a decoder takes for training. */
+export const decoderInputs: readonly string[] = ["input_ids", "attention_mask"]
+
+/**
+ * The decoder for one static shape, as `Decoder.graph` describes it: parameters are inputs in Hugging Face's layout,
+ * token-wise work is done on `[batch · tokens, hidden]` with `Gemm`, queries, keys and values are one product, and heads
+ * of queries that share keys meet them in one product without a copy of the keys.
+ *
+ * Positions count the real tokens of a row, so padding may stand on either side, as in transformers' generation. With
+ * `shape.packedRows` the input `packed_rows` `[packedRows] int64` names the places of the batch, `row · tokens + column`,
+ * that token-wise work is done on: each real token once, and distinct padding places for what is left. With
+ * `shape.logitRows` the last block's feed-forward, the last norm and the vocabulary's product are computed at those
+ * places alone. Both give the same numbers and the same gradients as without, where only real tokens are read.
+ *
+ * Dropout sits where Hugging Face's models have it: GPT-2 on embeddings, attention probabilities and both outputs of a
+ * block, the Llama family on attention probabilities.
+ */
+export const decoderGraph = (config: DecoderConfig, shape: DecoderShape): DecoderGraph => {
+  const { batch, tokens, dropout = { hidden: 0, attention: 0 } } = shape
+  checkShape(config, shape, dropout)
+  const g = new GraphBuilder()
+  const [ids, mask] = decoderInputs.map((name) => g.input(name, "int64", [batch, tokens]))
+  const weights = new Map(decoderParameters(config).map(({ name, dims }) => [name, g.input(name, "float32", dims)]))
+  const rows = tokenRows(g, shape)
+  const wanted = shape.logitRows === undefined ? undefined : g.input("logit_rows", "int64", [shape.logitRows])
+  const masks: DropoutMask[] = []
+  const { heads, keyValueHeads, headSize } = config
+  const group = heads / keyValueHeads
+  const places = [batch * tokens]
+  const positions = maskPositions(g, mask!)
+  const toHeads = (x: Value, count: number, order: readonly number[]): Value =>
+    g.transpose(
+      g.reshape(rows.spread(g.reshape(x, [rows.count, count * headSize]), count * headSize), [
+        batch,
+        tokens,
+        count,
+        headSize,
+      ]),
+      order,
+    )
+  const form: Form = {
+    g,
+    weight: (name) => weights.get(name),
+    ids: rows.pick(g.reshape(ids!, places)),
+    positions: rows.pick(g.reshape(positions, places)),
+    allPositions: positions,
+    joined: true,
+    heads: (x, count) => g.reshape(x, [Number(x.dims?.[0]), count, headSize]),
+    attend: (query, key, value, layer) => {
+      const bias = attentionBias(g, mask!, layer, batch, tokens)
+      const q = g.reshape(toHeads(query, heads, [0, 2, 1, 3]), [batch, keyValueHeads, group * tokens, headSize])
+      const products = g.matmul(q, toHeads(key, keyValueHeads, [0, 2, 3, 1]))
+      const scores = g.add(g.reshape(products, [batch, heads, tokens, tokens]), bias)
+      const kept = form.drop(g.softmax(scores, -1), [batch, heads, tokens, tokens], dropout.attention)
+      const probabilities = g.reshape(kept, [batch, keyValueHeads, group * tokens, tokens])
+      const context = g.reshape(g.matmul(probabilities, toHeads(value, keyValueHeads, [0, 2, 1, 3])), [
+        batch,
+        heads,
+        tokens,
+        headSize,
+      ])
+      return rows.pick(g.reshape(g.transpose(context, [0, 2, 1, 3]), [batch * tokens, heads * headSize]))
+    },
+    finish: (x) => (wanted === undefined ? x : rows.at(x, wanted)),
+    drop: (x, dims, rate) => {
+      if (rate === 0) return x
+      const input = `dropout.${masks.length}`
+      masks.push({ input, rate })
+      return g.where(g.input(input, "bool", dims ?? x.dims ?? []), x, g.scalar(0))
+    },
+    dropout,
+  }
+  const { logits, hidden } = decode(config, form)
+  const shaped = (x: Value, width: number): Value =>
+    wanted === undefined ? g.reshape(rows.spread(x, width), [batch, tokens, width]) : x
+  const outputs = {
+    logits: shaped(logits, config.vocabularySize),
+    last_hidden_state: shaped(hidden, config.hiddenSize),
+  }
+  return { graph: g.build(outputs, config.family), dropout: masks }
+}
+
+/**
+ * The decoder for any batch and length with its weights inside, in the layout that transformers.js and optimum use:
+ * `input_ids` and `position_ids` `[batch, length]`, `attention_mask` `[batch, past + length]` (all int64), and for each
+ * layer N `past_key_values.N.key` and `.value` `[batch, keyValueHeads, past, headSize]`; outputs `logits`
+ * `[batch, length, vocabulary]`, `present.N.key` and `present.N.value`, which are the past of the next step. Weights keep
+ * Hugging Face's names and layout.
+ */
+export const decoderInferenceGraph = (config: DecoderConfig, parameters: ReadonlyMap<string, Tensor>): Graph => {
+  const g = new GraphBuilder()
+  const [ids, mask, positions] = [
+    g.input("input_ids", "int64", ["batch_size", "sequence_length"]),
+    g.input("attention_mask", "int64", ["batch_size", "total_sequence_length"]),
+    g.input("position_ids", "int64", ["batch_size", "sequence_length"]),
+  ]
+  const { heads, keyValueHeads, headSize } = config
+  const past = config.layers.map((_, layer) =>
+    ["key", "value"].map((kind) =>
+      g.input(`past_key_values.${layer}.${kind}`, "float32", [
+        "batch_size",
+        keyValueHeads,
+        "past_sequence_length",
+        headSize,
+      ]),
+    ),
+  )
+  const weights = new Map(
+    decoderParameters(config).map(({ name }) => {
+      const value = parameters.get(name)
+      if (value === undefined) throw new InvalidLanguageModel({ message: `the weights lack ${name}`, tensor: name })
+      return [name, g.initializer(name, value)]
+    }),
+  )
+  const shape = g.op("Shape", [ids!])[0]!
+  /** `[batch · length, count · size]` as `[batch, length, count, size]` */
+  const unflat = (x: Value, dims: readonly number[]): Value => {
+    const outputs = [{ type: "float32" as const, dims: ["batch_size", "sequence_length", ...dims] }]
+    return g.op("Reshape", [x, g.concat([shape, g.indices(dims)], 0)], { outputs })[0]!
+  }
+  const toHeads = (x: Value, count: number): Value => g.transpose(unflat(x, [count, headSize]), [0, 2, 1, 3])
+  const presents: Record<string, Value> = {}
+  const total = g.gather(g.op("Shape", [mask!])[0]!, g.constant(whole(1)))
+  const length = g.gather(shape, g.constant(whole(1)))
+  const range = (from: Value, to: Value): Value => g.op("Range", [from, to, g.constant(whole(1))])[0]!
+  const columns = range(g.constant(whole(0)), total)
+  const own = g.unsqueeze(range(g.sub(total, length), total), [1])
+  const real = g.unsqueeze(g.cast(mask!, "bool"), [1, 2])
+  const visible = (window: number | undefined): Value => {
+    const before = g.lessOrEqual(columns, own)
+    if (window === undefined) return before
+    return g.op("And", [before, g.greater(columns, g.sub(own, g.constant(whole(window))))])[0]!
+  }
+  const form: Form = {
+    g,
+    weight: (name) => weights.get(name),
+    ids: g.reshape(ids!, [-1]),
+    positions: g.reshape(positions!, [-1]),
+    allPositions: positions!,
+    joined: false,
+    heads: (x, count) => g.reshape(x, [-1, count, headSize]),
+    attend: (query, key, value, layer, index) => {
+      const [k, v] = [key, value].map((x, part) => {
+        const outputs = [
+          {
+            type: "float32" as const,
+            dims: ["batch_size", keyValueHeads, "total_sequence_length", headSize] as Dims,
+          },
+        ]
+        const all = g.op("Concat", [past[index]![part], toHeads(x, keyValueHeads)], {
+          attributes: { axis: { kind: "int", value: 2 } },
+          outputs,
+        })[0]!
+        presents[`present.${index}.${part === 0 ? "key" : "value"}`] = all
+        return all
+      })
+      const q = g.reshape(toHeads(query, heads), [0, keyValueHeads, -1, headSize])
+      const scores = g.reshape(g.matmul(q, g.transpose(k!, [0, 1, 3, 2])), [0, heads, -1, 0])
+      const allowed = g.op("And", [visible(layer.window), real])[0]!
+      const probabilities = g.softmax(g.where(allowed, scores, g.scalar(-masked)), -1)
+      const context = g.matmul(g.reshape(probabilities, [0, keyValueHeads, -1, 0]), v!)
+      const merged = g.transpose(g.reshape(context, [0, heads, -1, headSize]), [0, 2, 1, 3])
+      return g.reshape(merged, [-1, heads * headSize])
+    },
+    finish: (x) => x,
+    drop: (x) => x,
+    dropout: { hidden: 0, attention: 0 },
+  }
+  const { logits } = decode(config, form)
+  return g.build({ logits: unflat(logits, [config.vocabularySize]), ...presents }, config.family)
+}
+
+const whole = (value: number): Tensor => ({ type: "int64", dims: [], data: BigInt64Array.of(BigInt(value)) })
+
+const checkShape = (config: DecoderConfig, shape: DecoderShape, dropout: DropoutRates): void => {
+  const { batch, tokens, packedRows = batch * tokens, logitRows = batch * tokens } = shape
+  const limit = longestSequence(config)
+  if (tokens > limit) {
+    throw new SequenceTooLong({
+      message: `the model has no positions for ${tokens} tokens`,
+      expected: `at most ${limit}`,
+      found: `${tokens}`,
+      hint: "lower the maximum length",
+    })
+  }
+  const whole = [batch, tokens, packedRows, logitRows].every((size) => Number.isSafeInteger(size) && size > 0)
+  const sizes = whole && packedRows <= batch * tokens && logitRows <= packedRows
+  const rates = [dropout.hidden, dropout.attention].every((rate) => rate >= 0 && rate < 1)
+  if (!sizes || !rates) {
+    throw new InvalidLanguageModel({
+      message: "no graph can be built for this shape",
+      expected:
+        "whole numbers of rows, tokens, packed rows (at most rows · tokens) and logit rows (at most packed rows), dropout rates of at least 0 and below 1",
+      found: JSON.stringify({ ...shape, dropout }),
+    })
+  }
+}
+
+/** Longest sequence that a decoder has positions for. */
+export const longestSequence = ({ maxPositions, rope }: DecoderConfig): number =>
+  rope?.scaling.kind === "dynamic" ? Math.floor(maxPositions * rope.scaling.factor) : maxPositions
+
+/** What is added to the score of a token that must not be seen: e to this power is 0, and no sum with a score overflows. */
+const masked = 1e9
+
+/** `[batch, 1, tokens, tokens]`: 0 where a token sees another. */
+const attentionBias = (
+  g: GraphBuilder,
+  mask: Value,
+  { window }: DecoderLayer,
+  batch: number,
+  tokens: number,
+): Value => {
+  const indices = (dims: readonly number[]): Value =>
+    g.constant({ type: "int32", dims, data: Int32Array.from({ length: tokens }, (_, index) => index) })
+  const [own, other] = [indices([tokens, 1]), indices([1, tokens])]
+  const hidden = g.scalar(-masked)
+  const before = g.where(g.lessOrEqual(other, own), g.scalar(0), hidden)
+  const windowed =
+    window === undefined || window >= tokens
+      ? before
+      : g.where(g.greater(other, g.sub(own, g.constant(int32(window)))), before, hidden)
+  const padding = g.mul(g.sub(g.cast(mask, "float32"), g.scalar(1)), g.scalar(masked))
+  return g.add(g.reshape(padding, [batch, 1, 1, tokens]), windowed)
+}
+
+const int32 = (value: number): Tensor => ({ type: "int32", dims: [], data: Int32Array.of(value) })
+
+/** What differs between a graph of static shapes and one of symbolic shapes; both work on rows `[rows, width]`. */
+interface Form {
+  readonly g: GraphBuilder
+  /** A parameter by name, or undefined where the model has none of that name. */
+  readonly weight: (name: string) => Value | undefined
+  /** `[rows]` */
+  readonly ids: Value
+  readonly positions: Value
+  readonly allPositions: Value
+  /** Whether the weights of products of one input are joined to one product. */
+  readonly joined: boolean
+  /** `[rows, count · headSize]` as `[rows, count, headSize]` */
+  readonly heads: (x: Value, count: number) => Value
+  /** Attention over heads `[rows, count, headSize]`; gives `[rows, heads · headSize]`. */
+  readonly attend: (query: Value, key: Value, value: Value, layer: DecoderLayer, index: number) => Value
+  /** Of rows those that logits are computed at. */
+  readonly finish: (x: Value) => Value
+  /** Sets dropped elements to zero; the scale of the others is the caller's business. */
+  readonly drop: (x: Value, dims: Dims | undefined, rate: number) => Value
+  readonly dropout: DropoutRates
+}
+
+const decode = (config: DecoderConfig, form: Form): { readonly logits: Value; readonly hidden: Value } => {
+  const { g } = form
+  const block = config.family === "gpt2" ? gpt2Block : llamaBlock
+  const turn = config.rope === undefined ? undefined : rotation(g, config.rope, form.positions, form.allPositions)
+  let x = g.scope("embeddings", () => embed(config, form))
+  for (const [index, layer] of config.layers.entries()) {
+    const last = index === config.layers.length - 1
+    x = g.scope(`layer.${index}`, () => block({ config, form, layer, index, last, turn }, x))
+  }
+  const name = config.family === "gpt2" ? "transformer.ln_f" : "model.norm"
+  const hidden = norm(config, form, x, name)
+  const logits = g.scope("vocabulary", () => g.gemm(hidden, form.weight(outputName(config))!, { transB: true }))
+  return { logits, hidden }
+}
+
+const embed = (config: DecoderConfig, form: Form): Value => {
+  const { g, weight, dropout } = form
+  const words = g.gather(weight(embeddingsName(config))!, form.ids)
+  if (config.family !== "gpt2") return words
+  const sum = g.add(words, g.gather(weight("transformer.wpe.weight")!, form.positions))
+  if (dropout.hidden === 0) return sum
+  return form.drop(g.mul(sum, g.scalar(1 / (1 - dropout.hidden))), undefined, dropout.hidden)
+}
+
+const norm = (config: DecoderConfig, form: Form, x: Value, name: string): Value => {
+  const { g, weight } = form
+  const scale = weight(`${name}.weight`)!
+  return config.family === "gpt2"
+    ? g.layerNormalization(x, scale, weight(`${name}.bias`), config.normEpsilon)
+    : rmsNormalization(g, x, scale, config.normEpsilon)
+}
+
+interface Block {
+  readonly config: DecoderConfig
+  readonly form: Form
+  readonly layer: DecoderLayer
+  readonly index: number
+  /** The last block's work behind the attention is needed only at the rows that logits are computed at. */
+  readonly last: boolean
+  readonly turn: Rotation | undefined
+}
+
+/** `factor · (x · W + b)`, where Hugging Face keeps W as `[in, out]` if `turned`, else as `[out, in]`. */
+const linear = ({ g, weight }: Form, x: Value, name: string, turned: boolean, factor = 1): Value => {
+  const bias = weight(`${name}.bias`)
+  return g.gemm(x, weight(`${name}.weight`)!, {
+    ...(bias === undefined ? {} : { c: bias, beta: factor }),
+    transB: !turned,
+    alpha: factor,
+  })
+}
+
+const gpt2Block = ({ config, form, layer, index, last }: Block, x: Value): Value => {
+  const { g, dropout } = form
+  const at = (name: string): string => `transformer.h.${index}.${name}`
+  const { hiddenSize: hidden, heads } = config
+  const keepHidden = 1 / (1 - dropout.hidden)
+  const joined = linear(form, norm(config, form, x, at("ln_1")), at("attn.c_attn"), true)
+  const [query, key, value] = g.split(joined, [hidden, hidden, hidden], 1)
+  const scaled = g.mul(query!, g.scalar(layer.scale))
+  const kept = dropout.attention === 0 ? value! : g.mul(value!, g.scalar(1 / (1 - dropout.attention)))
+  const [q, k, v] = [scaled, key!, kept].map((part) => form.heads(part, heads))
+  const finish = last ? form.finish : (rows: Value) => rows
+  const context = finish(form.attend(q!, k!, v!, layer, index))
+  const attended = form.drop(linear(form, context, at("attn.c_proj"), true, keepHidden), undefined, dropout.hidden)
+  const middle = g.add(attended, finish(x))
+  const inner = activate(
+    g,
+    config.activation,
+    linear(form, norm(config, form, middle, at("ln_2")), at("mlp.c_fc"), true),
+  )
+  const fed = form.drop(linear(form, inner, at("mlp.c_proj"), true, keepHidden), undefined, dropout.hidden)
+  return g.add(middle, fed)
+}
+
+const llamaBlock = (block: Block, x: Value): Value => {
+  const { config, form, layer, index, last } = block
+  const { g } = form
+  const at = (name: string): string => `model.layers.${index}.${name}`
+  const [q, k, v] = llamaHeads(block, norm(config, form, x, at("input_layernorm")))
+  const finish = last ? form.finish : (rows: Value) => rows
+  const context = finish(form.attend(q!, k!, v!, layer, index))
+  const middle = g.add(finish(x), linear(form, context, at("self_attn.o_proj"), false))
+  const normal = norm(config, form, middle, at("post_attention_layernorm"))
+  const gate = activate(g, config.activation, linear(form, normal, at("mlp.gate_proj"), false))
+  const inner = g.mul(gate, linear(form, normal, at("mlp.up_proj"), false))
+  return g.add(middle, linear(form, inner, at("mlp.down_proj"), false))
+}
+
+/** Heads of queries, keys and values `[rows, count, headSize]`, scaled, normalized and turned. */
+const llamaHeads = ({ config, form, layer, index, turn }: Block, x: Value): readonly Value[] => {
+  const { g, weight, dropout } = form
+  const { rope, queryKeyNorms, headSize } = config
+  const counts = [config.heads, config.keyValueHeads, config.keyValueHeads]
+  const names = ["q", "k", "v"].map((part) => `model.layers.${index}.self_attn.${part}_proj`)
+  // The factors ride on products, or on the norm behind them
+  const factors = [queryKeyNorms ? 1 : layer.scale, 1, 1 / (1 - dropout.attention)]
+  const parts = form.joined
+    ? g.split(
+        joinedLinear(form, x, names, factors),
+        counts.map((count) => count * headSize),
+        1,
+      )
+    : names.map((name, part) => linear(form, x, name, false, factors[part]))
+  return parts.map((part, kind) => {
+    const heads = form.heads(part, counts[kind]!)
+    if (kind === 2) return heads
+    const stem = `model.layers.${index}.self_attn.${kind === 0 ? "q" : "k"}_norm.weight`
+    const scale = weight(stem)
+    const scaled = kind === 0 && scale !== undefined ? g.mul(scale, g.scalar(layer.scale)) : scale
+    const normal = scaled === undefined ? heads : rmsNormalization(g, heads, scaled, config.normEpsilon)
+    return rope === undefined || turn === undefined || !layer.rotary ? normal : rotate(g, normal, turn, rope)
+  })
+}
+
+/** Linear maps of one input as one product `[rows, Σ out]`. */
+const joinedLinear = ({ g, weight }: Form, x: Value, names: readonly string[], factors: readonly number[]): Value => {
+  const joined = (kind: "weight" | "bias"): Value | undefined => {
+    const parts = names.map((name, index) => {
+      const value = weight(`${name}.${kind}`)
+      const factor = factors[index]!
+      return value === undefined || factor === 1 ? value : g.mul(value, g.scalar(factor))
+    })
+    const known = parts.filter((part) => part !== undefined)
+    return known.length === parts.length ? g.concat(known, 0) : undefined
+  }
+  const bias = joined("bias")
+  return g.gemm(x, joined("weight")!, { transB: true, ...(bias === undefined ? {} : { c: bias }) })
+}

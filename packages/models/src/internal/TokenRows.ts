@@ -1,0 +1,67 @@
+import { type GraphBuilder, int, int64, type Value } from "@tandem/onnx"
+
+/** Where token-wise work of a batch `[batch, tokens]` finds its rows. */
+export interface TokenRows {
+  readonly count: number
+  /** Of one value (or row) for each place of the batch, those that are worked on. */
+  readonly pick: (places: Value) => Value
+  /** Puts rows `[count, width]` back to their places `[batch · tokens, width]`; places without a row are zero. */
+  readonly spread: (rows: Value, width: number) => Value
+  /** The rows `[wanted, width]` that stand for `wanted` distinct places `[wanted] int64`. */
+  readonly at: (rows: Value, places: Value) => Value
+}
+
+export interface TokenRowsShape {
+  readonly batch: number
+  readonly tokens: number
+  readonly packedRows?: number
+}
+
+/** The input that names the places of packed rows. */
+const packedInput = "packed_rows"
+
+/** Rows are taken by GatherND, whose gradient is one write for each: no place is taken twice. */
+const take = (g: GraphBuilder, rows: Value, at: Value): Value =>
+  rows.type === "float32" ? g.op("GatherND", [rows, g.reshape(at, [Number(at.dims?.[0]), 1])])[0]! : g.gather(rows, at)
+
+/**
+ * Every place of the batch is a row, or, with `packedRows`, only those that the input of that name lists: each real
+ * token once, and distinct padding places for what is left.
+ */
+export const tokenRows = (
+  g: GraphBuilder,
+  { batch, tokens, packedRows: count }: TokenRowsShape,
+  input = packedInput,
+): TokenRows => {
+  const places = batch * tokens
+  if (count === undefined) {
+    return {
+      count: places,
+      pick: (values) => values,
+      spread: (rows) => rows,
+      at: (rows, wanted) => take(g, rows, wanted),
+    }
+  }
+  const packed = g.input(input, "int64", [count])
+  const indices = g.reshape(packed, [count, 1])
+  return {
+    count,
+    pick: (values) => take(g, values, packed),
+    spread: (rows, width) => g.op("ScatterND", [g.zeros("float32", [places, width]), indices, rows])[0]!,
+    at: (rows, wanted) => {
+      const order = g.constant(int64([count], [...Array(count).keys()]))
+      const rowOf = g.op("ScatterND", [g.zeros("int64", [places]), indices, order])[0]!
+      return take(g, rows, g.gather(rowOf, wanted))
+    },
+  }
+}
+
+/** The position of each token: how many real ones stand before it; 0 at padding. `[batch, tokens] int64` both. */
+export const maskPositions = (g: GraphBuilder, mask: Value): Value => {
+  const known = [{ type: "int64" as const, dims: mask.dims }]
+  const count = g.op("CumSum", [mask, g.constant(int64([], [1]))], {
+    attributes: { exclusive: int(1) },
+    outputs: known,
+  })
+  return g.mul(count[0]!, mask)
+}
