@@ -165,6 +165,7 @@ const backward = (
     return {
       g,
       node: { ...node, outputs: results.map((value) => value.name) },
+      opset: graph.opsets.get(node.domain) ?? 1,
       in: Object.fromEntries(named),
       operands: operands.flatMap((value, index) =>
         value === undefined ? [] : [shaped(graph, value, node.inputs[index]!)],

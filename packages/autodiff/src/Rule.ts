@@ -9,6 +9,8 @@ export interface Shaped extends Value {
 export interface RuleContext {
   readonly g: GraphBuilder
   readonly node: Node
+  /** Version of the operator set that the node belongs to. */
+  readonly opset: number
   /** The node's operands by formal name; absent optional ones are missing. */
   readonly in: Readonly<Record<string, Shaped>>
   /** All operands in order, for variadic operators. */

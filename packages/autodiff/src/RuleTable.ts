@@ -1,10 +1,17 @@
 import { NotDifferentiable } from "./Errors.ts"
 import type { RuleTable } from "./Rule.ts"
+import { activationRules } from "./rules/Activations.ts"
+import { einsumRules } from "./rules/Einsum.ts"
 import { elementwiseRules } from "./rules/Elementwise.ts"
+import { functionRules } from "./rules/Functions.ts"
+import { lookupRules } from "./rules/Lookups.ts"
+import { lossRules } from "./rules/Losses.ts"
 import { normRules } from "./rules/Norms.ts"
+import { pieceRules } from "./rules/Pieces.ts"
 import { productRules } from "./rules/Products.ts"
 import { reductionRules } from "./rules/Reductions.ts"
 import { shapeRules } from "./rules/Shapes.ts"
+import { windowRules } from "./rules/Windows.ts"
 
 /** A new table with the rules of both; an operator that stands in both is refused. */
 export const extend = (table: RuleTable, added: RuleTable): RuleTable => {
@@ -16,7 +23,16 @@ export const extend = (table: RuleTable, added: RuleTable): RuleTable => {
 }
 
 /** The rules of this package. */
-export const builtinRules: RuleTable = [normRules, productRules, reductionRules, shapeRules].reduce(
-  extend,
-  elementwiseRules,
-)
+export const builtinRules: RuleTable = [
+  activationRules,
+  einsumRules,
+  functionRules,
+  lookupRules,
+  lossRules,
+  normRules,
+  pieceRules,
+  productRules,
+  reductionRules,
+  shapeRules,
+  windowRules,
+].reduce(extend, elementwiseRules)

@@ -17,7 +17,7 @@ import type { ValueType } from "./internal/application.ts"
 import { inferTypes, moreStatic } from "./internal/infer.ts"
 import { typeCodes } from "./internal/types.ts"
 import { deadCode } from "./passes/DeadCode.ts"
-import { bytesOf, type ElementType, float32, int64, type Tensor } from "./Tensor.ts"
+import { bytesOf, type ElementType, float32, int64, type Tensor, zeros } from "./Tensor.ts"
 
 /** What `GraphBuilder.op` needs besides the operator's name and inputs. */
 export interface OpOptions {
@@ -511,12 +511,8 @@ export class GraphBuilder {
     })
   }
   /** A tensor of zeros of a known shape. */
-  zeros(type: ElementType, dims: readonly number[]): Value {
-    const value: Tensor = {
-      type,
-      dims: [1],
-      data: type === "int64" ? new BigInt64Array(1) : type === "int32" ? new Int32Array(1) : new Float32Array(1),
-    }
+  zeros(type: Exclude<ElementType, "string">, dims: readonly number[]): Value {
+    const value: Tensor = { type, dims: [1], data: zeros(type, 1) }
     return this.#one("ConstantOfShape", [this.indices(dims)], { attributes: { value: { kind: "tensor", value } } })
   }
 }

@@ -1,6 +1,7 @@
 import { elementCount, type GraphBuilder, toNumbers, type Value } from "@tandem/onnx"
 import { NotDifferentiable } from "../Errors.ts"
 import type { RuleContext, Shaped } from "../Rule.ts"
+import { numbersLike } from "./constants.ts"
 
 /** Counts a negative axis from the end. */
 export const axisOf = (axis: number, rank: number): number => (axis < 0 ? axis + rank : axis)
@@ -34,7 +35,7 @@ const sumAxes = (g: GraphBuilder, value: Value, from: readonly number[], axes: r
 
 /** The sum of a matrix' rows, `[1, columns]`: a product with a row of ones, which providers run faster than a reduction. */
 export const sumRows = (g: GraphBuilder, matrix: Value, rows: number): Value =>
-  g.gemm(g.constant({ type: "float32", dims: [1, rows], data: new Float32Array(rows).fill(1) }), matrix)
+  g.gemm(numbersLike(g, matrix, [1, rows], Array(rows).fill(1)), matrix)
 
 /** Swaps the last two axes. */
 export const swapLast = (g: GraphBuilder, value: Shaped): Value => {

@@ -1,5 +1,6 @@
 import { elementCount, floatAttribute, type GraphBuilder, intAttribute, type Value } from "@tandem/onnx"
-import { NotDifferentiable } from "../Errors.ts"
+import { scalarLike } from "../internal/constants.ts"
+import { unsupported } from "../internal/refusals.ts"
 import { swapLast } from "../internal/shapes.ts"
 import type { Gradient, RuleContext, RuleTable, Shaped } from "../Rule.ts"
 
@@ -100,15 +101,14 @@ const gemm = {
   },
   C: ({ g, node, dY }: RuleContext) => {
     const beta = floatAttribute(node, "beta", 1)
-    return beta === 1 ? dY : g.mul(dY, g.scalar(beta))
+    return beta === 1 ? dY : g.mul(dY, scalarLike(g, dY, beta))
   },
 }
 
 /** ONNX Runtime's swap of batch and row axes, which no gradient here knows. */
-const refuseBatchSwap = (context: RuleContext): void => {
-  if (!flag(context, "transBatchA") && !flag(context, "transBatchB")) return
-  const { node } = context
-  throw new NotDifferentiable({ message: "FusedMatMul with transBatchA or transBatchB", op: node.op, node: node.name })
+const refuseBatchSwap = (context: RuleContext, input: string): void => {
+  const attribute = ["transBatchA", "transBatchB"].find((name) => flag(context, name))
+  if (attribute !== undefined) throw unsupported(context, { input, attribute, found: "1", expected: "0" })
 }
 
 /** Y = α·op(A)·op(B) over the last two axes. */
@@ -122,7 +122,7 @@ const fused = {
     } = context
     const alpha = floatAttribute(node, "alpha", 1)
     const transB = flag(context, "transB")
-    refuseBatchSwap(context)
+    refuseBatchSwap(context, "A")
     if (flag(context, "transA")) return g.fusedMatmul(B!, dY, { transA: transB, transB: true, alpha })
     return g.fusedMatmul(dY, B!, { transB: !transB, alpha })
   },
@@ -135,7 +135,7 @@ const fused = {
     } = context
     const alpha = floatAttribute(node, "alpha", 1)
     const transA = flag(context, "transA")
-    refuseBatchSwap(context)
+    refuseBatchSwap(context, "B")
     return flag(context, "transB")
       ? g.fusedMatmul(dY, A!, { transA: true, transB: transA, alpha })
       : g.fusedMatmul(A!, dY, { transA: !transA, alpha })

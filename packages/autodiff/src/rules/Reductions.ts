@@ -1,4 +1,5 @@
 import { type GraphBuilder, intAttribute, intsAttribute, type Value } from "@tandem/onnx"
+import { scalarLike } from "../internal/constants.ts"
 import { axisOf, constantNumbers, keptDims } from "../internal/shapes.ts"
 import { type Gradient, type RuleContext, type RuleTable, stop } from "../Rule.ts"
 
@@ -35,16 +36,43 @@ const extremum: Gradient = (context) => {
   } = context
   const axes = axesOf(context)
   if (axes.length === 0) return dY
-  const hits = g.cast(g.equal(data!, kept(context, out[0]!)), "float32")
+  const hits = g.cast(g.equal(data!, kept(context, out[0]!)), dY.type ?? "float32")
   const share = g.div(kept(context, dY), g.reduceSum(hits, axes, true))
   return g.mul(hits, share)
+}
+
+/**
+ * dx = dy · (the product of the others): y/x, but with one 0 among the factors only that one gets a gradient, and with
+ * more of them none does.
+ */
+const product: Gradient = (context) => {
+  const {
+    g,
+    in: { data },
+    dY,
+  } = context
+  const axes = axesOf(context)
+  if (axes.length === 0) return dY
+  const zero = scalarLike(g, dY, 0)
+  const one = scalarLike(g, dY, 1)
+  const isZero = g.equal(data!, zero)
+  const rest = g.where(isZero, one, data!)
+  const zeros = g.reduceSum(g.cast(isZero, dY.type ?? "float32"), axes)
+  const others = g.op("ReduceProd", [rest, g.indices(axes)])[0]!
+  const whole = g.where(g.equal(zeros, zero), others, zero)
+  const single = g.where(g.equal(zeros, one), others, zero)
+  return g.mul(kept(context, dY), g.where(isZero, single, g.div(whole, rest)))
 }
 
 /** Gradients of reductions; x is the operand, y the result, sums run over the reduced axes. */
 export const reductionRules: RuleTable = {
   ReduceSum: reduction((context) => spread(context.g, kept(context, context.dY), context)),
   ReduceMean: reduction((context) =>
-    spread(context.g, context.g.mul(kept(context, context.dY), context.g.scalar(1 / count(context))), context),
+    spread(
+      context.g,
+      context.g.mul(kept(context, context.dY), scalarLike(context.g, context.dY, 1 / count(context))),
+      context,
+    ),
   ),
   ReduceSumSquare: reduction((context) => {
     const {
@@ -52,7 +80,7 @@ export const reductionRules: RuleTable = {
       in: { data },
       dY,
     } = context
-    return g.mul(g.mul(data!, g.scalar(2)), kept(context, dY))
+    return g.mul(g.mul(data!, scalarLike(g, dY, 2)), kept(context, dY))
   }),
   // dx = dy · x/y, and 0 where y = 0
   ReduceL2: reduction((context) => {
@@ -63,9 +91,10 @@ export const reductionRules: RuleTable = {
       dY,
     } = context
     const norm = kept(context, out[0]!)
-    const isZero = g.equal(norm, g.scalar(0))
-    const scaled = g.div(kept(context, dY), g.where(isZero, g.scalar(1), norm))
-    return g.mul(data!, g.where(isZero, g.scalar(0), scaled))
+    const zero = scalarLike(g, dY, 0)
+    const isZero = g.equal(norm, zero)
+    const scaled = g.div(kept(context, dY), g.where(isZero, scalarLike(g, dY, 1), norm))
+    return g.mul(data!, g.where(isZero, zero, scaled))
   }),
   // dx = dy · exp(x − y)
   ReduceLogSumExp: reduction((context) => {
@@ -77,6 +106,13 @@ export const reductionRules: RuleTable = {
     } = context
     return g.mul(g.exp(g.sub(data!, kept(context, out[0]!))), kept(context, dY))
   }),
+  ReduceL1: reduction((context) => context.g.mul(context.g.sign(context.in["data"]!), kept(context, context.dY))),
+  // y = ln Σ x: dx = dy · exp(−y)
+  ReduceLogSum: reduction((context) => {
+    const { g, out, dY } = context
+    return spread(g, kept(context, g.mul(dY, g.exp(g.neg(out[0]!)))), context)
+  }),
+  ReduceProd: reduction(product),
   ReduceMax: reduction(extremum),
   ReduceMin: reduction(extremum),
   CumSum: [

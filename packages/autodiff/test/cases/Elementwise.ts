@@ -1,10 +1,5 @@
 import { float32, int64, type Tensor } from "@tandem/onnx"
-import { type Case, type Cases, int, nonzero, numbers, positive, real, scalar, spread, truths } from "./Values.ts"
-
-const unary = (x: Tensor): readonly Case[] => [
-  { name: "matrix", inputs: [x], wrt: [0] },
-  { name: "rank 0", inputs: [{ ...x, dims: [], data: x.data.slice(0, 1) }], wrt: [0] },
-]
+import { type Case, type Cases, int, nonzero, positive, scalar, spread, truths } from "./Values.ts"
 
 /** Both operands, in every direction in which one can be broadcast. */
 const binary = (make: (dims: readonly number[], seed: number) => Tensor): readonly Case[] =>
@@ -34,8 +29,6 @@ const variadic: readonly Case[] = [
   { name: "a scalar bound", inputs: [spread([2, 5]), scalar(0.02)], wrt: [0, 1] },
 ]
 
-const gelu = spread([3, 5], -3, 3)
-
 export const elementwiseCases: Cases = {
   Add: binary(spreadBy),
   Sub: binary(spreadBy),
@@ -50,45 +43,34 @@ export const elementwiseCases: Cases = {
     { name: "root", inputs: [positive([2, 3]), scalar(0.5)], wrt: [0] },
     { name: "negative power", inputs: [nonzero([2, 3]), scalar(-2)], wrt: [0] },
     { name: "whole exponents", inputs: [nonzero([2, 3]), int64([3], [2, 3, 1])], wrt: [0] },
+    { name: "zeroth power", inputs: [nonzero([2, 3]), float32([3], [0, 2, 1])], wrt: [0] },
     { name: "exponent of a constant base", inputs: [scalar(3), spread([2, 3])], wrt: [1] },
     { name: "a base of 0 under exponents", inputs: [float32([3], [0, 0.5, 2]), positive([3])], wrt: [1] },
   ],
-  Neg: unary(spread([2, 3])),
-  Identity: unary(spread([2, 3])),
-  Sqrt: unary(positive([2, 3])),
-  Exp: unary(spread([2, 3])),
-  Log: unary(positive([2, 3])),
-  Reciprocal: unary(nonzero([2, 3])),
-  Sin: unary(spread([2, 3])),
-  Cos: unary(spread([2, 3])),
-  Erf: unary(spread([2, 3])),
-  Tanh: unary(spread([2, 3])),
-  Sigmoid: unary(spread([2, 3])),
-  Relu: unary(nonzero([4, 3])),
-  Abs: unary(nonzero([4, 3])),
+  Mod: [
+    ...(
+      [
+        ["same shape", [2, 3], [2, 3]],
+        ["a divisor for all", [2, 3], []],
+        ["divisors by row", [3], [2, 1]],
+      ] as const
+    ).map(([name, a, b]) => ({
+      name,
+      inputs: [spread(a, -4.1, 4.3), spread(b, 0.9, 1.4, 2)],
+      attributes: { fmod: int(1) },
+      wrt: [0, 1],
+    })),
+  ],
   Clip: [
-    { name: "both bounds", inputs: [nonzero([4, 5]), scalar(-0.3), scalar(0.7)], wrt: [0] },
-    { name: "lower bound", inputs: [nonzero([4, 5]), scalar(-0.3)], wrt: [0] },
-    { name: "upper bound", inputs: [nonzero([4, 5]), undefined, scalar(0.7)], wrt: [0] },
+    { name: "both bounds", inputs: [nonzero([4, 5]), scalar(-0.3), scalar(0.7)], wrt: [0, 1, 2] },
+    { name: "lower bound", inputs: [nonzero([4, 5]), scalar(-0.3)], wrt: [0, 1] },
+    { name: "upper bound", inputs: [nonzero([4, 5]), undefined, scalar(0.7)], wrt: [0, 2] },
     { name: "no bound", inputs: [nonzero([2, 3])], wrt: [0] },
-  ],
-  Gelu: [
-    { name: "exact", inputs: [gelu], wrt: [0] },
-    { name: "tanh", inputs: [gelu], attributes: { approximate: { kind: "string", value: "tanh" } }, wrt: [0] },
-    {
-      name: "none, written out",
-      inputs: [gelu],
-      attributes: { approximate: { kind: "string", value: "none" } },
-      wrt: [0],
-    },
-  ],
-  "com.microsoft.QuickGelu": [
-    { name: "default slope", inputs: [gelu], wrt: [0] },
-    { name: "slope of 1", inputs: [gelu], attributes: { alpha: real(1) }, wrt: [0] },
   ],
   Max: variadic,
   Min: variadic,
   Sum: variadic,
+  Mean: variadic,
   Where: [
     { name: "same shape", inputs: [truths([2, 3]), spread([2, 3]), spread([2, 3], -1, 1, 2)], wrt: [1, 2] },
     { name: "condition broadcast", inputs: [truths([3]), spread([2, 3]), spread([2, 3], -1, 1, 2)], wrt: [1, 2] },
@@ -99,25 +81,20 @@ export const elementwiseCases: Cases = {
     { name: "to 64 bits", inputs: [spread([2, 3])], attributes: { to: int(11) }, wrt: [0] },
     {
       name: "from 64 bits",
-      inputs: [{ type: "float64", dims: [3], data: Float64Array.of(0.5, -1, 2) }],
+      inputs: [float64(0.5, -1, 2)],
       attributes: { to: int(1) },
       wrt: [0],
     },
     { name: "to itself", inputs: [spread([2, 3])], attributes: { to: int(1) }, wrt: [0] },
   ],
-  CumSum: [
-    ...[0, 1].flatMap((exclusive) =>
-      [0, 1].flatMap((reverse) =>
-        [0, 1, -1].map((axis) => ({
-          name: `axis ${axis}, exclusive ${exclusive}, reverse ${reverse}`,
-          inputs: [spread([3, 4]), int64([], [axis])],
-          attributes: { exclusive: int(exclusive), reverse: int(reverse) },
-          wrt: [0],
-        })),
-      ),
-    ),
-    { name: "axis as a list of one", inputs: [spread([3, 4]), numbers(1)], wrt: [0] },
+  CastLike: [
+    { name: "to 32 bits", inputs: [float64(0.5, -1, 2), scalar(1)], wrt: [0] },
+    { name: "to 64 bits", inputs: [spread([2, 3]), float64(1)], wrt: [0] },
   ],
+}
+
+function float64(...values: readonly number[]): Tensor {
+  return { type: "float64", dims: [values.length], data: Float64Array.from(values) }
 }
 
 function spreadBy(dims: readonly number[], seed: number): Tensor {

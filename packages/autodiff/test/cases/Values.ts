@@ -41,6 +41,12 @@ export const truths = (dims: readonly number[], seed = 1): Tensor => ({
   data: Uint8Array.from(toNumbers(spread(dims, -1, 1, seed)), (value) => (value > 0 ? 1 : 0)),
 })
 
+/** A function of one operand, at a matrix and at a scalar. */
+export const unary = (x: Tensor): readonly Case[] => [
+  { name: "matrix", inputs: [x], wrt: [0] },
+  { name: "rank 0", inputs: [{ ...x, dims: [], data: x.data.slice(0, 1) }], wrt: [0] },
+]
+
 export const numbers = (...values: readonly number[]): Tensor => int64([values.length], values)
 export const number = (value: number): Tensor => int64([], [value])
 export const scalar = (value: number): Tensor => float32([], [value])

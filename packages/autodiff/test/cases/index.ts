@@ -1,12 +1,33 @@
 import type { VjpCase } from "../../src/testing.ts"
+import { activationCases } from "./Activations.ts"
+import { einsumCases } from "./Einsum.ts"
 import { elementwiseCases } from "./Elementwise.ts"
+import { functionCases } from "./Functions.ts"
+import { lookupCases } from "./Lookups.ts"
+import { lossCases } from "./Losses.ts"
+import { normCases } from "./Norms.ts"
+import { pieceCases } from "./Pieces.ts"
 import { productCases } from "./Products.ts"
 import { reductionCases } from "./Reductions.ts"
 import { shapeCases } from "./Shapes.ts"
 import type { Case, Cases } from "./Values.ts"
+import { windowCases } from "./Windows.ts"
 
 /** Cases by the key of the rule that they check. */
-export const cases: Cases = { ...elementwiseCases, ...productCases, ...reductionCases, ...shapeCases }
+export const cases: Cases = {
+  ...activationCases,
+  ...einsumCases,
+  ...elementwiseCases,
+  ...functionCases,
+  ...lookupCases,
+  ...lossCases,
+  ...normCases,
+  ...pieceCases,
+  ...productCases,
+  ...reductionCases,
+  ...shapeCases,
+  ...windowCases,
+}
 
 /** A case with the operator under whose key it stands. */
 export const caseOf = (key: string, each: Case): VjpCase => {

@@ -38,7 +38,7 @@ const faults: Readonly<Record<string, RuleTable>> = {
   "wrong sign: Div by B": faulty("Div", "B", scaled(-1)),
   "missing factor: ReduceMean": faulty("ReduceMean", "data", scaled(12)),
   "missing factor: Gemm by A": faulty("Gemm", "A", scaled(2)),
-  "a factor slightly off: Erf": faulty("Erf", "X", scaled(1.05)),
+  "a factor slightly off: Erf": faulty("Erf", "input", scaled(1.05)),
   "zero: MatMul by A": faulty("MatMul", "A", scaled(0)),
   "zero: Gather": faulty("Gather", "data", scaled(0)),
   "severed: Where by X, where the condition holds": faulty(
@@ -103,13 +103,13 @@ describe("checkVjp catches planted faults", () => {
     const each = caseOf("Tanh", cases["Tanh"]![0]!)
     const flat = faulty(
       "Tanh",
-      "X",
+      "input",
       (right) => (context, index) => context.g.reshape(alone(right, context, index), [6]),
     )
     await assert.rejects(checkVjp(run, each, { rules: flat }), NotDifferentiable)
     const wide = faulty(
       "Tanh",
-      "X",
+      "input",
       (right) => (context, index) => context.g.cast(alone(right, context, index), "float64"),
     )
     await assert.rejects(checkVjp(run, each, { rules: wide }), NotDifferentiable)

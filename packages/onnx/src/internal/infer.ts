@@ -302,6 +302,8 @@ const rules: ReadonlyMap<string, Rule> = new Map<string, Rule>(
         .map((op) => [op, reduction]),
     ),
     IsNaN: (node) => [{ type: "bool", dims: node.inputs[0]?.dims }],
+    IsInf: (node) => [{ type: "bool", dims: node.inputs[0]?.dims }],
+    CastLike: (node) => [{ type: typeAt(node, 1).type, dims: typeAt(node, 0).dims }],
     Where: (node) => [
       {
         type: node.inputs[1]?.type,

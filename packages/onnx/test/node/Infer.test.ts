@@ -86,6 +86,8 @@ const cases: readonly Case[] = [
   ...unary(..."Softmax LogSoftmax Floor Ceil Sign IsNaN Clip".split(" ")),
   ...unary(..."Round Tan Asin Acos Atan Sinh Cosh Asinh Atanh Elu Selu Celu LeakyRelu ThresholdedRelu".split(" ")),
   ...unary(..."HardSwish Mish Softplus Softsign Shrink Hardmax LpNormalization".split(" ")),
+  { op: "IsInf", operands: [f(2, 3)] },
+  { op: "CastLike", operands: [f(2, 3), fed(int64([1], [1]))] },
   { op: "Acosh", operands: [fed(float32([2], [1.5, 2]))] },
   { op: "PRelu", operands: [f(2, 3), f(3)] },
   { op: "BiasGelu", domain: "com.microsoft", operands: [f(2, 3), f(3)] },

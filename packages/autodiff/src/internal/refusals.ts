@@ -1,0 +1,28 @@
+import { MissingGradient } from "../Errors.ts"
+import { type RuleContext, ruleKey } from "../Rule.ts"
+
+/** What of a node no rule knows. */
+export interface Unsupported {
+  /** The operand towards which there is no gradient. */
+  readonly input: string
+  readonly attribute: string
+  readonly found: string
+  readonly expected: string
+}
+
+/** The error for an attribute whose value no gradient is written for. */
+export const unsupported = (
+  { node, opset }: RuleContext,
+  { input, attribute, found, expected }: Unsupported,
+): MissingGradient => {
+  const op = ruleKey(node)
+  return new MissingGradient({
+    message: `${op} (opset ${opset}) with ${attribute} ${found} has no gradient towards input ${input}`,
+    op,
+    opset,
+    input,
+    node: node.name,
+    expected: `${attribute} ${expected}`,
+    found,
+  })
+}

@@ -1,0 +1,122 @@
+import { elementCount, intAttribute, stringAttribute, type Value } from "@tandem/onnx"
+import { integersLike, scalarLike, zerosLike } from "../internal/constants.ts"
+import { axisOf } from "../internal/shapes.ts"
+import { type Gradient, type RuleContext, type RuleTable, type Shaped, stop } from "../Rule.ts"
+
+/** How much each label's term counts in the gradient of a class loss. */
+interface Terms {
+  /** Labels `[N, 1, …]`, with 0 for those that are ignored. */
+  readonly labels: Value
+  /** Gradient by each term `[N, 1, …]`: class weight, mask and the reduction's factor. */
+  readonly factors: Value
+}
+
+/**
+ * The loss is −Σ wₜ · score[label t] over terms that are not ignored, divided by Σ wₜ under `mean`; one term alone for
+ * each label under `none`. Class weights w are 1 where absent.
+ */
+const termsOf = (context: RuleContext, labels: Shaped, weights: Shaped | undefined, dL: Shaped): Terms => {
+  const { g, node } = context
+  const n = (value: number): Value => scalarLike(g, dL, value)
+  const ignored = node.attributes["ignore_index"]
+  const column = [labels.dims[0]!, 1, ...labels.dims.slice(1)]
+  const skip = ignored?.kind === "int" ? g.equal(labels, integersLike(g, labels, [], [ignored.value])) : undefined
+  const safe = skip === undefined ? labels : g.where(skip, integersLike(g, labels, [], [0]), labels)
+  const weight = weights === undefined ? n(1) : g.gather(weights, safe)
+  const counted = g.expand(skip === undefined ? weight : g.where(skip, n(0), weight), labels.dims)
+  const mean = stringAttribute(node, "reduction", "mean") === "mean"
+  return {
+    labels: g.reshape(safe, column),
+    factors: g.reshape(g.mul(mean ? g.div(dL, total(context, counted, skip, weights, labels)) : dL, counted), column),
+  }
+}
+
+/** Σ w, and 1 where that is 0, so that a batch without a label has a gradient of 0. */
+const total = (
+  { g, dY }: RuleContext,
+  counted: Value,
+  skip: Value | undefined,
+  weights: Value | undefined,
+  labels: Shaped,
+): Value => {
+  if (skip === undefined && weights === undefined) return scalarLike(g, dY, elementCount(labels.dims))
+  const sum = g.reduceSum(counted, [], false)
+  return g.where(g.equal(sum, scalarLike(g, dY, 0)), scalarLike(g, dY, 1), sum)
+}
+
+/** Takes each term's factor off the score of its label. */
+const atLabels = ({ g }: RuleContext, start: Value, { labels, factors }: Terms): Value =>
+  g.scatterElementsAdd(start, labels, g.neg(factors), 1)
+
+/**
+ * With p = exp(log_prob): dx = p · factor, less the factor at the label; the probabilities that the forward pass saved
+ * are the only values of the size of the scores, no one-hot labels are made. By log_prob: dx = dl − p · Σ dl.
+ */
+const softmaxCrossEntropy: Gradient = (context) => {
+  const {
+    g,
+    in: { labels, weights },
+    out,
+    dout: [dLoss, dLog],
+  } = context
+  const p = g.exp(out[1]!)
+  const direct = dLog && g.sub(dLog, g.mul(p, g.reduceSum(dLog, [1], true)))
+  if (dLoss === undefined) return direct!
+  const terms = termsOf(context, labels!, weights, dLoss)
+  const byLoss = atLabels(context, g.mul(p, terms.factors), terms)
+  return direct === undefined ? byLoss : g.add(byLoss, direct)
+}
+
+const negativeLogLikelihood: Gradient = (context) => {
+  const {
+    g,
+    in: { input, target, weight },
+    dY,
+  } = context
+  return atLabels(context, zerosLike(g, dY, input!.dims), termsOf(context, target!, weight, dY))
+}
+
+const labels = stop("labels are integers")
+const classWeights = stop("class weights are a setting")
+
+/** Gradients of softmax and of losses by class. */
+export const lossRules: RuleTable = {
+  // dx = y · (dy − Σ dy·y)
+  Softmax: [
+    {
+      since: 13,
+      inputs: {
+        input: ({ g, node, out, dY }) => {
+          const y = out[0]!
+          const axis = axisOf(intAttribute(node, "axis", -1), y.dims.length)
+          return g.mul(y, g.sub(dY, g.reduceSum(g.mul(dY, y), [axis], true)))
+        },
+      },
+    },
+  ],
+  // dx = dy − exp(y) · Σ dy
+  LogSoftmax: [
+    {
+      since: 13,
+      inputs: {
+        input: ({ g, node, out, dY }) => {
+          const y = out[0]!
+          const axis = axisOf(intAttribute(node, "axis", -1), y.dims.length)
+          return g.sub(dY, g.mul(g.exp(y), g.reduceSum(dY, [axis], true)))
+        },
+      },
+    },
+  ],
+  Hardmax: [{ since: 13, inputs: { input: stop("the derivative is zero almost everywhere") } }],
+  SoftmaxCrossEntropyLoss: [
+    {
+      since: 12,
+      saves: 2,
+      everyOutput: true,
+      inputs: { scores: softmaxCrossEntropy, labels, weights: classWeights },
+    },
+  ],
+  NegativeLogLikelihoodLoss: [
+    { since: 12, inputs: { input: negativeLogLikelihood, target: labels, weight: classWeights } },
+  ],
+}
