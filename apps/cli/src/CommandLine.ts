@@ -8,6 +8,8 @@ import { doctor } from "./commands/Doctor.ts"
 import { dprEval } from "./commands/DprEval.ts"
 import { dprSearch } from "./commands/DprSearch.ts"
 import { dprTrain } from "./commands/DprTrain.ts"
+import { gradCheckCommand } from "./commands/GradCheck.ts"
+import { inspectCommand } from "./commands/Inspect.ts"
 import { world } from "./commands/World.ts"
 import { type ErrorReport, errorJson, renderError, reportCause } from "./ErrorReport.ts"
 import type { ExitCode } from "./ExitCodes.ts"
@@ -19,7 +21,7 @@ const dpr = Command.make("dpr").pipe(
 
 const tandem = Command.make("tandem").pipe(
   Command.withDescription("Train retrievers in TypeScript, on any Hugging Face ONNX encoder"),
-  Command.withSubcommands([dpr, world, doctor]),
+  Command.withSubcommands([dpr, inspectCommand, gradCheckCommand, world, doctor]),
 )
 
 /** Help and version go to standard output; where no command was given, help goes where errors go. */
@@ -53,6 +55,8 @@ export const runCommandLine = async (args: readonly string[], version: string): 
 const announce = (report: ErrorReport, args: readonly string[]): void => {
   const flags = args.slice(0, args.includes("--") ? args.indexOf("--") : args.length)
   const machine = flags.includes("--json")
+  // A failed check has printed its report, which says all that a program wants to know.
+  if (machine && report.tag === "CheckFailed") return
   // The events of a training run name their kind; so does its error.
   if (machine) printJson(flags[1] === "train" ? { event: "error", ...errorJson(report) } : errorJson(report))
   if (!machine || report.stack !== undefined) noteLine(renderError(report))

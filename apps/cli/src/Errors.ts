@@ -33,5 +33,8 @@ export class NoRun extends Schema.TaggedError<NoRun>()("NoRun", details) {}
 /** The machine lacks what training needs. */
 export class DoctorFailed extends Schema.TaggedError<DoctorFailed>()("DoctorFailed", details) {}
 
+/** A check that found what it looks for; its report has been printed. */
+export class CheckFailed extends Schema.TaggedError<CheckFailed>()("CheckFailed", details) {}
+
 /** Everything that the command line itself can refuse. */
 export type UsageError = UnknownFlag | UnknownCommand | MissingFlag | InvalidFlag | FlagWithoutEffect | InvalidConfig

@@ -15,6 +15,7 @@ export const exitCodes: Readonly<Record<string, ExitCode>> = {
   InvalidConfig: 2,
   NoRun: 3,
   DoctorFailed: 4,
+  CheckFailed: 1,
   // dpr
   Settings: 2,
   RunLocked: 4,

@@ -16,6 +16,22 @@ export const table = (rows: readonly (readonly string[])[]): string => {
     .join("\n")
 }
 
+/** Columns of text, all flush left. */
+export const leftTable = (rows: readonly (readonly string[])[]): string => {
+  const columns = Math.max(0, ...rows.map((row) => row.length))
+  const widths = Array.from({ length: columns }, (_, column) =>
+    Math.max(...rows.map((row) => (row[column] ?? "").length)),
+  )
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column]!))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n")
+}
+
 /** The end of a run for people: every figure after and before training and of BM25. */
 export const comparisonTable = (report: RunReport): string => {
   const head = `${report.steps} steps in ${clock(report.seconds)}, ${report.peakMemoryMiB} MiB at most`

@@ -8,6 +8,13 @@ export interface ParameterCheck {
   /** All initializers that hold it, where they are several: the gradients of tied copies add up. */
   readonly partners?: readonly { readonly name: string; readonly transposed: boolean }[]
   readonly relativeError: number
+  /** Whether the error is within the tolerance. */
+  readonly ok: boolean
+  /**
+   * Without a reference: the relative error of the differences that rounding alone makes likely. Where four times that
+   * is more than the tolerance, the check says little about this parameter, and errors up to there are let pass.
+   */
+  readonly resolution?: number
 }
 
 /** What a check found. */
@@ -16,6 +23,8 @@ export interface GradCheckReport {
   readonly ok: boolean
   readonly loss: number
   readonly lossReference: number | null
+  /** Whether the two agree to 1e-5 of the mean |out · R|; true where there is no reference. */
+  readonly lossAgrees: boolean
   readonly parameters: readonly ParameterCheck[]
   /** Parameters of the reference that no initializer holds. */
   readonly unmatched: readonly string[]

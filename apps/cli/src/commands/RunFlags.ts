@@ -4,7 +4,8 @@ import { Flag } from "effect/cli"
 import * as Effect from "effect/Effect"
 import { NoRun } from "../Errors.ts"
 
-const optional = (name: string, metavar: string, about: string): Flag.Flag<string | undefined> =>
+/** A flag that may be left out. */
+export const optional = (name: string, metavar: string, about: string): Flag.Flag<string | undefined> =>
   Flag.String(name).pipe(
     Flag.withMetavar(metavar),
     Flag.withDescription(about),

@@ -1,0 +1,165 @@
+import type { Graph, Node } from "@tandem/onnx"
+import { differentiate } from "./Differentiate.ts"
+import { Disconnected, MissingGradient, NotDifferentiable } from "./Errors.ts"
+import { influences, valuesOnPath } from "./internal/path.ts"
+import { type Gradient, type Rule, type RuleContext, type RuleTable, ruleKey } from "./Rule.ts"
+import { builtinRules } from "./RuleTable.ts"
+
+/** A place where a gradient would have to pass and cannot. */
+export interface Gap {
+  readonly node: string
+  /** Operator, with its domain where that is not ONNX's own. */
+  readonly op: string
+  /** Position of the operand; undefined where the node as a whole is meant. */
+  readonly input: number | undefined
+  /** Name of the operand. */
+  readonly value: string | undefined
+  readonly reason: string
+}
+
+/**
+ * Every operand on a path from `wrt` to one of the outputs towards which the table holds no gradient. Shapes need not
+ * be known; where types are not, a value counts as a float. What a rule refuses because of attribute values shows only
+ * in `differentiateWithGaps`.
+ */
+export const findGaps = (
+  graph: Graph,
+  outputs: readonly string[],
+  wrt: readonly string[],
+  rules: RuleTable = builtinRules,
+): readonly Gap[] => {
+  const onPath = new Set<string>()
+  for (const output of outputs) {
+    const reached = influences(graph, output, wrt)
+    if (reached.length > 0) for (const name of valuesOnPath(graph, output, reached)) onPath.add(name)
+  }
+  return graph.nodes.flatMap((node) => {
+    if (!node.outputs.some((name) => onPath.has(name))) return []
+    const rule = ruleOf(graph, node, rules)
+    return node.inputs.flatMap((value, input): Gap[] => {
+      if (!onPath.has(value)) return []
+      const entry = rule === undefined ? undefined : entryOf(rule, input)
+      if (typeof entry === "function") return []
+      return [{ node: node.name, op: ruleKey(node), input, value, reason: reasonOf(graph, node, rule, entry) }]
+    })
+  })
+}
+
+/** What `differentiateWithGaps` gives. */
+export interface GappedGradient {
+  readonly gaps: readonly Gap[]
+  /**
+   * Loss and gradients in one graph, undefined where it could not be built. Where there are gaps it takes them for zero:
+   * it shows what a step would cost, and its gradients are wrong.
+   */
+  readonly graph: Graph | undefined
+}
+
+/**
+ * `differentiate`, but instead of failing at the first operand without a gradient it lists them all. The graph must be
+ * static. For reports; never train with the result.
+ */
+export const differentiateWithGaps = (
+  graph: Graph,
+  {
+    loss,
+    wrt,
+    rules = builtinRules,
+  }: { readonly loss: string; readonly wrt: readonly string[]; readonly rules?: RuleTable },
+): GappedGradient => {
+  const gaps: Gap[] = []
+  const record = (node: Node, input: number | undefined, reason: string): void => {
+    const value = input === undefined ? undefined : node.inputs[input]
+    gaps.push({ node: node.name, op: ruleKey(node), input, value, reason })
+  }
+  const lenient: Record<string, Rule[]> = {}
+  for (const node of graph.nodes) {
+    const key = ruleKey(node)
+    if (Object.hasOwn(lenient, key)) continue
+    const rule = ruleOf(graph, node, rules)
+    const width = Math.max(...graph.nodes.filter((other) => ruleKey(other) === key).map(({ inputs }) => inputs.length))
+    lenient[key] = [lenientRule(graph, rule, width, record)]
+  }
+  try {
+    return { graph: differentiate(graph, { loss, wrt, rules: lenient }), gaps }
+  } catch (error) {
+    if (!(error instanceof MissingGradient || error instanceof NotDifferentiable || error instanceof Disconnected)) {
+      throw error
+    }
+    const node = graph.nodes.find(({ name }) => name === error.node)
+    const place = { node: error.node ?? "", op: error.op ?? "", input: undefined, value: error.tensor }
+    if (node !== undefined) record(node, undefined, error.message)
+    else gaps.push({ ...place, reason: error.message })
+    return { graph: undefined, gaps }
+  }
+}
+
+const ruleOf = (graph: Graph, node: Node, rules: RuleTable): Rule | undefined => {
+  const opset = graph.opsets.get(node.domain) ?? 1
+  const key = ruleKey(node)
+  return Object.hasOwn(rules, key) ? rules[key]?.filter(({ since }) => since <= opset).at(-1) : undefined
+}
+
+const entryOf = (rule: Rule, input: number): Rule["inputs"][string] | undefined => {
+  const formals = Object.keys(rule.inputs)
+  const formal = formals[input] ?? (rule.variadic === true ? formals.at(-1) : undefined)
+  return formal === undefined ? undefined : rule.inputs[formal]
+}
+
+const reasonOf = (
+  graph: Graph,
+  node: Node,
+  rule: Rule | undefined,
+  entry: Rule["inputs"][string] | undefined,
+): string => {
+  if (rule === undefined) return `no gradient rule for ${ruleKey(node)} (opset ${graph.opsets.get(node.domain) ?? "?"})`
+  if (entry === undefined || typeof entry === "function") return "no gradient towards this operand"
+  return "stop" in entry ? entry.stop : entry.todo
+}
+
+/** A rule that puts zeros in the place of what it cannot differentiate, and says so. */
+const lenientRule = (
+  graph: Graph,
+  rule: Rule | undefined,
+  width: number,
+  record: (node: Node, input: number | undefined, reason: string) => void,
+): Rule => {
+  const formals = Object.keys(rule?.inputs ?? {})
+  const names = Array.from(
+    { length: Math.max(width, formals.length) },
+    (_, index) => formals[index] ?? `input ${index}`,
+  )
+  const towards =
+    (entry: Rule["inputs"][string] | undefined): Gradient =>
+    (context, index) => {
+      const node = original(graph, context)
+      const target = context.in[names[index] ?? ""] ?? context.operands[index]!
+      const nothing = () => context.g.expand(context.g.cast(context.g.scalar(0), target.type ?? "float32"), target.dims)
+      const refuse = (reason: string) => {
+        record(node, index, reason)
+        return nothing()
+      }
+      if (typeof entry !== "function") return refuse(reasonOf(graph, node, rule, entry))
+      const further = context.dout.slice(1).some((value) => value !== undefined)
+      if (further && rule?.everyOutput !== true) return refuse("the loss depends on a further output of the node")
+      if (context.dout[0] === undefined && rule?.everyOutput !== true) return nothing()
+      try {
+        return entry(context, index)
+      } catch (error) {
+        if (error instanceof NotDifferentiable || error instanceof MissingGradient) return refuse(error.message)
+        throw error
+      }
+    }
+  return {
+    since: 0,
+    everyOutput: true,
+    ...(rule?.saves === undefined ? {} : { saves: rule.saves }),
+    inputs: Object.fromEntries(
+      names.map((name, index) => [name, towards(rule === undefined ? undefined : entryOf(rule, index))] as const),
+    ),
+  }
+}
+
+/** The node of the given graph that a replayed one came from. */
+const original = (graph: Graph, { node }: RuleContext): Node =>
+  graph.nodes.find(({ name, op }) => name === node.name && op === node.op) ?? node

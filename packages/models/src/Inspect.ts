@@ -1,0 +1,212 @@
+import {
+  builtinRules,
+  differentiateWithGaps,
+  findGaps,
+  type Gap,
+  gradientName,
+  influences,
+  type RuleTable,
+} from "@tandem/autodiff"
+import { elementCount, fuse, type Graph, GraphBuilder, inferShapes, type Node, type Value } from "@tandem/onnx"
+import { type Runtime, specialize } from "@tandem/runtime"
+import { Effect, Result } from "effect"
+import { architectureOf } from "./Architecture.ts"
+import type { ModelError } from "./Errors.ts"
+import { inspectParameters, type Reach } from "./InspectParameters.ts"
+import type { ModelGap, ModelReport, StepEstimate } from "./InspectReport.ts"
+import { attemptGradient, type GradientError } from "./internal/Attempt.ts"
+import { onnxConfig } from "./OnnxEncoder.ts"
+import { onlyOutputs, prepareGraph } from "./PrepareGraph.ts"
+import { sampleInputs } from "./SampleInputs.ts"
+import { peakBytes, productFlops } from "./StepCost.ts"
+import { weightsOf } from "./TrainableParameters.ts"
+
+/** What `inspectModel` takes besides the graph. */
+export interface InspectOptions {
+  /** The model's `config.json`, where there is one. */
+  readonly config?: Readonly<Record<string, unknown>>
+  /** Rows of a training step (default 16). */
+  readonly batch?: number
+  /** Tokens a row (default 128, at most the positions that the config names). */
+  readonly length?: number
+  readonly rules?: RuleTable
+}
+
+/**
+ * Says whether a model can train: what it is made of, its weights and which of them can train, every place where a
+ * gradient cannot pass, and what a step costs. Nothing about a model makes it fail: what cannot be done is a gap.
+ */
+export const inspectModel = Effect.fnUntraced(function* (
+  model: Graph,
+  options: InspectOptions = {},
+): Effect.fn.Return<ModelReport, never, Runtime> {
+  const { config, rules = builtinRules } = options
+  const batch = options.batch ?? 16
+  const length = Math.min(options.length ?? 128, onnxConfig(config ?? {}).maxPositions)
+  const prepared = yield* Effect.result(attemptGradient(() => prepareGraph(model)))
+  const graph = Result.isSuccess(prepared) ? prepared.success : model
+  const outputs = lossOutputsOf(graph)
+  const weights = weightsOf(graph)
+  const whole = Result.isSuccess(prepared) ? [] : [failureGap(graph, prepared.failure)]
+  const structural = [...whole, ...structuralGaps(graph, rules)]
+  const found =
+    structural.length > 0
+      ? undefined
+      : yield* Effect.result(trainingStep(onlyOutputs(graph, outputs), [...weights.keys()], { batch, length, rules }))
+  const step = found !== undefined && Result.isSuccess(found) ? found.success : undefined
+  const unknown = found !== undefined && Result.isFailure(found) ? [failureGap(graph, found.failure)] : []
+  const known = step?.graph ?? typed(graph)
+  const structuralNodes = new Set(structural.map(({ node }) => node))
+  const gradientGaps = (step?.gaps ?? findGaps(known, outputs, [...weights.keys()], rules)).filter(
+    ({ node }) => !structuralNodes.has(node),
+  )
+  const gaps = [...structural, ...unknown, ...gradientGaps.map(modelGap)]
+  const reach = reachOf(known, outputs, [...weights.keys()], gaps)
+  const parameters = inspectParameters(graph, reach)
+  const count = (all: typeof parameters): number => all.reduce((sum, { elements }) => sum + elements, 0)
+  return {
+    architecture: architectureOf(model, config),
+    opset: model.opsets.get("") ?? 0,
+    opsets: Object.fromEntries(model.opsets),
+    operators: countOperators(model),
+    parameters: count(parameters),
+    trainable: count(parameters.filter(({ trains }) => trains)),
+    gaps,
+    inputs: model.inputs.map(described),
+    outputs: model.outputs.map(described),
+    weights: parameters,
+    ...(step === undefined ? {} : { step: { batch, length, ...step.cost } }),
+  }
+})
+
+const described = ({ name, type, dims }: Value) => ({ name, type: type ?? "unknown", shape: dims ?? [] })
+
+const floats: ReadonlySet<string | undefined> = new Set(["float32", "float16", "bfloat16", "float64", undefined])
+
+/** The outputs that a loss could be made of: those of floats, caches left aside. */
+const lossOutputsOf = (graph: Graph): readonly string[] => {
+  const names = graph.outputs.filter(({ type }) => floats.has(type)).map(({ name }) => name)
+  const plain = names.filter((name) => !/^present|past/.test(name))
+  return plain.length > 0 ? plain : names
+}
+
+const keyOf = ({ op, domain }: Node): string => (domain === "" ? op : `${domain}.${op}`)
+
+const countOperators = (model: Graph): Readonly<Record<string, number>> => {
+  const counts = new Map<string, number>()
+  const visit = (graph: Graph): void => {
+    for (const node of graph.nodes) {
+      counts.set(keyOf(node), (counts.get(keyOf(node)) ?? 0) + 1)
+      for (const attribute of Object.values(node.attributes)) if (attribute.kind === "graph") visit(attribute.value)
+    }
+  }
+  visit(model)
+  return Object.fromEntries([...counts].sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1)))
+}
+
+const knownDomains: ReadonlySet<string> = new Set(["", "com.microsoft"])
+
+/** Nodes that nothing here can look into: control flow that is left, and operators of foreign domains. */
+const structuralGaps = (graph: Graph, rules: RuleTable): readonly ModelGap[] =>
+  graph.nodes.flatMap((node): ModelGap[] => {
+    const at = { node: node.name, op: keyOf(node) }
+    if (Object.values(node.attributes).some(({ kind }) => kind === "graph")) {
+      const branch = node.op === "If"
+      return [{ ...at, reason: branch ? "a branch that depends on data" : "a loop, whose body has no gradient" }]
+    }
+    if (knownDomains.has(node.domain) || Object.hasOwn(rules, keyOf(node))) return []
+    return [{ ...at, reason: `the operator domain ${node.domain} is unknown` }]
+  })
+
+const failureGap = (graph: Graph, error: ModelError | GradientError): ModelGap => {
+  const name = "node" in error ? (error.node ?? "") : ""
+  const node = graph.nodes.find((each) => each.name === name)
+  return { node: name, op: node === undefined ? "" : keyOf(node), reason: error.message.split("\n")[0] ?? "" }
+}
+
+const modelGap = ({ node, op, value, reason }: Gap): ModelGap => ({
+  node,
+  op,
+  reason,
+  ...(value === undefined ? {} : { input: value }),
+})
+
+/** The graph with what types and shapes follow by themselves. */
+const typed = (graph: Graph): Graph => {
+  try {
+    return inferShapes(graph)
+  } catch {
+    return graph
+  }
+}
+
+/** The joint graph of a step over the sum of all outputs: its gaps and its cost. */
+const trainingStep = Effect.fnUntraced(function* (
+  graph: Graph,
+  weights: readonly string[],
+  { batch, length, rules }: { readonly batch: number; readonly length: number; readonly rules: RuleTable },
+) {
+  const inputs = yield* attemptGradient(() => sampleInputs(graph, new Map(), { batch, length }))
+  const shapes = Object.fromEntries(Object.entries(inputs).map(([name, { dims }]) => [name, dims]))
+  const specialized = yield* specialize(graph, shapes, { parameters: new Set(weights) })
+  return yield* attemptGradient(() => {
+    const fused = fuse(specialized)
+    const outputs = fused.outputs.map(({ name }) => name)
+    const connected = new Set(outputs.flatMap((output) => influences(fused, output, weights)))
+    const wrt = weights.filter((name) => connected.has(name))
+    const lossGraph = summed(fused, weights)
+    const { graph: joint, gaps } = differentiateWithGaps(lossGraph, { loss: "tandem.loss", wrt, rules })
+    return { graph: fused, gaps, cost: costOf(fused, joint, wrt) }
+  })
+})
+
+const summed = (graph: Graph, weights: readonly string[]): Graph => {
+  const g = new GraphBuilder()
+  const bindings: Record<string, Value> = {}
+  for (const { name, type, dims } of graph.inputs) bindings[name] = g.input(name, type ?? "float32", dims ?? [])
+  for (const name of weights) {
+    const value = graph.initializers.get(name)
+    if (value !== undefined) bindings[name] = g.initializer(name, value)
+  }
+  const sums = Object.values(g.call(graph, bindings)).map((out) => g.reduceSum(g.cast(out, "float32"), [], false))
+  return g.build({ "tandem.loss": sums.reduce((sum, value) => g.add(sum, value)) }, graph.name)
+}
+
+const costOf = (
+  graph: Graph,
+  joint: Graph | undefined,
+  wrt: readonly string[],
+): Omit<StepEstimate, "batch" | "length"> => {
+  const trained = new Set(wrt)
+  const elements = (names: Iterable<string>) =>
+    [...names].reduce((sum, name) => sum + elementCount(graph.initializers.get(name)?.dims ?? [0]), 0)
+  const weights = 4 * elements(graph.initializers.keys())
+  const gradients = 4 * elements(trained)
+  const optimizer = 2 * gradients
+  const activations = peakBytes(joint ?? graph, new Set(wrt.map(gradientName)))
+  return {
+    memory: { weights, gradients, optimizer, activations, total: weights + gradients + optimizer + activations },
+    flops: { forward: productFlops(graph), step: productFlops(joint ?? graph) },
+  }
+}
+
+/** Which weights the outputs depend on, and which of them lie behind a gap. */
+const reachOf = (
+  graph: Graph,
+  outputs: readonly string[],
+  weights: readonly string[],
+  gaps: readonly ModelGap[],
+): Reach => {
+  const blocked = new Map<string, string>()
+  const block = (names: readonly string[], reason: string): void => {
+    for (const name of names) if (!blocked.has(name)) blocked.set(name, reason)
+  }
+  for (const { node, op, reason, input } of gaps) {
+    const place = graph.nodes.find(({ name }) => name === node)
+    if (place === undefined) block(weights, reason)
+    else
+      for (const value of input === undefined ? place.inputs : [input])
+        block(influences(graph, value, weights), `behind ${op} (${node}): ${reason}`)
+  }
+  return { connected: new Set(outputs.flatMap((output) => influences(graph, output, weights))), blocked }
+}
