@@ -1,11 +1,11 @@
 import { describeValue, type Graph, GraphBuilder, type Node, type Value } from "@tandem/onnx"
-import { MissingGradient, NotDifferentiable } from "./Errors.ts"
+import { type MissingGradient, NotDifferentiable } from "./Errors.ts"
+import { entryAt, isStop, missingAt, ruleFor } from "./internal/entries.ts"
 import { Gradients, shaped } from "./internal/gradients.ts"
 import { requireReadable, valuesOnPath } from "./internal/path.ts"
 import { Recomputation } from "./internal/recomputation.ts"
 import { type Recompute, recomputedBlocks } from "./Recompute.ts"
 import type { Rule, RuleContext, RuleTable } from "./Rule.ts"
-import { ruleKey } from "./Rule.ts"
 import { builtinRules } from "./RuleTable.ts"
 
 /** What `differentiate` takes besides the graph. */
@@ -30,7 +30,9 @@ export const gradientName = (name: string): string => `grad.${name}`
  *
  * Every value on the way must have a static shape (build the graph with static shapes or `specialize` it first), and
  * the graph must be of the builder's operator set (`upgrade`). Only operators on a path from `wrt` to the loss need a
- * rule. A path goes through floats alone: what is compared or rounded has no gradient. A gradient is never silently 0.
+ * rule. A path goes through floats alone, and through no operand that a rule stops at (`Rule.ts`): what is compared or
+ * rounded has no derivative. A gradient is never silently 0: a value of `wrt` all of whose paths end that way is an
+ * error.
  *
  * @throws MissingGradient where an operator on the path has no rule, or none towards the operand in question
  * @throws Disconnected where the loss does not depend on a value of `wrt`
@@ -52,7 +54,7 @@ export const differentiate = (graph: Graph, options: DifferentiateOptions): Grap
   const { loss, wrt, rules = builtinRules } = options
   const nameOf = options.gradientName ?? gradientName
   requireReadable(graph, wrt)
-  const onPath = valuesOnPath(graph, loss, wrt)
+  const onPath = pathOf(graph, loss, wrt, rules)
   const g = new GraphBuilder()
   const values = new Map<string, Value>()
   for (const input of graph.inputs)
@@ -60,7 +62,9 @@ export const differentiate = (graph: Graph, options: DifferentiateOptions): Grap
   for (const [name, tensor] of graph.initializers) {
     values.set(name, wrt.includes(name) ? g.input(name, tensor.type, tensor.dims) : g.initializer(name, tensor))
   }
-  const applied = graph.nodes.map((node) => replay(g, graph, node, values, ruleFor(graph, node, rules)))
+  const saving = (node: Node): Rule | undefined =>
+    node.outputs.some((name) => onPath.has(name)) ? ruleFor(graph, node, rules) : undefined
+  const applied = graph.nodes.map((node) => replay(g, graph, node, values, saving(node)))
   const gradients = new Gradients(g)
   const target = shaped(graph, values.get(loss), loss)
   if (target.dims.some((dim) => dim !== 1)) {
@@ -74,7 +78,7 @@ export const differentiate = (graph: Graph, options: DifferentiateOptions): Grap
     forward: { values, results: (index) => applied[index]! },
     onPath,
     gradients,
-    replay: (node, again) => replay(g, graph, node, again, ruleFor(graph, node, rules)),
+    replay: (node, again) => replay(g, graph, node, again, saving(node)),
   })
   for (const [index, node] of [...graph.nodes.entries()].reverse()) {
     if (!node.outputs.some((name) => onPath.has(name) && gradients.has(name))) continue
@@ -102,10 +106,16 @@ const leavesLast = (graph: Graph): Graph => {
   return { ...graph, nodes: [...graph.nodes.filter(isRead), ...leaves.reverse()] }
 }
 
-const ruleFor = (graph: Graph, node: Node, rules: RuleTable): Rule | undefined => {
-  const opset = graph.opsets.get(node.domain) ?? 1
-  return rules[ruleKey(node)]?.filter((rule) => rule.since <= opset).at(-1)
-}
+/** The values that a gradient passes; one that only leads through operands that it cannot pass is an error. */
+const pathOf = (graph: Graph, loss: string, wrt: readonly string[], rules: RuleTable): ReadonlySet<string> =>
+  valuesOnPath(graph, loss, wrt, {
+    passes: (node, index) => !isStop(graph, rules, node, index),
+    error: (node, index) => {
+      const rule = ruleFor(graph, node, rules)
+      const entry = entryAt(rule, index)
+      return missingAt(graph, node, rule, index, entry !== undefined && "stop" in entry ? entry.stop : "no gradient")
+    },
+  })
 
 /** Copies a forward node, with the further outputs that its gradient wants saved. */
 const replay = (
@@ -144,16 +154,7 @@ const backward = (
 ): void => {
   const rule = ruleFor(graph, node, rules)
   const formals = Object.keys(rule?.inputs ?? {})
-  const formal = (index: number): string | undefined =>
-    formals[index] ?? (rule?.variadic === true ? formals.at(-1) : undefined)
-  const missing = (index: number, reason: string): MissingGradient =>
-    new MissingGradient({
-      message: `${ruleKey(node)} has no gradient towards input ${formal(index) ?? index}: ${reason}`,
-      op: ruleKey(node),
-      opset: graph.opsets.get(node.domain) ?? 0,
-      input: formal(index) ?? `${index}`,
-      node: node.name,
-    })
+  const missing = (index: number, reason: string): MissingGradient => missingAt(graph, node, rule, index, reason)
   const operands = node.inputs.map((name) => values.get(name))
   const further = node.outputs.slice(1).filter((name) => gradients.has(name))
   const dout = node.outputs.map((name) => (gradients.has(name) ? gradients.totalShaped(name) : undefined))
@@ -181,9 +182,9 @@ const backward = (
   }
   for (const [index, name] of node.inputs.entries()) {
     if (!onPath.has(name)) continue
-    const entry = rule === undefined ? undefined : rule.inputs[formal(index) ?? ""]
+    const entry = entryAt(rule, index)
     if (entry === undefined) throw missing(index, rule === undefined ? "no rule for this operator" : "an unknown input")
-    if ("stop" in entry) throw missing(index, entry.stop)
+    if ("stop" in entry) continue
     if ("todo" in entry) throw missing(index, entry.todo)
     if (further.length > 0 && rule?.everyOutput !== true) {
       throw missing(index, `the loss depends on its further output ${further.join(", ")}`)

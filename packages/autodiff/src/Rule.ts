@@ -30,12 +30,15 @@ export type Contribution = Value | ((sum: Value | undefined) => Value)
 
 export type Gradient = (context: RuleContext, index: number) => Contribution
 
-/** Mathematically there is no gradient, for the stated reason. */
+/**
+ * The result has no derivative by the operand, or one that is 0 almost everywhere, for the stated reason: no path leads
+ * through it.
+ */
 export interface Stop {
   readonly stop: string
 }
 
-/** A gap: nobody has written this gradient yet. */
+/** A gap: this gradient is not written; a path that leads here is an error. */
 export interface Todo {
   readonly todo: string
 }

@@ -1,4 +1,4 @@
-import { builderOpset, describeValue, type Graph } from "@tandem/onnx"
+import { builderOpset, describeValue, type Graph, type Node } from "@tandem/onnx"
 import { Disconnected, NotDifferentiable } from "../Errors.ts"
 import { ruleKey } from "../Rule.ts"
 
@@ -29,23 +29,49 @@ export const requireReadable = (graph: Graph, wrt: readonly string[]): void => {
   }
 }
 
+/** Where a path may not go. */
+export interface Stops {
+  /** Whether the result of a node has a derivative by its operand at this position. */
+  readonly passes: (node: Node, index: number) => boolean
+  /** The error for a value all of whose ways to the loss lead through an operand that is not passed. */
+  readonly error: (node: Node, index: number) => Error
+}
+
 /** Names of values that a gradient passes: those that depend on `wrt` and that the loss depends on. */
-export const valuesOnPath = (graph: Graph, loss: string, wrt: readonly string[]): Set<string> => {
-  const forward = new Set(wrt)
-  for (const node of graph.nodes) {
-    if (!node.inputs.some((name) => forward.has(name))) continue
-    for (const name of node.outputs) if (mayVary(graph, name)) forward.add(name)
-  }
-  const backward = dependencies(graph, loss)
+export const valuesOnPath = (graph: Graph, loss: string, wrt: readonly string[], stops?: Stops): Set<string> => {
+  const forward = dependents(graph, wrt, stops)
+  const backward = dependencies(graph, loss, stops)
   const lost = wrt.filter((name) => !backward.has(name))
-  if (lost.length > 0) {
-    throw new Disconnected({
-      message: `the loss ${loss} does not depend on ${lost.join(", ")} in a way that has a gradient`,
-      tensor: lost[0] ?? "",
-      hint: "leave the value out of what is trained",
-    })
-  }
+  if (lost.length > 0) throw severed(graph, loss, lost, stops)
   return new Set([...forward].filter((name) => backward.has(name)))
+}
+
+/** Why none of these values reaches the loss. */
+const severed = (graph: Graph, loss: string, lost: readonly string[], stops: Stops | undefined): Error => {
+  const backward = dependencies(graph, loss)
+  const apart = lost.filter((name) => !backward.has(name))
+  const forward = dependents(graph, lost)
+  for (const node of apart.length > 0 || stops === undefined ? [] : graph.nodes) {
+    if (!node.outputs.some((name) => backward.has(name))) continue
+    const index = node.inputs.findIndex((name, at) => forward.has(name) && !stops!.passes(node, at))
+    if (index >= 0) return stops!.error(node, index)
+  }
+  return new Disconnected({
+    message: `the loss ${loss} does not depend on ${apart.join(", ")} in a way that has a gradient`,
+    tensor: apart[0] ?? lost[0] ?? "",
+    hint: "leave the value out of what is trained",
+  })
+}
+
+/** The values and all that depends on them through values that may vary. */
+const dependents = (graph: Graph, names: readonly string[], stops?: Stops): Set<string> => {
+  const result = new Set(names)
+  for (const node of graph.nodes) {
+    const varies = node.inputs.some((name, index) => result.has(name) && stops?.passes(node, index) !== false)
+    if (!varies) continue
+    for (const name of node.outputs) if (mayVary(graph, name)) result.add(name)
+  }
+  return result
 }
 
 /** What follows from a truth value or an integer follows in steps: nothing passes it, so it ends a path. */
@@ -57,11 +83,11 @@ const mayVary = (graph: Graph, name: string): boolean => {
 const floats: ReadonlySet<string> = new Set(["float16", "bfloat16", "float32", "float64"])
 
 /** The output and all values that it depends on through values that may vary. */
-const dependencies = (graph: Graph, output: string): Set<string> => {
+const dependencies = (graph: Graph, output: string, stops?: Stops): Set<string> => {
   const result = new Set([output])
   for (const node of [...graph.nodes].reverse()) {
     if (!node.outputs.some((name) => result.has(name) && mayVary(graph, name))) continue
-    for (const name of node.inputs) result.add(name)
+    for (const [index, name] of node.inputs.entries()) if (stops?.passes(node, index) !== false) result.add(name)
   }
   return result
 }

@@ -1,7 +1,7 @@
 import { elementCount, intAttribute, stringAttribute, type Value } from "@tandem/onnx"
 import { integersLike, scalarLike, zerosLike } from "../internal/constants.ts"
 import { axisOf } from "../internal/shapes.ts"
-import { type Gradient, type RuleContext, type RuleTable, type Shaped, stop } from "../Rule.ts"
+import { type Gradient, type RuleContext, type RuleTable, type Shaped, stop, todo } from "../Rule.ts"
 
 /** How much each label's term counts in the gradient of a class loss. */
 interface Terms {
@@ -77,7 +77,7 @@ const negativeLogLikelihood: Gradient = (context) => {
 }
 
 const labels = stop("labels are integers")
-const classWeights = stop("class weights are a setting")
+const classWeights = todo("class weights are a setting")
 
 /** Gradients of softmax and of losses by class. */
 export const lossRules: RuleTable = {

@@ -2,7 +2,7 @@ import { elementCount, floatAttribute, intAttribute, intsAttribute, type Value }
 import { scalarLike } from "../internal/constants.ts"
 import { unsupported } from "../internal/refusals.ts"
 import { axisOf, sumRows } from "../internal/shapes.ts"
-import { type Gradient, type RuleContext, type RuleTable, type Shaped, stop } from "../Rule.ts"
+import { type Gradient, type RuleContext, type RuleTable, type Shaped, stop, todo } from "../Rule.ts"
 
 /** A normalisation as a matrix: one row for each set of elements that is normalised together. */
 interface NormRows {
@@ -227,7 +227,7 @@ export const normRules: RuleTable = {
       saves: 2,
       inputs: {
         data: dropout,
-        ratio: stop("a rate is a setting"),
+        ratio: todo("a rate is a setting"),
         training_mode: stop("a truth value has no gradient"),
       },
     },
