@@ -30,6 +30,7 @@ export const exitCodes: Readonly<Record<string, ExitCode>> = {
   Disconnected: 3,
   NotDifferentiable: 3,
   VjpMismatch: 1,
+  InvalidLora: 2,
   // runtime
   ProviderUnavailable: 4,
   CompileFailed: 3,
@@ -56,6 +57,7 @@ export const exitCodes: Readonly<Record<string, ExitCode>> = {
   SaveFailed: 4,
   HubError: 4,
   InvalidReference: 3,
+  InvalidAdapter: 3,
   // store
   StoreMismatch: 3,
   InvalidVector: 3,

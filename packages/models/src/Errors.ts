@@ -46,6 +46,9 @@ export class HubError extends Schema.TaggedError<HubError>()("HubError", details
 /** A reference file for gradients that lacks a tensor, or whose tensors do not fit the model. */
 export class InvalidReference extends Schema.TaggedError<InvalidReference>()("InvalidReference", details) {}
 
+/** Adapters that are not plain LoRA, contradict themselves, or belong to another model. */
+export class InvalidAdapter extends Schema.TaggedError<InvalidAdapter>()("InvalidAdapter", details) {}
+
 /** Everything that working with a model's files and graphs can end in. */
 export type ModelError =
   | InvalidSafetensors
@@ -58,6 +61,7 @@ export type ModelError =
   | SaveFailed
   | HubError
   | InvalidReference
+  | InvalidAdapter
   | InvalidTensor
   | InvalidModel
   | InvalidGraph
@@ -75,6 +79,7 @@ const classes = [
   SaveFailed,
   HubError,
   InvalidReference,
+  InvalidAdapter,
   InvalidTensor,
   InvalidModel,
   InvalidGraph,

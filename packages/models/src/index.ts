@@ -39,6 +39,7 @@ export {
 } from "./Encoder.ts"
 export {
   HubError,
+  InvalidAdapter,
   InvalidEncoder,
   InvalidLanguageModel,
   InvalidReference,
@@ -60,6 +61,17 @@ export type { InspectedParameter } from "./InspectParameters.ts"
 export type { ModelGap, ModelReport, StepEstimate } from "./InspectReport.ts"
 export { matchParameters, type ParameterMatch, type ParameterMatches, type Partner } from "./MatchParameters.ts"
 export { type OnnxEncoderParts, onnxConfig, onnxEncoder } from "./OnnxEncoder.ts"
+export {
+  type AttachedAdapter,
+  attachPeftAdapter,
+  modulesByValue,
+  type PeftAdapter,
+  type PeftDescription,
+  peftTensors,
+  readPeftAdapter,
+  toPeftAdapter,
+} from "./PeftAdapter.ts"
+export { type PeftConfig, peftConfigJson, readPeftConfig } from "./PeftConfig.ts"
 export { normalize, pool, pooledGraph, withPooling } from "./Pooling.ts"
 export { readSafetensors, type Safetensors, safetensorsParts, writeSafetensors } from "./Safetensors.ts"
 export {

@@ -76,6 +76,15 @@ export const targetedParts = (graph: Graph, settings: TargetSettings): readonly 
   return chosen
 }
 
+/** The modules of all weights that matrix products read, in the order of the graph: what adapters can be put on. */
+export const linearModules = (graph: Graph, modules?: ReadonlyMap<string, string>): readonly string[] => [
+  ...new Set(
+    linearSites(graph).flatMap(({ node, parts }) =>
+      parts.flatMap(({ weight }) => (weight === undefined ? [] : [moduleOf(weight, node, modules)])),
+    ),
+  ),
+]
+
 const matcher = (targets: Targets, field: string): ((module: string) => boolean) => {
   if (typeof targets !== "string") {
     return (module) =>
