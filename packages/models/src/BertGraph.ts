@@ -39,46 +39,22 @@ export const bertGraph = (config: EncoderConfig, shape: EncoderShape): EncoderGr
   const weight = (name: string): Value => weights.get(name)!
   const masks: DropoutMask[] = []
   const hiddenSize = config.hiddenSize
+  const linear: Form["linear"] = (x, name, factor) =>
+    g.gemm(x, weight(`${name}.weight`), { c: weight(`${name}.bias`), transB: true, alpha: factor, beta: factor })
   const form: Form = {
     g,
     weight,
     ids: (value) => layout.pick(g.reshape(value, [batch * tokens])),
     addPositions: (x) => layout.addPositions(x, weight("embeddings.position_embeddings.weight")),
     maskBias: (mask) => g.reshape(mask, [batch, 1, 1, tokens]),
-    attentionInputs: (x, names, factors) => {
-      const part = (kind: "weight" | "bias") =>
-        g.concat(
-          names.map((name, index) => {
-            const factor = factors[index]!
-            const value = weight(`${name}.${kind}`)
-            return factor === 1 ? value : g.mul(value, g.scalar(factor))
-          }),
-          0,
-        )
-      const width = names.length * hiddenSize
-      const joined = layout.spread(g.gemm(x, part("weight"), { c: part("bias"), transB: true }), width)
-      const headSize = hiddenSize / config.heads
-      const heads = g.transpose(
-        g.reshape(joined, [batch, tokens, names.length, config.heads, headSize]),
-        [2, 0, 3, 1, 4],
-      )
-      return g
-        .split(
-          heads,
-          names.map(() => 1),
-          0,
-        )
-        .map((value) => g.reshape(value, [batch, config.heads, tokens, headSize]))
-    },
+    attentionInputs: (x, names, factors) =>
+      names.map((name, index) => {
+        const rows = layout.spread(linear(x, name, factors[index]!), hiddenSize)
+        return g.transpose(g.reshape(rows, [batch, tokens, config.heads, hiddenSize / config.heads]), [0, 2, 1, 3])
+      }),
     merge: (x) => layout.pick(g.reshape(x, [batch * tokens, hiddenSize])),
     unflat: (x) => g.reshape(layout.spread(x, embeddingSize(config)), [batch, tokens, embeddingSize(config)]),
-    linear: (x, name, factor) =>
-      g.gemm(x, weight(`${name}.weight`), {
-        c: weight(`${name}.bias`),
-        transB: true,
-        alpha: factor,
-        beta: factor,
-      }),
+    linear,
     drop: (x, dims, rate) => {
       if (rate === 0) return x
       const input = `dropout.${masks.length}`
