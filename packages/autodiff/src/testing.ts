@@ -42,6 +42,11 @@ export interface VjpOptions {
   /** Number of random directions by each input (default 3). */
   readonly draws?: number
   readonly seed?: number
+  /**
+   * Compares every element of a gradient alone, by its difference instead of the relative one, as long as an input has
+   * at most this many; otherwise random directions.
+   */
+  readonly elements?: number
 }
 
 /** A gradient rule and finite differences disagree. */
@@ -131,7 +136,7 @@ const moved = (x: Tensor, v: readonly number[], step: number): Tensor => {
  * ```
  */
 export const checkVjp = async (run: Run, each: VjpCase, options: VjpOptions = {}): Promise<number> => {
-  const { epsilon = 1e-3, tolerance = 1e-2, draws = 3, seed = 1 } = options
+  const { epsilon = 1e-3, tolerance = 1e-2, draws = 3, seed = 1, elements = 0 } = options
   const random = signed(seed)
   const { graph, directions } = caseGraph(each, random)
   const forward = (outputs: Readonly<Record<string, Tensor>>): number[] =>
@@ -146,9 +151,8 @@ export const checkVjp = async (run: Run, each: VjpCase, options: VjpOptions = {}
   const feeds = Object.fromEntries(each.wrt.map((index) => [nameAt(index), each.inputs[index]!]))
   const outputs = await run(differentiated, feeds)
   let worst = 0
-  const compare = (input: string, length: number, found: number, expected: number): void => {
-    // A direction may happen to be almost orthogonal to the gradient
-    const error = Math.abs(found - expected) / Math.max(Math.abs(found), Math.abs(expected), 0.2 * length, 1e-6)
+  const compare = (input: string, found: number, expected: number, scale: number): void => {
+    const error = Math.abs(found - expected) / scale
     if (!(error <= tolerance)) {
       throw new VjpMismatch({
         message: `the gradient of ${each.op} (${each.name}) towards input ${input} is wrong: relative error ${error}`,
@@ -163,19 +167,24 @@ export const checkVjp = async (run: Run, each: VjpCase, options: VjpOptions = {}
   for (const [name, x] of Object.entries(feeds)) {
     const gradient = numbersOf(outputs[gradientName(name)])
     const length = Math.sqrt(dot(gradient, gradient))
+    // A direction may happen to be almost orthogonal to the gradient
+    const relative = (found: number, expected: number): void =>
+      compare(name, found, expected, Math.max(Math.abs(found), Math.abs(expected), 0.2 * length, 1e-6))
     if (each.random === true) {
-      compare(name, length, dot(numbersOf(x), gradient), dot(u, forward(outputs)))
+      relative(dot(numbersOf(x), gradient), dot(u, forward(outputs)))
       continue
     }
-    for (let draw = 0; draw < draws; draw++) {
-      const v = gradient.map(random)
+    const single = gradient.length <= elements
+    for (let draw = 0; draw < (single ? gradient.length : draws); draw++) {
+      const v = gradient.map((_, index) => (single ? (index === draw ? 1 : 0) : random()))
       const [after, before] = await Promise.all(
         [epsilon, -epsilon].map(async (step) =>
-          forward(await run(differentiated, { ...feeds, [name]: moved(x, v, step) })),
+          forward(await run(single ? graph : differentiated, { ...feeds, [name]: moved(x, v, step) })),
         ),
       )
       const slope = after!.map((value, index) => (value - before![index]!) / (2 * epsilon))
-      compare(name, length, dot(v, gradient), dot(u, slope))
+      if (single) compare(name, dot(v, gradient), dot(u, slope), 1)
+      else relative(dot(v, gradient), dot(u, slope))
     }
   }
   return worst

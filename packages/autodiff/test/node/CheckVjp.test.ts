@@ -30,8 +30,10 @@ const alone = (right: Gradient, ...[context, index]: Parameters<Gradient>): Valu
 const scaled =
   (factor: number) =>
   (right: Gradient): Gradient =>
-  (context, index) =>
-    context.g.mul(alone(right, context, index), context.g.scalar(factor))
+  (context, index) => {
+    const value = alone(right, context, index)
+    return context.g.mul(value, context.g.cast(context.g.scalar(factor), value.type ?? "float32"))
+  }
 
 const faults: Readonly<Record<string, RuleTable>> = {
   "wrong sign: Sub by B": faulty("Sub", "B", scaled(-1)),
@@ -77,6 +79,20 @@ const faults: Readonly<Record<string, RuleTable>> = {
         out[1] === undefined ? dY : g.mul(dY, g.where(out[1], g.scalar(0), g.cast(g.equal(data!, data!), "float32"))),
   ),
 }
+
+describe("a wrong factor is caught, in the gradient of every operator towards every input", () => {
+  for (const [key, rules] of Object.entries(builtinRules)) {
+    const gradients = rules.flatMap((rule) => Object.entries(rule.inputs)).entries()
+    for (const [index, [input, entry]] of gradients) {
+      if (typeof entry !== "function") continue
+      it(`${key}.${input}`, async () => {
+        const each = cases[key]!.find(({ wrt }) => wrt.includes(index))!
+        const wrong = { rules: faulty(key, input, scaled(1.1)) }
+        await assert.rejects(checkVjp(run, { ...caseOf(key, each), wrt: [index] }, wrong), VjpMismatch)
+      })
+    }
+  }
+})
 
 describe("checkVjp catches planted faults", () => {
   for (const [name, rules] of Object.entries(faults)) {

@@ -1,0 +1,33 @@
+import assert from "node:assert/strict"
+import { after, describe, it } from "node:test"
+import { ruleKey } from "../../src/Rule.ts"
+import { builtinRules } from "../../src/RuleTable.ts"
+import { checkVjp } from "../../src/testing.ts"
+import { grid } from "../cases/Grid.ts"
+import { cpu } from "../support/Run.ts"
+
+const { run, close } = cpu()
+after(close)
+
+const byOperator = Map.groupBy(grid, ({ op, domain = "" }) => ruleKey({ op, domain }))
+
+describe("ONNX Runtime's grid: every element of a gradient is the numeric one within its tolerance", () => {
+  for (const [key, rows] of byOperator) {
+    it(`${key}, ${rows.length} rows`, async () => {
+      for (const each of rows) await checkVjp(run, each, { tolerance: each.tolerance, elements: 160, draws: 8 })
+    })
+  }
+
+  it("has rows for all that ONNX Runtime has gradients of, and each of them has a rule", () => {
+    const registered =
+      "Cast Sin Log Tanh Sqrt Erf Relu Pow Add Sub Mul Div Neg Sigmoid Exp Clip Abs Min Max Where Identity MatMul Gemm Conv ReduceMean ReduceSum ReduceLogSumExp ReduceL2 Split Concat Reshape Transpose Squeeze Unsqueeze Slice Expand Flatten Tile Pad Gather GatherND GatherElements TopK Softmax LogSoftmax SoftmaxCrossEntropyLoss Gelu com.microsoft.Gelu com.microsoft.BiasGelu com.microsoft.FastGelu LayerNormalization SimplifiedLayerNormalization"
+    assert.deepEqual(
+      registered.split(" ").filter((key) => !byOperator.has(key)),
+      [],
+    )
+    assert.deepEqual(
+      [...byOperator.keys()].filter((key) => !Object.hasOwn(builtinRules, key)),
+      [],
+    )
+  })
+})
