@@ -1,5 +1,5 @@
 import { readExamples } from "@tandem/datasets/node/Files"
-import type { Provider } from "@tandem/runtime"
+import type { NodeProvider } from "@tandem/runtime"
 import { layer } from "@tandem/runtime/node/NodeRuntime"
 import { Effect } from "effect"
 import { figures } from "./Baseline.ts"
@@ -15,7 +15,7 @@ export interface EvaluateDprSettings {
   readonly data: readonly string[]
   readonly corpus?: string
   readonly format?: string
-  readonly device: Provider | "auto"
+  readonly device: NodeProvider | "auto"
   readonly threads?: number
 }
 

@@ -1,5 +1,5 @@
 import { fingerprint } from "@tandem/retriever"
-import type { Provider } from "@tandem/runtime"
+import type { NodeProvider } from "@tandem/runtime"
 import { layer } from "@tandem/runtime/node/NodeRuntime"
 import { Exact } from "@tandem/store"
 import { nodeFolder } from "@tandem/store/node/StoreFolder"
@@ -16,7 +16,7 @@ export interface SearchDprSettings {
   readonly questions: readonly string[]
   /** Passages wanted for each question. */
   readonly k: number
-  readonly device: Provider | "auto"
+  readonly device: NodeProvider | "auto"
   readonly threads?: number
 }
 

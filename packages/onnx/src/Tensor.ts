@@ -109,6 +109,14 @@ export const toInt64 = (value: number): bigint => {
 export const int32 = (dims: readonly number[], data: readonly number[]): Tensor =>
   tensor("int32", dims, Int32Array.from(data))
 
+/** A 64-bit integer tensor as a 32-bit one; what lies beyond its range, as "to the end" does, becomes its ends. */
+export const toInt32 = (value: Tensor): Tensor =>
+  tensor(
+    "int32",
+    value.dims,
+    Int32Array.from(toNumbers(value), (number) => Math.min(Math.max(number, -(2 ** 31)), 2 ** 31 - 1)),
+  )
+
 /** A `bool` tensor from truth values. */
 export const bool = (dims: readonly number[], data: readonly boolean[]): Tensor =>
   tensor(

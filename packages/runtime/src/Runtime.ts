@@ -2,8 +2,14 @@ import type { Graph, Tensor, Value } from "@tandem/onnx"
 import { Context, type Effect, type Scope } from "effect"
 import type { CompileFailed, RunFailed } from "./Errors.ts"
 
+/** Execution providers that onnxruntime-node has. */
+export type NodeProvider = "cpu" | "webgpu" | "cuda"
+
+/** Execution providers that onnxruntime-web has. */
+export type WebProvider = "wasm" | "webgpu"
+
 /** Execution providers that this package knows. */
-export type Provider = "cpu" | "webgpu" | "cuda"
+export type Provider = NodeProvider | WebProvider
 
 /** What a runtime really runs on. */
 export interface Device {
@@ -73,7 +79,8 @@ export type HostFunction = (
 /**
  * Compiles and runs graphs, and keeps tensors resident between runs.
  *
- * Layers: `NodeRuntime.layer` (`@tandem/runtime/node/NodeRuntime`) over onnxruntime-node in a worker thread.
+ * Layers: `NodeRuntime.layer` (`@tandem/runtime/node/NodeRuntime`) over onnxruntime-node in a worker thread, and
+ * `WebRuntime.layer` (`@tandem/runtime/web/WebRuntime`) over onnxruntime-web in the calling thread.
  */
 export class Runtime extends Context.Service<
   Runtime,

@@ -7,8 +7,10 @@ export {
   type Feed,
   type HostFunction,
   type HostKernel,
+  type NodeProvider,
   type Provider,
   type RunOptions,
   Runtime,
+  type WebProvider,
 } from "./Runtime.ts"
 export { type SpecializeOptions, specialize } from "./Specialize.ts"

@@ -3,6 +3,7 @@
 import { parentPort, workerData } from "node:worker_threads"
 import type { Tensor } from "@tandem/onnx"
 import * as ort from "onnxruntime-node"
+import { narrowed } from "../internal/narrowed.ts"
 import { isUncopied, uncopied } from "../internal/node/uncopied.ts"
 import type { Call, Reply, Request, WireFeed, WorkerSettings } from "../internal/protocol.ts"
 
@@ -15,6 +16,7 @@ interface Resident {
 interface Session {
   readonly session: ort.InferenceSession
   readonly profiled: boolean
+  readonly inputTypes: ReadonlyMap<string, string>
   /** Makes arrays for outputs whose type and shape are known beforehand. */
   readonly arrays: ReadonlyMap<string, () => ort.Tensor>
 }
@@ -84,7 +86,12 @@ const compile = async (request: Extract<Request, { kind: "compile" }>): Promise<
     }
   }
   const session = await create()
-  sessions.set(request.executable, { session, profiled: request.profile !== undefined, arrays: knownOutputs(session) })
+  sessions.set(request.executable, {
+    session,
+    profiled: request.profile !== undefined,
+    inputTypes: new Map(session.inputMetadata.flatMap((value) => (value.isTensor ? [[value.name, value.type]] : []))),
+    arrays: knownOutputs(session),
+  })
   return fallbacks
 }
 
@@ -107,12 +114,18 @@ const release = async (id: number): Promise<void> => {
   await found?.session.release()
 }
 
-const feed = (value: WireFeed): ort.Tensor => ("buffer" in value ? resident(value.buffer).tensor : toOrt(value.tensor))
+const feed = (value: WireFeed, type: string | undefined): ort.Tensor => {
+  if ("tensor" in value) return toOrt(narrowed(value.tensor, type))
+  const { tensor } = resident(value.buffer)
+  return tensor.type === type ? tensor : toOrt(narrowed(fromOrt(tensor), type))
+}
 
 const run = async (request: Extract<Request, { kind: "run" }>): Promise<Record<string, Tensor>> => {
   const found = sessions.get(request.executable)
   if (found === undefined) throw new Error("the executable was released before")
-  const feeds = Object.fromEntries(Object.entries(request.inputs).map(([name, value]) => [name, feed(value)]))
+  const feeds = Object.fromEntries(
+    Object.entries(request.inputs).map(([name, value]) => [name, feed(value, found.inputTypes.get(name))]),
+  )
   const read = new Set(Object.values(request.inputs).map((value) => ("buffer" in value ? value.buffer : -1)))
   const fetches: Record<string, ort.Tensor | null> = {}
   const swaps: Resident[] = []

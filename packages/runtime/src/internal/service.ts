@@ -1,0 +1,148 @@
+import { type Graph, staticDims, type Tensor, writeModel } from "@tandem/onnx"
+import { Effect, type Scope } from "effect"
+import { CompileFailed, RunFailed } from "../Errors.ts"
+import type { Buffer, CompileOptions, Device, Executable, Feed, Runtime } from "../Runtime.ts"
+import type { Request, WireFeed } from "./protocol.ts"
+
+/** Sends a request to whoever owns ONNX Runtime and reads its answer. */
+export type Ask = <A>(request: Request, decode: (value: unknown) => A) => Effect.Effect<A, RunFailed>
+
+/** A model of one node, to see whether a provider works. */
+export const probe = (): Uint8Array =>
+  writeModel({
+    name: "probe",
+    inputs: [{ name: "x", type: "float32", dims: [1] }],
+    outputs: [{ name: "y", type: "float32", dims: [1] }],
+    nodes: [{ op: "Neg", domain: "", name: "probe", inputs: ["x"], outputs: ["y"], attributes: {} }],
+    initializers: new Map(),
+    values: new Map(),
+    opsets: new Map([["", 17]]),
+  })
+
+/**
+ * The service over an owner of ONNX Runtime; `form` is what the device's provider is given in place of a graph that it may
+ * optimize. A 64-bit input may be a 32-bit one there: the owner sees to it.
+ */
+export const service = (ask: Ask, device: Device, form: (graph: Graph) => Graph): Runtime["Service"] => {
+  let executables = 0
+  let buffers = 0
+  const compile = Effect.fnUntraced(function* (
+    graph: Graph,
+    options: CompileOptions = {},
+  ): Effect.fn.Return<Executable, CompileFailed, Scope.Scope> {
+    const executable = executables++
+    const { optimize = "all", profile } = options
+    const compiled = Effect.try({
+      try: () => writeModel(optimize === "all" ? form(graph) : graph),
+      catch: (cause) => new RunFailed({ message: cause instanceof Error ? cause.message : String(cause) }),
+    }).pipe(Effect.flatMap((model) => ask({ kind: "compile", executable, model, optimize, profile }, asStrings)))
+    const fallbacks = yield* Effect.acquireRelease(
+      Effect.mapError(
+        compiled,
+        (cause) => new CompileFailed({ message: `graph ${graph.name} does not compile: ${cause.message}` }),
+      ),
+      () => Effect.ignore(ask({ kind: "release", executable }, () => undefined)),
+    )
+    const run: Executable["run"] = (inputs, { into = {}, only } = {}) => {
+      const returned = (only ?? graph.outputs.map((value) => value.name)).filter((name) => into[name] === undefined)
+      return Effect.andThen(
+        checkInputs(graph, inputs),
+        ask(
+          {
+            kind: "run",
+            executable,
+            inputs: Object.fromEntries(Object.entries(inputs).map(([name, value]) => [name, toWire(value)])),
+            into: Object.fromEntries(Object.entries(into).map(([name, buffer]) => [name, buffer.id])),
+            returned,
+          },
+          asTensors,
+        ),
+      )
+    }
+    return { inputs: graph.inputs, outputs: graph.outputs, fallbacks, run }
+  })
+  return {
+    device,
+    compile,
+    upload: (tensor) =>
+      Effect.acquireRelease(
+        Effect.suspend(() => {
+          const id = buffers++
+          return ask(
+            { kind: "upload", buffer: id, tensor: alone(tensor) },
+            (): Buffer => ({ id, type: tensor.type, dims: tensor.dims }),
+          )
+        }),
+        (buffer) => Effect.ignore(ask({ kind: "free", buffer: buffer.id }, () => undefined)),
+      ),
+    write: (buffer, tensor) =>
+      buffer.type === tensor.type && `${buffer.dims}` === `${tensor.dims}`
+        ? ask({ kind: "upload", buffer: buffer.id, tensor: alone(tensor) }, () => undefined)
+        : Effect.fail(
+            new RunFailed({
+              message: "a buffer was overwritten with a tensor of another type or shape",
+              expected: `${buffer.type}[${buffer.dims}]`,
+              found: `${tensor.type}[${tensor.dims}]`,
+            }),
+          ),
+    download: (buffer) => ask({ kind: "download", buffer: buffer.id }, asTensor),
+    call: (kernel, named, argument) =>
+      ask(
+        {
+          kind: "call",
+          module: kernel.module,
+          name: kernel.name,
+          buffers: Object.fromEntries(
+            Object.entries(named).map(([name, list]) => [name, list.map((buffer) => buffer.id)]),
+          ),
+          argument,
+        },
+        (value) => value,
+      ),
+  }
+}
+
+const toWire = (value: Feed): WireFeed => ("id" in value ? { buffer: value.id } : { tensor: alone(value) })
+
+/** The tensor with an array of its own: a message copies the whole memory behind a view, such as a model's file. */
+const alone = (tensor: Tensor): Tensor => {
+  const { data } = tensor
+  return ArrayBuffer.isView(data) && data.byteLength < data.buffer.byteLength
+    ? { ...tensor, data: data.slice() }
+    : tensor
+}
+
+const checkInputs = (graph: Graph, inputs: Readonly<Record<string, Feed>>): Effect.Effect<void, RunFailed> => {
+  for (const input of graph.inputs) {
+    const given = inputs[input.name]
+    const expected = `${input.type}[${input.dims}]`
+    if (given === undefined) {
+      return Effect.fail(new RunFailed({ message: `input ${input.name} is missing`, field: input.name, expected }))
+    }
+    const dims = staticDims(input.dims)
+    if (given.type !== input.type || (dims !== undefined && `${dims}` !== `${given.dims}`)) {
+      return Effect.fail(
+        new RunFailed({
+          message: `input ${input.name} does not fit the graph`,
+          field: input.name,
+          expected,
+          found: `${given.type}[${given.dims}]`,
+        }),
+      )
+    }
+  }
+  return Effect.void
+}
+
+const isTensor = (value: unknown): value is Tensor =>
+  typeof value === "object" && value !== null && "type" in value && "dims" in value && "data" in value
+
+const asTensor = (value: unknown): Tensor => {
+  if (!isTensor(value)) throw new TypeError("the runtime's thread answered with something that is no tensor")
+  return value
+}
+
+const asTensors = (value: unknown): Readonly<Record<string, Tensor>> =>
+  Object.fromEntries(Object.entries(value ?? {}).map(([name, item]) => [name, asTensor(item)]))
+
+const asStrings = (value: unknown): readonly string[] => (Array.isArray(value) ? value.map(String) : [])
