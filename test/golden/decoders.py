@@ -146,7 +146,7 @@ def greedy(model, prompt: list, count: int) -> dict:
 
 def write_tokenizer(path, tokenizer: Tokenizer, fallback: bool) -> None:
     tokenizer.save(str(path / "tokenizer.json"))
-    names = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"} if fallback else {
+    names = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "add_bos_token": True} if fallback else {
         "bos_token": "<|endoftext|>", "eos_token": "<|endoftext|>", "pad_token": "<pad>"}
     save_json(path / "tokenizer_config.json", {
         "tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": 96, "clean_up_tokenization_spaces": False, **names})
@@ -263,7 +263,7 @@ def train(path) -> None:
 
 
 def write_tokenizers(path) -> None:
-    texts = [*TEXTS, "", " the  boat ", "café €\nriver", "<s>the</s> boat<|endoftext|>", "BOAT"]
+    texts = [*TEXTS, "", " the  boat ", "boaté €\nriver", "<s>the</s> boat<|endoftext|>", "BOAT"]
     made = {"byteLevel": ("gpt2", byte_level()), "byteFallback": ("llama", byte_fallback())}
     save_json(path / "tokenizers.json", {
         name: {"model": model, "texts": [{"text": t, "ids": tok.encode(t).ids, "plain": tok.encode(t, add_special_tokens=False).ids,

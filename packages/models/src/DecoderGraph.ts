@@ -3,7 +3,7 @@ import type { DecoderConfig, DecoderGraph, DecoderLayer, DecoderShape } from "./
 import { decoderParameters, embeddingsName, outputName } from "./DecoderConfig.ts"
 import type { DropoutMask, DropoutRates } from "./Encoder.ts"
 import { InvalidLanguageModel, SequenceTooLong } from "./Errors.ts"
-import { activate, rmsNormalization } from "./internal/Blocks.ts"
+import { activate, fusedRmsNormalization, rmsNormalization } from "./internal/Blocks.ts"
 import { maskPositions, tokenRows } from "./internal/TokenRows.ts"
 import { type Rotation, rotate, rotation } from "./Rope.ts"
 
@@ -53,7 +53,7 @@ export const decoderGraph = (config: DecoderConfig, shape: DecoderShape): Decode
     ids: rows.pick(g.reshape(ids!, places)),
     positions: rows.pick(g.reshape(positions, places)),
     allPositions: positions,
-    joined: true,
+    training: true,
     heads: (x, count) => g.reshape(x, [Number(x.dims?.[0]), count, headSize]),
     attend: (query, key, value, layer) => {
       const bias = attentionBias(g, mask!, layer, batch, tokens)
@@ -146,7 +146,7 @@ export const decoderInferenceGraph = (config: DecoderConfig, parameters: Readonl
     ids: g.reshape(ids!, [-1]),
     positions: g.reshape(positions!, [-1]),
     allPositions: positions!,
-    joined: false,
+    training: false,
     heads: (x, count) => g.reshape(x, [-1, count, headSize]),
     attend: (query, key, value, layer, index) => {
       const [k, v] = [key, value].map((x, part) => {
@@ -244,8 +244,8 @@ interface Form {
   readonly ids: Value
   readonly positions: Value
   readonly allPositions: Value
-  /** Whether the weights of products of one input are joined to one product. */
-  readonly joined: boolean
+  /** Whether the weights of products of one input are joined to one product, and norms are single operators. */
+  readonly training: boolean
   /** `[rows, count · headSize]` as `[rows, count, headSize]` */
   readonly heads: (x: Value, count: number) => Value
   /** Attention over heads `[rows, count, headSize]`; gives `[rows, heads · headSize]`. */
@@ -286,8 +286,11 @@ const norm = (config: DecoderConfig, form: Form, x: Value, name: string): Value 
   const scale = weight(`${name}.weight`)!
   return config.family === "gpt2"
     ? g.layerNormalization(x, scale, weight(`${name}.bias`), config.normEpsilon)
-    : rmsNormalization(g, x, scale, config.normEpsilon)
+    : rootMeanSquare(config, form, x, scale)
 }
+
+const rootMeanSquare = ({ normEpsilon }: DecoderConfig, { g, training }: Form, x: Value, scale: Value): Value =>
+  (training ? fusedRmsNormalization : rmsNormalization)(g, x, scale, normEpsilon)
 
 interface Block {
   readonly config: DecoderConfig
@@ -354,7 +357,7 @@ const llamaHeads = ({ config, form, layer, index, turn }: Block, x: Value): read
   const names = ["q", "k", "v"].map((part) => `model.layers.${index}.self_attn.${part}_proj`)
   // The factors ride on products, or on the norm behind them
   const factors = [queryKeyNorms ? 1 : layer.scale, 1, 1 / (1 - dropout.attention)]
-  const parts = form.joined
+  const parts = form.training
     ? g.split(
         joinedLinear(form, x, names, factors),
         counts.map((count) => count * headSize),
@@ -367,7 +370,7 @@ const llamaHeads = ({ config, form, layer, index, turn }: Block, x: Value): read
     const stem = `model.layers.${index}.self_attn.${kind === 0 ? "q" : "k"}_norm.weight`
     const scale = weight(stem)
     const scaled = kind === 0 && scale !== undefined ? g.mul(scale, g.scalar(layer.scale)) : scale
-    const normal = scaled === undefined ? heads : rmsNormalization(g, heads, scaled, config.normEpsilon)
+    const normal = scaled === undefined ? heads : rootMeanSquare(config, form, heads, scaled)
     return rope === undefined || turn === undefined || !layer.rotary ? normal : rotate(g, normal, turn, rope)
   })
 }

@@ -1,3 +1,4 @@
+import { decoderTypes } from "./DecoderConfig.ts"
 import { HubError } from "./Errors.ts"
 
 /** A model on the hub at a branch, tag or commit. */
@@ -30,27 +31,40 @@ export const isSafePath = (path: string): boolean =>
   [...path].every((character) => character >= " ") &&
   path.split("/").every((segment) => segment !== "" && segment !== "." && segment !== "..")
 
-/** Files that every encoder may need besides its weights, as transformers and sentence-transformers name them. */
+/** Files that a model may need besides its weights, as transformers and sentence-transformers name them. */
 const settings =
-  /^(config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|modules|sentence_[a-z]+_config|config_sentence_transformers)\.json$|^vocab\.txt$|^\d+_[A-Za-z]+\/config\.json$/
+  /^(config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab|modules|sentence_[a-z]+_config|config_sentence_transformers)\.json$|^(vocab|merges)\.txt$|^chat_template\.jinja$|^\d+_[A-Za-z]+\/config\.json$/
 
 /** The small files of a repository that are needed whatever the weights are. */
 export const settingsFiles = (paths: readonly string[]): readonly string[] =>
   paths.filter((path) => settings.test(path))
 
+/** The `model_type`s whose graphs this package builds from safetensors. */
+const builds = ["bert", "distilbert", "dpr", ...decoderTypes]
+
+/** The sets of ONNX files that a model can consist of; the first that is there is taken. */
+const models: readonly (readonly string[])[] = [
+  ["onnx/model.onnx"],
+  ["model.onnx"],
+  ["onnx/encoder_model.onnx", "onnx/decoder_model_merged.onnx"],
+  ["onnx/decoder_model_merged.onnx"],
+]
+
 /**
- * The files of a repository that hold the weights: `model.safetensors` where the architecture is one that this package
- * builds, else an ONNX model with its data files, else whatever there is of the two.
+ * The files of a repository that hold the weights: safetensors, in one file or in several with their index, where the
+ * architecture is one that this package builds, else an ONNX model with its data files, else whatever there is of the two.
  */
 export const weightFiles = (
   paths: readonly string[],
   modelType: unknown,
   prefer: "weights" | "onnx",
 ): readonly string[] => {
-  const weights = paths.filter((path) => path === "model.safetensors")
-  const model = ["onnx/model.onnx", "model.onnx"].find((path) => paths.includes(path))
-  const onnx = paths.filter((path) => path === model || (model !== undefined && path.startsWith(`${model}_data`)))
-  const builds = ["bert", "distilbert", "dpr"].includes(String(modelType))
-  const [first, second] = prefer === "weights" && builds ? [weights, onnx] : [onnx, weights]
+  const single = paths.filter((path) => path === "model.safetensors")
+  const index = paths.includes("model.safetensors.index.json")
+  const sharded = index ? paths.filter((path) => /^model[^/]*\.safetensors(\.index\.json)?$/.test(path)) : []
+  const weights = single.length > 0 ? single : sharded
+  const files = models.find((set) => set.every((file) => paths.includes(file))) ?? []
+  const onnx = paths.filter((path) => files.some((file) => path === file || path.startsWith(`${file}_data`)))
+  const [first, second] = prefer === "weights" && builds.includes(String(modelType)) ? [weights, onnx] : [onnx, weights]
   return first.length > 0 ? first : second
 }

@@ -118,7 +118,7 @@ const staticGraph = (
   })
 
 /** The graph with the named initializers as inputs, after its own. */
-const withParameterInputs = (graph: Graph, parameters: ReadonlyMap<string, Tensor>): Graph => {
+export const withParameterInputs = (graph: Graph, parameters: ReadonlyMap<string, Tensor>): Graph => {
   const inputs = [...parameters].map(([name, { type, dims }]): Value => ({ name, type, dims }))
   return {
     ...graph,

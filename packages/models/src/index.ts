@@ -60,6 +60,7 @@ export { type InspectOptions, inspectModel } from "./Inspect.ts"
 export type { InspectedParameter } from "./InspectParameters.ts"
 export type { ModelGap, ModelReport, StepEstimate } from "./InspectReport.ts"
 export { matchParameters, type ParameterMatch, type ParameterMatches, type Partner } from "./MatchParameters.ts"
+export { type OnnxDecoderParts, onnxDecoder } from "./OnnxDecoder.ts"
 export { type OnnxEncoderParts, onnxConfig, onnxEncoder } from "./OnnxEncoder.ts"
 export {
   type AttachedAdapter,
@@ -73,6 +74,7 @@ export {
 } from "./PeftAdapter.ts"
 export { type PeftConfig, peftConfigJson, readPeftConfig } from "./PeftConfig.ts"
 export { normalize, pool, pooledGraph, withPooling } from "./Pooling.ts"
+export type { Rope, RopeScaling } from "./Rope.ts"
 export { readSafetensors, type Safetensors, safetensorsParts, writeSafetensors } from "./Safetensors.ts"
 export {
   type Module,
@@ -82,7 +84,7 @@ export {
   type SentenceTransformersSettings,
   sentenceTransformersFiles,
 } from "./SentenceTransformers.ts"
-export { type TinyOptions, tinyEncoder } from "./Tiny.ts"
+export { type TinyDecoderOptions, type TinyOptions, tinyDecoder, tinyEncoder } from "./Tiny.ts"
 export {
   type BatchOptions,
   type Encoded,
@@ -96,6 +98,7 @@ export {
   type TokenizerFiles,
   type Truncation,
 } from "./Tokenizer.ts"
+export { tokenIds, type WeightsDecoderParts, weightsDecoder } from "./WeightsDecoder.ts"
 export { type WeightsEncoderParts, weightsEncoder } from "./WeightsEncoder.ts"
 export { trainWordPiece, type WordPieceOptions } from "./WordPiece.ts"
 export { readVocabulary, specialTokens, type WordPieceSettings, wordPieceFiles } from "./WordPieceFiles.ts"

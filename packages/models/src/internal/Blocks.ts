@@ -1,7 +1,17 @@
-import type { GraphBuilder, Value } from "@tandem/onnx"
+import { float, type GraphBuilder, int, type Value } from "@tandem/onnx"
 import type { Activation } from "../Decoder.ts"
 
-/** `x / √(mean(x²) + ε) · weight` over the last axis, which has `size` elements. */
+/**
+ * `x / √(mean(x²) + ε) · weight` over the last axis, as ONNX Runtime's operator: one pass forward, and the backward pass
+ * reads the deviation that it saves.
+ */
+export const fusedRmsNormalization = (g: GraphBuilder, x: Value, weight: Value, epsilon: number): Value =>
+  g.op("SimplifiedLayerNormalization", [x, weight], {
+    attributes: { axis: int(-1), epsilon: float(epsilon) },
+    outputs: [{ type: x.type, dims: x.dims }],
+  })[0]!
+
+/** The same in operators of ONNX's own, as exporters write it and providers fuse it. */
 export const rmsNormalization = (g: GraphBuilder, x: Value, weight: Value, epsilon: number): Value => {
   const square = g.reduceMean(g.pow(x, g.scalar(2)), [-1])
   return g.mul(g.mul(x, g.reciprocal(g.sqrt(g.add(square, g.scalar(epsilon))))), weight)

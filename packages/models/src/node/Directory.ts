@@ -1,14 +1,14 @@
-import { readFileSync } from "node:fs"
-import { dirname, join } from "node:path"
+import { join } from "node:path"
 import { readModel } from "@tandem/onnx"
 import { Effect } from "effect"
 import { bertConfig, pickBertWeights } from "../Bert.ts"
 import type { Encoder, EncoderConfig, Pooling, Prompts } from "../Encoder.ts"
 import { InvalidEncoder, type ModelError, UnsupportedEncoder } from "../Errors.ts"
 import { exists, readBytes, readJson, readJsonIfThere, readJsonList, readText } from "../internal/node/Files.ts"
+import { firstFile, readBeside } from "../internal/node/OnnxFiles.ts"
+import { findWeights, readWeights } from "../internal/node/Weights.ts"
 import { isRecord } from "../internal/Record.ts"
 import { onnxConfig, onnxEncoder } from "../OnnxEncoder.ts"
-import { readSafetensors } from "../Safetensors.ts"
 import { readModules, readPoolingMode, readPrompts } from "../SentenceTransformers.ts"
 import { makeTokenizer, type Tokenizer } from "../Tokenizer.ts"
 import { attempt, weightsEncoder } from "../WeightsEncoder.ts"
@@ -60,16 +60,15 @@ export const loadEncoder = Effect.fn("loadEncoder")(function* (
   const maxLength = options.maxLength ?? settings.maxLength
   const common = { tokenizer, pooling, prompts, maxLength, huggingFace }
 
-  const weightsFile = join(directory, "model.safetensors")
-  const modelFile = yield* findOnnx(directory)
-  const hasWeights = yield* exists(weightsFile)
+  const modelFile = yield* firstFile(directory, ["onnx/model.onnx", "model.onnx"])
+  const hasWeights = (yield* findWeights(directory)) !== undefined
   const known = ["bert", "distilbert", "dpr"].includes(String(huggingFace["model_type"]))
   if (hasWeights && (known || modelFile === undefined) && !(options.prefer === "onnx" && modelFile !== undefined)) {
     const config = yield* attempt(() => bertConfig(huggingFace, join(directory, "config.json")))
-    const bytes = yield* readBytes(weightsFile)
+    const read = yield* readWeights(directory)
+    if (read === undefined) return yield* noModel(directory)
     return yield* attempt(() => {
-      const { tensors } = readSafetensors(bytes, weightsFile)
-      const weights = pickBertWeights(config, tensors, weightsFile)
+      const weights = pickBertWeights(config, read.tensors, read.file)
       return weightsEncoder({ ...common, ...weights, config: withCase(config, tokenizer) })
     })
   }
@@ -83,32 +82,14 @@ export const loadEncoder = Effect.fn("loadEncoder")(function* (
   })
 })
 
-/** The ONNX model of a directory, relative to it. */
-const findOnnx = Effect.fnUntraced(function* (directory: string) {
-  for (const name of ["onnx/model.onnx", "model.onnx"]) if (yield* exists(join(directory, name))) return name
-  return undefined
-})
-
-const readBeside = (modelFile: string, location: string): Uint8Array => {
-  const file = join(dirname(modelFile), location)
-  try {
-    const buffer = readFileSync(file)
-    return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength)
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    throw new InvalidEncoder({ message: `the model's data file ${file} cannot be read: ${reason}`, file })
-  }
-}
-
 const noModel = Effect.fnUntraced(function* (directory: string) {
-  const sharded = yield* exists(join(directory, "model.safetensors.index.json"))
   const pickled = yield* exists(join(directory, "pytorch_model.bin"))
   return yield* new InvalidEncoder({
     message: `${directory} holds no weights that can be read`,
     file: directory,
     expected: "model.safetensors, onnx/model.onnx or model.onnx",
-    found: sharded ? "safetensors in several files" : pickled ? "pytorch_model.bin" : "none of them",
-    ...(sharded || pickled ? { hint: "save the model again as one safetensors file, or export it to ONNX" } : {}),
+    found: pickled ? "pytorch_model.bin" : "none of them",
+    ...(pickled ? { hint: "save the model again as safetensors, or export it to ONNX" } : {}),
   })
 })
 

@@ -29,7 +29,7 @@ export interface HubOptions {
 }
 
 /**
- * Brings the files of an encoder from the Hugging Face hub and gives the folder that they lie in.
+ * Brings the files of a model from the Hugging Face hub and gives the folder that they lie in.
  *
  * Files are kept by commit, so an unchanged model is not fetched again, and one whose revision is a full commit hash
  * needs no network at all; without a network the last known commit of a revision is used. Downloads that were cut off go on
@@ -65,7 +65,7 @@ export const fetchModel = Effect.fn("fetchModel")(function* (
   const weights = weightFiles(paths, config?.["model_type"], options.prefer ?? "weights")
   if (config === undefined || weights.length === 0) {
     return yield* new HubError({
-      message: `${name} holds no encoder that can be loaded`,
+      message: `${name} holds no model that can be loaded`,
       expected: "config.json with model.safetensors, onnx/model.onnx or model.onnx",
       found: paths.slice(0, 20).join(", "),
     })

@@ -241,7 +241,7 @@ test("what is neither a folder nor a hub id, and what the hub lacks, are tagged 
   const error = await Effect.runPromise(
     Effect.flip(openEncoder("org/tiny", { ...options, cache: await cacheOf("bare"), endpoint: bare })),
   )
-  assert.match(error.message, /no encoder/)
+  assert.match(error.message, /no model/)
 })
 
 test("the endpoint comes from the environment, and a full disk or a file in the way is a tagged error", async () => {

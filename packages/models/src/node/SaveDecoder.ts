@@ -1,0 +1,168 @@
+import { readdir } from "node:fs/promises"
+import { dirname, join, relative, resolve } from "node:path"
+import { readModel, type Tensor, writeBackExternal } from "@tandem/onnx"
+import { Effect } from "effect"
+import type { Decoder, LanguageModelSource } from "../Decoder.ts"
+import { decoderInferenceGraph } from "../DecoderGraph.ts"
+import { InvalidLanguageModel, type ModelError, SaveFailed } from "../Errors.ts"
+import { readBytes, reasonOf } from "../internal/node/Files.ts"
+import { asLanguageModel } from "../internal/node/LanguageModelErrors.ts"
+import { readBeside } from "../internal/node/OnnxFiles.ts"
+import { onnxVariants, type SavedType, withTransformersJs } from "../internal/node/OnnxVariants.ts"
+import { type Content, writeDirectory } from "../internal/node/WriteDirectory.ts"
+import { safetensorsParts } from "../Safetensors.ts"
+import { attempt } from "../WeightsEncoder.ts"
+
+type Weights = Extract<LanguageModelSource, { kind: "weights" }>
+type Onnx = Extract<LanguageModelSource, { kind: "onnx" }>
+type Parameters = ReadonlyMap<string, Tensor>
+
+/** What `saveDecoder` takes besides the model and its weights. */
+export interface SaveDecoderOptions {
+  /** Precisions of the ONNX files; `fp32`, `fp16` and `q8` where absent. */
+  readonly types?: readonly SavedType[]
+  /** Models of more bytes keep their weights in data files, of at most so many bytes each; 1.9 · 10⁹ where absent. */
+  readonly largestFile?: number
+}
+
+const everyType: readonly SavedType[] = ["fp32", "fp16", "q8"]
+
+/**
+ * Saves a decoder with `parameters` as its weights (its own where absent), so that transformers.js'
+ * `pipeline("text-generation", directory)` and Python's transformers load it.
+ *
+ * - Own builds: `config.json`, `generation_config.json`, tokenizer, `model.safetensors` under Hugging Face's names, and
+ *   with a key-value cache `onnx/model.onnx` (fp32), `model_fp16.onnx` and `model_quantized.onnx` (q8).
+ * - ONNX models: a copy of their directory in which only the bytes of the weights differ in the model file and its data
+ *   files, with fresh files of the lower precisions. Weights in other formats are left out, because they would be the
+ *   old ones; so is `fp16` for models with subgraphs.
+ *
+ * The directory is written aside and put in place at the end. An unwritable folder or a full disk ends in `SaveFailed`
+ * and leaves what was there; weights that do not fit the model end in `InvalidLanguageModel` or `InvalidTensor`.
+ */
+export const saveDecoder = Effect.fn("saveDecoder")(function* (
+  directory: string,
+  decoder: Decoder,
+  parameters: Parameters = decoder.parameters,
+  options: SaveDecoderOptions = {},
+): Effect.fn.Return<void, ModelError> {
+  const { source } = decoder
+  yield* attempt(() => checkParameters(decoder.parameters, parameters))
+  const files =
+    source.kind === "weights"
+      ? yield* attempt(() => weightsFiles(decoder, source, parameters, options))
+      : yield* asLanguageModel(onnxFiles(directory, source, parameters, options))
+  yield* writeDirectory(directory, files)
+})
+
+/** Ends in `InvalidLanguageModel` where a weight is missing or has another shape than the model's own. */
+export const checkParameters = (own: Parameters, parameters: Parameters): void => {
+  for (const [name, { dims }] of own) {
+    const found = parameters.get(name)
+    if (found !== undefined && found.dims.join() === dims.join()) continue
+    throw new InvalidLanguageModel({
+      message: `the weights to save do not fit the model at ${name}`,
+      tensor: name,
+      expected: `[${dims}]`,
+      found: found === undefined ? "nothing" : `[${found.dims}]`,
+    })
+  }
+}
+
+/** Tensors that a checkpoint may hold and that follow from config and weights. */
+const derived = /(^|\.)(attn\.(masked_)?bias|rotary_emb\.inv_freq)$/
+
+const weightsFiles = (
+  decoder: Decoder,
+  source: Weights,
+  parameters: Parameters,
+  { types = everyType, largestFile }: SaveDecoderOptions,
+): ReadonlyMap<string, Content> => {
+  const { config, tokenizer } = decoder
+  if (config === undefined) throw new InvalidLanguageModel({ message: "the decoder has no config to save" })
+  const { files, external } = onnxVariants(decoderInferenceGraph(config, parameters), "onnx/model", types, largestFile)
+  const stale = (name: string): boolean => derived.test(name) || (config.tiedEmbeddings && name === "lm_head.weight")
+  const kept = [...source.unused].filter(([name]) => !stale(name))
+  return new Map<string, Content>([
+    ["config.json", { json: withTransformersJs(inFloat32(source.huggingFace), external, types) }],
+    ["generation_config.json", { json: source.generation ?? ends(source.huggingFace) }],
+    ["tokenizer.json", { json: tokenizer.files.tokenizer }],
+    ["tokenizer_config.json", { json: tokenizer.files.config }],
+    ...[...source.files].map(([name, text]) => [name, { text }] as const),
+    ["model.safetensors", { parts: () => safetensorsParts(new Map([...kept, ...parameters]), { format: "pt" }) }],
+    ...files,
+  ])
+}
+
+/** The config of weights that are 32-bit floats now, whatever they were. */
+const inFloat32 = (config: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> =>
+  Object.fromEntries(
+    Object.entries(config).map(([name, value]) => [
+      name,
+      name === "dtype" || name === "torch_dtype" ? "float32" : value,
+    ]),
+  )
+
+const ends = (config: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> =>
+  Object.fromEntries(
+    ["bos_token_id", "eos_token_id", "pad_token_id"].flatMap((name) =>
+      config[name] === undefined || config[name] === null ? [] : [[name, config[name]]],
+    ),
+  )
+
+/** Files that hold weights in any format, which a saved copy must not take over as they are. */
+const weightFile = /\.(onnx|onnx_data(_\d+)?|safetensors|bin|pt|pth|h5|msgpack|ot|gguf|tflite)$|\.index\.json$/
+
+const onnxFiles = Effect.fnUntraced(function* (
+  directory: string,
+  source: Onnx,
+  parameters: Parameters,
+  { types = everyType, largestFile }: SaveDecoderOptions,
+): Effect.fn.Return<ReadonlyMap<string, Content>, ModelError> {
+  if (resolve(directory) === resolve(source.directory)) {
+    return yield* new SaveFailed({
+      message: "a model cannot be saved over the directory that it was loaded from",
+      file: directory,
+      hint: "name another directory",
+    })
+  }
+  const modelFile = join(source.directory, source.modelFile)
+  const bytes = yield* readBytes(modelFile)
+  const others = yield* Effect.tryPromise({
+    try: () => readdir(source.directory, { recursive: true, withFileTypes: true }),
+    catch: (error) =>
+      new InvalidLanguageModel({
+        message: `${source.directory} cannot be read: ${reasonOf(error)}`,
+        file: source.directory,
+      }),
+  })
+  const copies = others
+    .filter((entry) => entry.isFile() && !weightFile.test(entry.name))
+    .map((entry) => relative(source.directory, join(entry.parentPath, entry.name)))
+    .filter((path) => path !== "config.json" && !path.split(/[/\\]/).some((part) => part.startsWith(".")))
+  return yield* attempt(() => {
+    const external = (location: string): Uint8Array => readBeside(modelFile, location)
+    const written = writeBackExternal(bytes, parameters, { file: modelFile, external })
+    const graph = readModel(written.model, {
+      file: modelFile,
+      external: (location) => written.files.get(location) ?? external(location),
+    })
+    const place = dirname(source.modelFile)
+    const holdsSubgraph = graph.nodes.some((node) =>
+      Object.values(node.attributes).some(({ kind }) => kind === "graph"),
+    )
+    const lower = types.filter((type) => type !== "fp32" && !(type === "fp16" && holdsSubgraph))
+    const variants = onnxVariants(graph, source.modelFile.replace(/\.onnx$/, ""), lower, largestFile)
+    const own =
+      written.files.size === 0
+        ? {}
+        : { [source.modelFile.slice(source.modelFile.lastIndexOf("/") + 1)]: written.files.size }
+    return new Map<string, Content>([
+      ...copies.map((path) => [path, { copyOf: join(source.directory, path) }] as const),
+      ["config.json", { json: withTransformersJs(source.huggingFace, { ...own, ...variants.external }, lower) }],
+      ...[...written.files].map(([name, data]) => [join(place, name), { bytes: data }] as const),
+      [source.modelFile, { bytes: written.model }],
+      ...variants.files,
+    ])
+  })
+})

@@ -1,0 +1,198 @@
+import assert from "node:assert/strict"
+import { execFile } from "node:child_process"
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { after, test } from "node:test"
+import { fileURLToPath } from "node:url"
+import { promisify } from "node:util"
+import { float32, int64, readModel, type Tensor, toNumbers } from "@tandem/onnx"
+import { Effect } from "effect"
+import type { Decoder, DecoderShape } from "../../src/Decoder.ts"
+import { loadDecoder } from "../../src/node/Decoder.ts"
+import { saveDecoder } from "../../src/node/SaveDecoder.ts"
+import { readSafetensors } from "../../src/Safetensors.ts"
+import { execute, withRuntime } from "../support/Embed.ts"
+import { goldenJson, goldenPath, goldenTensors, largestDifference } from "../support/Golden.ts"
+
+const scratch = await mkdtemp(join(tmpdir(), "decoder-"))
+after(() => rm(scratch, { recursive: true, force: true }))
+
+const models = ["gpt2", "llama", "mistral", "qwen2", "qwen3"]
+const load = (directory: string, options = {}) => Effect.runPromise(loadDecoder(directory, options))
+const golden = (name: string): string => goldenPath(`decoders/${name}`)
+
+const edit = async (directory: string, changes: Readonly<Record<string, unknown>>): Promise<void> => {
+  const file = join(directory, "config.json")
+  await writeFile(file, JSON.stringify({ ...JSON.parse(await readFile(file, "utf8")), ...changes }))
+}
+
+/** Greedy tokens by @huggingface/transformers in a process of its own. */
+const generate = async (directory: string, dtype: string, { prompt, text }: { prompt: number[]; text: string }) => {
+  const script = fileURLToPath(new URL("../support/generate.mjs", import.meta.url))
+  const request = JSON.stringify({ directory, dtype, prompt, text, count: 50 })
+  const { stdout } = await promisify(execFile)(process.execPath, [script, request])
+  const made: { tokens: number[]; text: string } = JSON.parse(stdout)
+  return made
+}
+
+/** Logits of the golden batch. */
+const logitsOf = async (decoder: Decoder, reference: ReadonlyMap<string, Tensor>, more: Partial<DecoderShape> = {}) => {
+  const inputs = Object.fromEntries(decoder.inputs.map((name) => [name, reference.get(`in.${name}`)!]))
+  const [batch = 0, tokens = 0] = inputs["input_ids"]!.dims
+  const { graph } = await withRuntime(decoder.graph({ batch, tokens, ...more }))
+  const rows = more.logitRows === undefined ? {} : { logit_rows: int64([more.logitRows], rowsOf(more.logitRows)) }
+  return (await execute(graph, { ...inputs, ...rows, ...Object.fromEntries(decoder.parameters) }))["logits"]!
+}
+
+/** Distinct places of real tokens in the first row of the golden batch, which has no padding. */
+const rowsOf = (count: number): number[] => Array.from({ length: count }, (_, index) => (index * 5) % 12)
+
+/** Largest difference of the logits of the first row, and of all real tokens. */
+const rowError = (found: Tensor, expected: Tensor, mask: Tensor): number => {
+  const width = expected.dims.at(-1)!
+  const [a, b] = [toNumbers(found), toNumbers(expected)]
+  const real = toNumbers(mask)
+  return Math.max(...a.map((value, index) => (real[Math.floor(index / width)] === 1 ? Math.abs(value - b[index]!) : 0)))
+}
+
+for (const name of models) {
+  test(`${name}: transformers.js generates PyTorch's text from the saved model, token for token; fp16 and q8 run`, async (t) => {
+    const directory = join(scratch, name)
+    await Effect.runPromise(saveDecoder(directory, await load(golden(name))))
+    const expected = goldenJson(`decoders/${name}/generation.json`)
+    const made = await generate(directory, "fp32", expected)
+    assert.deepEqual(made.tokens, expected.tokens)
+    assert.equal(made.text, expected.generated)
+    for (const dtype of ["fp16", "q8"]) {
+      const { tokens } = await generate(directory, dtype, expected)
+      const same = tokens.findIndex((token, index) => token !== expected.tokens[index])
+      t.diagnostic(`${dtype}: ${same < 0 ? 50 : same} of 50 tokens as in fp32`)
+      assert.equal(tokens.length, 50)
+      assert.notEqual(dtype === "fp16" ? same : 1, 0)
+    }
+  })
+}
+
+test("the saved directory holds what Python reads: weights under Hugging Face's names, one config, the tokenizer", async () => {
+  const directory = join(scratch, "qwen2-again")
+  const source = join(scratch, "qwen2-source")
+  await cp(golden("qwen2"), source, { recursive: true })
+  await edit(source, { dtype: "bfloat16" })
+  const decoder = await load(source)
+  await Effect.runPromise(saveDecoder(directory, decoder))
+  const files = (await readdir(directory, { recursive: true })).sort()
+  assert.deepEqual(files, [
+    "config.json",
+    "generation_config.json",
+    "model.safetensors",
+    "onnx",
+    "onnx/model.onnx",
+    "onnx/model_fp16.onnx",
+    "onnx/model_quantized.onnx",
+    "tokenizer.json",
+    "tokenizer_config.json",
+  ])
+  const { tensors } = readSafetensors(new Uint8Array(await readFile(join(directory, "model.safetensors"))))
+  assert.deepEqual(new Map([...tensors].sort()), new Map([...decoder.parameters].sort()))
+  const config = JSON.parse(await readFile(join(directory, "config.json"), "utf8"))
+  assert.deepEqual(config["transformers.js_config"], { kv_cache_dtype: { fp16: "float16" } })
+  assert.equal(config.dtype, "float32")
+  const again = await load(directory)
+  assert.deepEqual(again.parameters, decoder.parameters)
+  assert.deepEqual(again.endTokenIds, [0])
+  assert.equal(again.padTokenId, 1)
+})
+
+test("models beyond the limit keep their weights in data files that transformers.js finds", async () => {
+  const directory = join(scratch, "external")
+  await Effect.runPromise(
+    saveDecoder(directory, await load(golden("llama")), undefined, { types: ["fp32", "q8"], largestFile: 16000 }),
+  )
+  const files = (await readdir(join(directory, "onnx"))).sort()
+  assert.ok(files.includes("model.onnx_data") && files.includes("model.onnx_data_1"), files.join())
+  const config = JSON.parse(await readFile(join(directory, "config.json"), "utf8"))
+  const named = config["transformers.js_config"].use_external_data_format
+  assert.equal(named["model.onnx"], files.filter((file) => file.startsWith("model.onnx_data")).length)
+  const expected = goldenJson("decoders/llama/generation.json")
+  assert.deepEqual((await generate(directory, "fp32", expected)).tokens, expected.tokens)
+  const again = await load(directory, { prefer: "onnx" })
+  assert.equal(again.source.kind, "onnx")
+})
+
+for (const name of models) {
+  test(`${name}: its own ONNX file trains with an empty past and takes weights back`, async () => {
+    const reference = goldenTensors(`decoders/${name}/reference.safetensors`)
+    const source = join(scratch, `${name}-onnx`)
+    await Effect.runPromise(saveDecoder(source, await load(golden(name)), undefined, { types: ["fp32"] }))
+    await rm(join(source, "model.safetensors"))
+    const decoder = await load(source)
+    assert.equal(decoder.source.kind, "onnx")
+    assert.deepEqual([...decoder.parameters.keys()].sort(), [...(await load(golden(name))).parameters.keys()].sort())
+    const logits = await logitsOf(decoder, reference)
+    assert.ok(rowError(logits, reference.get("logits")!, reference.get("in.attention_mask")!) < 1e-4)
+    const some = await logitsOf(decoder, reference, { logitRows: 3 })
+    const width = logits.dims.at(-1)!
+    const wanted = rowsOf(3).flatMap((row) => toNumbers(logits).slice(row * width, (row + 1) * width))
+    assert.ok(largestDifference(some, float32([3, width], wanted)) < 1e-4)
+
+    const moved = new Map(
+      [...decoder.parameters].map(([key, value]) => {
+        const numbers = toNumbers(value).map((x, i) => x + 0.01 * Math.sin(i + key.length))
+        return [key, float32(value.dims, numbers)] as const
+      }),
+    )
+    const target = join(scratch, `${name}-trained`)
+    await Effect.runPromise(saveDecoder(target, decoder, moved))
+    const model = readModel(new Uint8Array(await readFile(join(target, "onnx/model.onnx"))))
+    for (const [key, value] of moved) assert.deepEqual(model.initializers.get(key)?.data, value.data)
+    const before = readModel(new Uint8Array(await readFile(join(source, "onnx/model.onnx"))))
+    assert.deepEqual(model.nodes, before.nodes)
+    for (const type of ["fp32", "fp16", "q8"]) {
+      const made = await generate(target, type, goldenJson(`decoders/${name}/generation.json`))
+      assert.equal(made.tokens.length, 50)
+    }
+  })
+}
+
+for (const [name, { model, texts }] of Object.entries<{
+  model: string
+  texts: readonly { text: string; ids: number[]; plain: number[]; decoded: string }[]
+}>(goldenJson("decoders/tokenizers.json"))) {
+  test(`the ${name} tokenizer is that of Python`, async () => {
+    const { tokenizer } = await load(golden(model))
+    for (const { text, ids, plain, decoded } of texts) {
+      assert.deepEqual(tokenizer.encode(text).ids, ids, JSON.stringify(text))
+      assert.deepEqual(tokenizer.encode(text, { specialTokens: false }).ids, plain, JSON.stringify(text))
+      assert.equal(tokenizer.decode(ids), decoded, JSON.stringify(text))
+    }
+  })
+}
+
+const broken: readonly (readonly [string, (directory: string) => Promise<unknown>, string, RegExp])[] = [
+  ["an unknown architecture", (at) => edit(at, { model_type: "mamba" }), "UnsupportedArchitecture", /type mamba/],
+  ["no config", (at) => rm(join(at, "config.json")), "InvalidLanguageModel", /config\.json cannot be read/],
+  ["a missing shard", (at) => rm(join(at, "model-00002-of-00002.safetensors")), "InvalidLanguageModel", /00002/],
+  ["no weights", (at) => rm(join(at, "model.safetensors.index.json")), "InvalidLanguageModel", /no weights/],
+  ["a wrong size", (at) => edit(at, { intermediate_size: 25 }), "InvalidLanguageModel", /another shape/],
+  ["a layer too many", (at) => edit(at, { num_hidden_layers: 3 }), "InvalidLanguageModel", /layer_types/],
+  ["an unknown scaling", (at) => edit(at, { rope_parameters: { rope_type: "x" } }), "UnsupportedArchitecture", /rope/],
+  ["an encoder and a decoder", (at) => edit(at, { is_encoder_decoder: true }), "UnsupportedArchitecture", /encoder/],
+  [
+    "an index that leaves the folder",
+    (at) => writeFile(join(at, "model.safetensors.index.json"), '{"weight_map": {"a": "../a.safetensors"}}'),
+    "InvalidSafetensors",
+    /which file holds/,
+  ],
+]
+
+for (const [name, damage, tag, message] of broken) {
+  test(`${name} ends in ${tag}`, async () => {
+    const directory = join(scratch, name)
+    await cp(golden("qwen2"), directory, { recursive: true })
+    await damage(directory)
+    const error = await Effect.runPromise(Effect.flip(loadDecoder(directory)))
+    assert.equal(error._tag, tag)
+    assert.match(error.message, message)
+  })
+}
