@@ -1,8 +1,9 @@
-import type { Graph, Node } from "@tandem/onnx"
+import type { Graph, Node, Value } from "@tandem/onnx"
 import { differentiate } from "./Differentiate.ts"
 import { Disconnected, MissingGradient, NotDifferentiable } from "./Errors.ts"
-import { influences, valuesOnPath } from "./internal/path.ts"
-import { type Gradient, type Rule, type RuleContext, type RuleTable, ruleKey } from "./Rule.ts"
+import { entryAt, isStop, missingAt, ruleFor } from "./internal/entries.ts"
+import { influences, type Stops, valuesOnPath } from "./internal/path.ts"
+import { type Gradient, type Rule, type RuleContext, type RuleTable, ruleKey, type Stop } from "./Rule.ts"
 import { builtinRules } from "./RuleTable.ts"
 
 /** A place where a gradient would have to pass and cannot. */
@@ -18,8 +19,9 @@ export interface Gap {
 }
 
 /**
- * Every operand on a path from `wrt` to one of the outputs towards which the table holds no gradient. Shapes need not
- * be known; where types are not, a value counts as a float. What a rule refuses because of attribute values shows only
+ * Every operand on a path from `wrt` to one of the outputs towards which the table holds no gradient, and every value of
+ * `wrt` all of whose ways end where mathematics has none. Shapes need not be known; where types are not, a value counts
+ * as a float. What a rule refuses because of attribute values shows only
  * in `differentiateWithGaps`.
  */
 export const findGaps = (
@@ -29,20 +31,57 @@ export const findGaps = (
   rules: RuleTable = builtinRules,
 ): readonly Gap[] => {
   const onPath = new Set<string>()
+  const gaps = new Map<string, Gap>()
   for (const output of outputs) {
-    const reached = influences(graph, output, wrt)
-    if (reached.length > 0) for (const name of valuesOnPath(graph, output, reached)) onPath.add(name)
+    const { connected, severed } = reachable(graph, output, wrt, rules)
+    for (const gap of severed) gaps.set(`${gap.node} ${gap.input} ${gap.value}`, gap)
+    if (connected.length === 0) continue
+    for (const name of valuesOnPath(graph, output, connected, stopsOf(graph, rules))) onPath.add(name)
   }
-  return graph.nodes.flatMap((node) => {
+  // A value that another output depends on in a way that has a gradient is trained by that.
+  const severed = [...gaps.values()].filter(({ value }) => value === undefined || !onPath.has(value))
+  const missing = graph.nodes.flatMap((node) => {
     if (!node.outputs.some((name) => onPath.has(name))) return []
-    const rule = ruleOf(graph, node, rules)
+    const rule = ruleFor(graph, node, rules)
     return node.inputs.flatMap((value, input): Gap[] => {
-      if (!onPath.has(value)) return []
-      const entry = rule === undefined ? undefined : entryOf(rule, input)
-      if (typeof entry === "function") return []
+      const entry = entryAt(rule, input)
+      if (!onPath.has(value) || typeof entry === "function" || (entry !== undefined && "stop" in entry)) return []
       return [{ node: node.name, op: ruleKey(node), input, value, reason: reasonOf(graph, node, rule, entry) }]
     })
   })
+  return [...severed, ...missing]
+}
+
+const stopsOf = (graph: Graph, rules: RuleTable): Stops => ({
+  passes: (node, index) => !isStop(graph, rules, node, index),
+  error: (node, index) => {
+    const rule = ruleFor(graph, node, rules)
+    return missingAt(graph, node, rule, index, reasonOf(graph, node, rule, entryAt(rule, index)))
+  },
+})
+
+/** Which values reach the output in a way that has a gradient, and why others that influence it do not. */
+const reachable = (graph: Graph, output: string, wrt: readonly string[], rules: RuleTable) => {
+  const stops = stopsOf(graph, rules)
+  const candidates = influences(graph, output, wrt)
+  const connected: string[] = []
+  const severed: Gap[] = []
+  try {
+    valuesOnPath(graph, output, candidates, stops)
+    return { connected: candidates, severed }
+  } catch (error) {
+    if (!(error instanceof MissingGradient)) throw error
+  }
+  for (const name of candidates) {
+    try {
+      valuesOnPath(graph, output, [name], stops)
+      connected.push(name)
+    } catch (error) {
+      if (!(error instanceof MissingGradient)) continue
+      severed.push({ node: error.node ?? "", op: error.op ?? "", input: undefined, value: name, reason: error.message })
+    }
+  }
+  return { connected, severed }
 }
 
 /** What `differentiateWithGaps` gives. */
@@ -67,7 +106,8 @@ export const differentiateWithGaps = (
     rules = builtinRules,
   }: { readonly loss: string; readonly wrt: readonly string[]; readonly rules?: RuleTable },
 ): GappedGradient => {
-  const gaps: Gap[] = []
+  const { connected, severed } = reachable(graph, loss, wrt, rules)
+  const gaps: Gap[] = [...severed]
   const record = (node: Node, input: number | undefined, reason: string): void => {
     const value = input === undefined ? undefined : node.inputs[input]
     gaps.push({ node: node.name, op: ruleKey(node), input, value, reason })
@@ -76,12 +116,12 @@ export const differentiateWithGaps = (
   for (const node of graph.nodes) {
     const key = ruleKey(node)
     if (Object.hasOwn(lenient, key)) continue
-    const rule = ruleOf(graph, node, rules)
+    const rule = ruleFor(graph, node, rules)
     const width = Math.max(...graph.nodes.filter((other) => ruleKey(other) === key).map(({ inputs }) => inputs.length))
     lenient[key] = [lenientRule(graph, rule, width, record)]
   }
   try {
-    return { graph: differentiate(graph, { loss, wrt, rules: lenient }), gaps }
+    return { graph: differentiate(graph, { loss, wrt: connected, rules: lenient }), gaps }
   } catch (error) {
     if (!(error instanceof MissingGradient || error instanceof NotDifferentiable || error instanceof Disconnected)) {
       throw error
@@ -92,18 +132,6 @@ export const differentiateWithGaps = (
     else gaps.push({ ...place, reason: error.message })
     return { graph: undefined, gaps }
   }
-}
-
-const ruleOf = (graph: Graph, node: Node, rules: RuleTable): Rule | undefined => {
-  const opset = graph.opsets.get(node.domain) ?? 1
-  const key = ruleKey(node)
-  return Object.hasOwn(rules, key) ? rules[key]?.filter(({ since }) => since <= opset).at(-1) : undefined
-}
-
-const entryOf = (rule: Rule, input: number): Rule["inputs"][string] | undefined => {
-  const formals = Object.keys(rule.inputs)
-  const formal = formals[input] ?? (rule.variadic === true ? formals.at(-1) : undefined)
-  return formal === undefined ? undefined : rule.inputs[formal]
 }
 
 const reasonOf = (
@@ -129,9 +157,9 @@ const lenientRule = (
     { length: Math.max(width, formals.length) },
     (_, index) => formals[index] ?? `input ${index}`,
   )
-  const towards =
-    (entry: Rule["inputs"][string] | undefined): Gradient =>
-    (context, index) => {
+  const towards = (entry: Rule["inputs"][string] | undefined): Gradient | Stop => {
+    if (entry !== undefined && "stop" in entry) return entry
+    return (context, index) => {
       const node = original(graph, context)
       const target = context.in[names[index] ?? ""] ?? context.operands[index]!
       const nothing = () => context.g.expand(context.g.cast(context.g.scalar(0), target.type ?? "float32"), target.dims)
@@ -143,20 +171,29 @@ const lenientRule = (
       const further = context.dout.slice(1).some((value) => value !== undefined)
       if (further && rule?.everyOutput !== true) return refuse("the loss depends on a further output of the node")
       if (context.dout[0] === undefined && rule?.everyOutput !== true) return nothing()
-      try {
-        return entry(context, index)
-      } catch (error) {
-        if (error instanceof NotDifferentiable || error instanceof MissingGradient) return refuse(error.message)
-        throw error
+      const guarded = <A>(body: () => A, otherwise: () => Value): A | Value => {
+        try {
+          return body()
+        } catch (error) {
+          if (!(error instanceof NotDifferentiable || error instanceof MissingGradient)) throw error
+          record(node, index, error.message)
+          return otherwise()
+        }
       }
+      const contribution = guarded(() => entry(context, index), nothing)
+      if (typeof contribution !== "function") return contribution
+      return (sum) =>
+        guarded(
+          () => contribution(sum),
+          () => sum ?? nothing(),
+        )
     }
+  }
   return {
     since: 0,
     everyOutput: true,
     ...(rule?.saves === undefined ? {} : { saves: rule.saves }),
-    inputs: Object.fromEntries(
-      names.map((name, index) => [name, towards(rule === undefined ? undefined : entryOf(rule, index))] as const),
-    ),
+    inputs: Object.fromEntries(names.map((name, index) => [name, towards(entryAt(rule, index))] as const)),
   }
 }
 

@@ -13,5 +13,6 @@ export const architectureOf = (graph: Graph, config: Readonly<Record<string, unk
   const attends = graph.nodes.some(({ op }) => /Softmax|Attention/.test(op))
   if (has(inputs, /pixel|image/)) return attends ? "vision transformer" : "vision network"
   if (!attends) return "network"
+  if (graph.outputs.some(({ name, dims }) => /logits/.test(name) && dims?.length === 3)) return "language model"
   return has(inputs, /^input_ids$/) && has(outputs, /hidden|embedding|pooler/) ? "encoder" : "transformer"
 }

@@ -10,6 +10,7 @@ import { lossOf, lossOutputs, withLoss } from "./internal/LossGraph.ts"
 import { matchParameters, type ParameterMatch, transposeLast } from "./MatchParameters.ts"
 import { onlyOutputs, prepareGraph } from "./PrepareGraph.ts"
 import { fitInput } from "./SampleInputs.ts"
+import { isWeight, storedTensors } from "./TrainableParameters.ts"
 
 /** What `checkAgainstReference` takes besides the model. */
 export interface ReferenceOptions {
@@ -31,7 +32,8 @@ export const checkAgainstReference = Effect.fnUntraced(function* (
   const expected = yield* attemptGradient(() => readReference(reference))
   const { inputs, weights, gradients, R } = expected
   const prepared = yield* attemptGradient(() => firstOutput(prepareGraph(model)))
-  const matches = matchParameters(prepared.initializers, weights, gradients)
+  const stored = [...storedTensors(model)].filter(([name]) => prepared.initializers.has(name))
+  const matches = matchParameters(new Map(stored), weights, gradients)
   const partners = new Set(matches.matched.flatMap((match) => match.partners.map(({ name }) => name)))
   const feeds: Record<string, Tensor> = {}
   for (const input of prepared.inputs) {
@@ -71,7 +73,10 @@ export const checkAgainstReference = Effect.fnUntraced(function* (
     rtol,
     outputError: expected.out === undefined ? null : distance(out, expected.out.data) / norm(expected.out.data),
     withoutGradient: matches.matched.map(({ parameter }) => parameter).filter((name) => !gradients.has(name)),
-    constants: constantsOnPath(graph, partners),
+    constants: constantsOnPath(
+      graph,
+      stored.flatMap(([name, value]) => (isWeight(value) && !partners.has(name) ? [name] : [])),
+    ),
   }
 })
 
@@ -151,22 +156,22 @@ const compare = (
     const turned = transposeLast(expected)
     // The sum over tied copies, in the reference's layout; what the loss does not depend on adds nothing.
     const sum = new Float64Array(expected.data.length)
-    for (const { name, transposed } of partners) {
+    for (const { name, transposed, scale: factor = 1 } of partners) {
       const gradient = gradientOf(name)
       if (gradient === undefined) continue
       const value = toFloat32({ ...gradient, dims: transposed ? turned.dims : expected.dims }, name)
       const { data } = transposed ? transposeLast(value) : value
-      for (let i = 0; i < sum.length; i++) sum[i] = sum[i]! + data[i]!
+      for (let i = 0; i < sum.length; i++) sum[i] = sum[i]! + factor * data[i]!
     }
-    const scale = Math.max(norm(expected.data), 1e-3 * largest)
+    const size = Math.max(norm(expected.data), 1e-3 * largest)
     const difference = distance(sum, expected.data)
-    const relativeError = difference === 0 ? 0 : difference / scale
+    const relativeError = difference === 0 ? 0 : difference / size
     const [first] = partners
     return {
       name: parameter,
       partner: first?.name ?? "",
       transposed: first?.transposed ?? false,
-      ...(partners.length > 1 ? { partners } : {}),
+      ...(partners.length > 1 || first?.scale !== undefined ? { partners } : {}),
       relativeError,
       ok: relativeError <= rtol,
     }
@@ -174,16 +179,12 @@ const compare = (
 }
 
 /** Named floats that the output depends on and that are no parameter of the reference. */
-const constantsOnPath = (graph: Graph, partners: ReadonlySet<string>): readonly string[] => {
-  const candidates = [...graph.initializers].filter(
-    ([name, { type, data }]) => type === "float32" && data.length > 1 && !partners.has(name),
-  )
-  return influences(
+const constantsOnPath = (graph: Graph, names: readonly string[]): readonly string[] =>
+  influences(
     graph,
     graph.outputs[0]?.name ?? "",
-    candidates.map(([name]) => name),
+    names.filter((name) => graph.initializers.has(name)),
   )
-}
 
 const norm = (values: ArrayLike<number>): number => {
   let sum = 0

@@ -1,3 +1,5 @@
+import type { Partner } from "./MatchParameters.ts"
+
 /** How the gradient by one parameter compares. */
 export interface ParameterCheck {
   /** Name in the reference; that of the initializer where there is no reference. */
@@ -5,8 +7,11 @@ export interface ParameterCheck {
   /** The initializer that holds it; the first one where the file holds copies. */
   readonly partner: string
   readonly transposed: boolean
-  /** All initializers that hold it, where they are several: the gradients of tied copies add up. */
-  readonly partners?: readonly { readonly name: string; readonly transposed: boolean }[]
+  /**
+   * All initializers that hold it, where they are several (the gradients of tied copies add up), or where a factor or a
+   * summand was folded into one.
+   */
+  readonly partners?: readonly Partner[]
   readonly relativeError: number
   /** Whether the error is within the tolerance. */
   readonly ok: boolean
@@ -35,6 +40,6 @@ export interface GradCheckReport {
   readonly outputError: number | null
   /** Parameters of the reference that have no gradient there, so that nothing was compared. */
   readonly withoutGradient: readonly string[]
-  /** Initializers of floats, of more than one element, on the way to the output, that are no parameter of the reference. */
+  /** Stored tensors that could be weights, on the way to the output, and are no parameter of the reference. */
   readonly constants: readonly string[]
 }

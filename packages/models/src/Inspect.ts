@@ -8,7 +8,7 @@ import {
   type RuleTable,
 } from "@tandem/autodiff"
 import { elementCount, fuse, type Graph, GraphBuilder, inferShapes, type Node, type Value } from "@tandem/onnx"
-import { type Runtime, specialize } from "@tandem/runtime"
+import { CompileFailed, RunFailed, type Runtime, specialize } from "@tandem/runtime"
 import { Effect, Result } from "effect"
 import { architectureOf } from "./Architecture.ts"
 import type { ModelError } from "./Errors.ts"
@@ -27,7 +27,7 @@ export interface InspectOptions {
   readonly config?: Readonly<Record<string, unknown>>
   /** Rows of a training step (default 16). */
   readonly batch?: number
-  /** Tokens a row (default 128, at most the positions that the config names). */
+  /** Tokens a row (default 128); halved until the model has positions for them. */
   readonly length?: number
   readonly rules?: RuleTable
 }
@@ -46,13 +46,17 @@ export const inspectModel = Effect.fnUntraced(function* (
   const prepared = yield* Effect.result(attemptGradient(() => prepareGraph(model)))
   const graph = Result.isSuccess(prepared) ? prepared.success : model
   const outputs = lossOutputsOf(graph)
-  const weights = weightsOf(graph)
+  const weights = weightsOf(model, graph)
   const whole = Result.isSuccess(prepared) ? [] : [failureGap(graph, prepared.failure)]
   const structural = [...whole, ...structuralGaps(graph, rules)]
   const found =
     structural.length > 0
       ? undefined
-      : yield* Effect.result(trainingStep(onlyOutputs(graph, outputs), [...weights.keys()], { batch, length, rules }))
+      : yield* Effect.result(
+          shorterIfNeeded(length, (tokens) =>
+            trainingStep(onlyOutputs(graph, outputs), [...weights.keys()], { batch, length: tokens, rules }),
+          ),
+        )
   const step = found !== undefined && Result.isSuccess(found) ? found.success : undefined
   const unknown = found !== undefined && Result.isFailure(found) ? [failureGap(graph, found.failure)] : []
   const known = step?.graph ?? typed(graph)
@@ -62,7 +66,7 @@ export const inspectModel = Effect.fnUntraced(function* (
   )
   const gaps = [...structural, ...unknown, ...gradientGaps.map(modelGap)]
   const reach = reachOf(known, outputs, [...weights.keys()], gaps)
-  const parameters = inspectParameters(graph, reach)
+  const parameters = inspectParameters(model, reach)
   const count = (all: typeof parameters): number => all.reduce((sum, { elements }) => sum + elements, 0)
   return {
     architecture: architectureOf(model, config),
@@ -75,7 +79,7 @@ export const inspectModel = Effect.fnUntraced(function* (
     inputs: model.inputs.map(described),
     outputs: model.outputs.map(described),
     weights: parameters,
-    ...(step === undefined ? {} : { step: { batch, length, ...step.cost } }),
+    ...(step === undefined ? {} : { step: { batch, length: step.length, ...step.cost } }),
   }
 })
 
@@ -140,6 +144,18 @@ const typed = (graph: Graph): Graph => {
   }
 }
 
+const shortest = 4
+
+/** Halves the length until the model's tables of positions are long enough; where none helps, the first failure counts. */
+const shorterIfNeeded = <A, E, R>(
+  length: number,
+  attempt: (length: number) => Effect.Effect<A, E | CompileFailed | RunFailed, R>,
+): Effect.Effect<A, E | CompileFailed | RunFailed, R> =>
+  Effect.catch(attempt(length), (error) => {
+    const tooLong = (error instanceof CompileFailed || error instanceof RunFailed) && length >= 2 * shortest
+    return tooLong ? Effect.mapError(shorterIfNeeded(Math.floor(length / 2), attempt), () => error) : Effect.fail(error)
+  })
+
 /** The joint graph of a step over the sum of all outputs: its gaps and its cost. */
 const trainingStep = Effect.fnUntraced(function* (
   graph: Graph,
@@ -156,7 +172,7 @@ const trainingStep = Effect.fnUntraced(function* (
     const wrt = weights.filter((name) => connected.has(name))
     const lossGraph = summed(fused, weights)
     const { graph: joint, gaps } = differentiateWithGaps(lossGraph, { loss: "tandem.loss", wrt, rules })
-    return { graph: fused, gaps, cost: costOf(fused, joint, wrt) }
+    return { graph: fused, gaps, length, cost: costOf(fused, joint, wrt) }
   })
 })
 

@@ -1,5 +1,5 @@
 import { consumers, type Graph, intAttribute, type Node, type Tensor } from "@tandem/onnx"
-import { isWeight } from "./TrainableParameters.ts"
+import { isSetting, isWeight, storedTensors, usesOf } from "./TrainableParameters.ts"
 
 /** One weight tensor of a model. */
 export interface InspectedParameter {
@@ -32,24 +32,13 @@ const quantizedReaders: Readonly<Record<string, readonly number[]>> = {
   QEmbedLayerNormalization: [2, 3, 4, 5, 6, 7],
 }
 
-/** What accompanies quantised weights: scales and zero points, which are no weights of their own. */
-const settingsOf: Readonly<Record<string, readonly number[]>> = {
-  DequantizeLinear: [1, 2],
-  DynamicQuantizeLSTM: [],
-  DynamicQuantizeMatMul: [2, 3],
-  MatMulInteger: [2, 3],
-  MatMulNBits: [2, 3, 4],
-  GatherBlockQuantized: [2, 3],
-  QuantizeLinear: [1, 2],
-}
-
 const floats: ReadonlySet<string> = new Set(["float16", "bfloat16", "float64"])
 
-/** The weights of a prepared graph, which of them can train and why the others cannot. */
+/** The weights of a model as it was read, which of them can train and why the others cannot. */
 export const inspectParameters = (graph: Graph, reach: Reach): readonly InspectedParameter[] => {
   const readers = consumers(graph)
-  return [...graph.initializers].flatMap(([name, value]): InspectedParameter[] => {
-    const uses = (readers.get(name) ?? []).map((node) => ({ node, input: node.inputs.indexOf(name) }))
+  return [...storedTensors(graph)].flatMap(([name, value]): InspectedParameter[] => {
+    const uses = usesOf(readers, name)
     const described = { name, type: value.type, shape: value.dims, elements: value.data.length }
     const quantized = uses.find(({ node, input }) => quantizedReaders[node.op]?.includes(input))
     if (quantized !== undefined) {
@@ -57,7 +46,7 @@ export const inspectParameters = (graph: Graph, reach: Reach): readonly Inspecte
       const reason = `quantised: ${quantized.node.op} reads it, so it stays as it is`
       return [{ ...described, elements, trains: false, reason }]
     }
-    if (uses.length > 0 && uses.every(({ node, input }) => settingsOf[node.op]?.includes(input))) return []
+    if (isSetting(uses)) return []
     if (floats.has(value.type) && value.data.length > 1) {
       const hint = value.type === "float64" ? "" : "; train the float32 export"
       return [{ ...described, trains: false, reason: `stored as ${value.type}${hint}` }]

@@ -6,6 +6,12 @@ export interface Partner {
   readonly name: string
   /** Whether the initializer holds the parameter with its last two axes swapped. */
   readonly transposed: boolean
+  /**
+   * Where the exporter folded a factor or a summand into it, as 1 + w of Gemma's norms: the initializer is
+   * scale · parameter + offset, and the gradient by the parameter scale times that by the initializer.
+   */
+  readonly scale?: number
+  readonly offset?: number
 }
 
 /** A parameter of the reference and every initializer with its values; several are copies of one tied weight. */
@@ -25,7 +31,9 @@ export interface ParameterMatches {
 
 /**
  * Finds the initializers of an exported model that hold a reference's parameters, by value, because exporters rename,
- * reshape, transpose, copy and merge them. Values must be equal to the last bit; −0 counts as 0. A parameter that
+ * reshape, transpose, copy and merge them. Values must be equal to the last bit; −0 counts as 0; only where nothing is
+ * equal, an initializer that is a multiple of a parameter of 8 elements or more, or lies a constant away, is taken, too.
+ * A parameter that
  * stands in the file several times has several partners, and its gradient is the sum of theirs. Parameters of equal
  * values and equal gradients are one tied weight under several names, and have the same partners.
  */
@@ -35,9 +43,16 @@ export const matchParameters = (
   gradients: ReadonlyMap<string, Tensor>,
 ): ParameterMatches => {
   const index = indexed(initializers)
-  const found = [...weights].map(([parameter, weight]) => ({
+  const equal = [...weights].map(([parameter, weight]) => ({
     parameter,
+    weight,
     partners: partnersOf(index, parameter, weight),
+  }))
+  const taken = new Set(equal.flatMap(({ partners }) => partners.map(({ name }) => name)))
+  const free = new Map([...initializers].filter(([name, { type }]) => !taken.has(name) && floats.has(type)))
+  const found = equal.map(({ parameter, weight, partners }) => ({
+    parameter,
+    partners: partners.length > 0 ? partners : imagesOf(free, parameter, weight),
   }))
   const sharing = new Map<string, string[]>()
   for (const { parameter, partners } of found) {
@@ -101,6 +116,41 @@ const partnersOf = (
   const plain = (index.get(direct) ?? []).map((partner) => ({ name: partner, transposed: false }))
   const turned = transposed === direct ? [] : (index.get(transposed) ?? [])
   return [...plain, ...turned.map((partner) => ({ name: partner, transposed: true }))]
+}
+
+/** Initializers that are scale · parameter + offset, which leaves no doubt where a parameter has some elements. */
+const imagesOf = (free: ReadonlyMap<string, Tensor>, parameter: string, weight: Tensor): readonly Partner[] => {
+  if (weight.data.length < fewest) return []
+  const value = toFloat32(weight, parameter)
+  const turned = transposeLast(value)
+  return [...free].flatMap(([name, tensor]): Partner[] => {
+    if (tensor.data.length !== value.data.length) return []
+    const { data } = toFloat32(tensor, name)
+    const direct = affine(value.data, data)
+    if (direct !== undefined) return [{ name, transposed: false, ...direct }]
+    const image = turned === value ? undefined : affine(turned.data, data)
+    return image === undefined ? [] : [{ name, transposed: true, ...image }]
+  })
+}
+
+const fewest = 8
+
+/** The numbers with y = scale · x + offset to within rounding, if there are any. */
+const affine = (x: Float32Array, y: Float32Array): { readonly scale: number; readonly offset: number } | undefined => {
+  const mean = (values: Float32Array): number => values.reduce((sum, value) => sum + value, 0) / values.length
+  const [middleX, middleY] = [mean(x), mean(y)]
+  let [together, squares, largest] = [0, 0, 0]
+  for (let i = 0; i < x.length; i++) {
+    together += (x[i]! - middleX) * (y[i]! - middleY)
+    squares += (x[i]! - middleX) ** 2
+    largest = Math.max(largest, Math.abs(y[i]!))
+  }
+  const slope = together / squares
+  const scale = Math.abs(slope - 1) < 1e-5 ? 1 : slope
+  const offset = middleY - scale * middleX
+  if (!(Math.abs(scale) * Math.sqrt(squares / x.length) > 1e-3 * largest)) return undefined
+  for (let i = 0; i < x.length; i++) if (!(Math.abs(scale * x[i]! + offset - y[i]!) <= 5e-7 * largest)) return undefined
+  return { scale, offset: Math.abs(offset) < 1e-6 * largest ? 0 : offset }
 }
 
 const keysOf = (value: Float32Tensor): { readonly direct: string; readonly transposed: string } => {

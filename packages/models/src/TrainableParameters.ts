@@ -1,4 +1,4 @@
-import type { Graph, Tensor } from "@tandem/onnx"
+import { consumers, type Graph, type Node, type Tensor } from "@tandem/onnx"
 
 /** A float tensor of the model that is large enough, and finite, to be a weight. */
 export const isWeight = (value: Tensor): boolean => {
@@ -9,6 +9,47 @@ export const isWeight = (value: Tensor): boolean => {
   return true
 }
 
-/** The weights of a prepared graph by name: initializers that `isWeight`. */
-export const weightsOf = (graph: Graph): ReadonlyMap<string, Tensor> =>
-  new Map([...graph.initializers].filter(([, value]) => isWeight(value)))
+/** The tensors that a model's file holds by name: initializers, and what `Constant` nodes make. */
+export const storedTensors = (model: Graph): ReadonlyMap<string, Tensor> => {
+  const constants = model.nodes.flatMap((node): (readonly [string, Tensor])[] => {
+    const value = node.op === "Constant" && node.domain === "" ? node.attributes["value"] : undefined
+    return value?.kind === "tensor" ? [[node.outputs[0] ?? "", value.value]] : []
+  })
+  return new Map([...model.initializers, ...constants])
+}
+
+/** What accompanies quantised weights: scales and zero points, which are no weights of their own. */
+const settingsOf: Readonly<Record<string, readonly number[]>> = {
+  DequantizeLinear: [1, 2],
+  DynamicQuantizeMatMul: [2, 3],
+  MatMulInteger: [2, 3],
+  MatMulNBits: [2, 3, 4],
+  GatherBlockQuantized: [2, 3],
+  QuantizeLinear: [1, 2],
+}
+
+/** Where a value is read: by which nodes, as which operand. */
+export const usesOf = (readers: ReadonlyMap<string, readonly Node[]>, name: string): readonly Use[] =>
+  (readers.get(name) ?? []).map((node) => ({ node, input: node.inputs.indexOf(name) }))
+
+interface Use {
+  readonly node: Node
+  readonly input: number
+}
+
+/** Whether a tensor only says how quantised weights are to be read. */
+export const isSetting = (uses: readonly Use[]): boolean =>
+  uses.length > 0 && uses.every(({ node, input }) => settingsOf[node.op]?.includes(input))
+
+/**
+ * The weights of a model by name: stored tensors that `isWeight` and that stand in the prepared graph, too. What
+ * preparing adds, such as masks and dequantised weights, is none.
+ */
+export const weightsOf = (model: Graph, prepared: Graph): ReadonlyMap<string, Tensor> => {
+  const readers = consumers(model)
+  return new Map(
+    [...storedTensors(model)].filter(
+      ([name, value]) => prepared.initializers.has(name) && isWeight(value) && !isSetting(usesOf(readers, name)),
+    ),
+  )
+}

@@ -134,3 +134,63 @@ test("a reference that lacks something, or does not fit the model, says what", a
   assert.ok(error instanceof InvalidReference)
   assert.deepEqual([error.tensor, error.found], ["R", "float32[2,10,32]"])
 })
+
+for (const name of ["bert-tiny/script.onnx", "distilbert-tiny/dynamo.onnx"]) {
+  test(`${name}: derivatives agree with finite differences, for every weight`, async () => {
+    const report = await withRuntime(gradCheck(model(name)))
+    assert.equal(report.ok, true)
+    assert.equal(report.lossReference, null)
+    assert.equal(report.parameters.length, name.startsWith("bert") ? 37 : 36)
+    assert.ok(report.parameters.every(({ relativeError }) => relativeError <= 1e-2))
+    // Rounding hides nothing but the biases of attention's keys, whose gradients are zero by symmetry.
+    const blurred = report.parameters.filter(({ resolution = 1 }) => resolution > 1e-2)
+    assert.ok(blurred.every((parameter) => /key\.bias|k_lin\.bias/.test(parameter.name)))
+  })
+}
+
+test("finite differences find a planted wrong rule, also one that loses a part of the gradient", async () => {
+  const { Softmax: softmax, Transpose: transpose, ...rest } = builtinRules
+  const wrong = (rule: RuleTable[string], input: string, share: (index: number) => number): RuleTable[string] => {
+    const right = rule?.[0]?.inputs[input]
+    assert.ok(rule?.[0] !== undefined && typeof right === "function")
+    return [
+      {
+        ...rule[0],
+        inputs: {
+          ...rule[0].inputs,
+          [input]: (context, index) => {
+            const value = right(context, index)
+            assert.ok(typeof value !== "function")
+            const width = Number(value.dims?.at(-1))
+            const shares = Float32Array.from({ length: width }, (_, at) => share(at))
+            return context.g.mul(value, context.g.constant({ type: "float32", dims: [width], data: shares }))
+          },
+        },
+      },
+    ]
+  }
+  for (const rules of [
+    { ...rest, Transpose: transpose!, Softmax: wrong(softmax!, "input", () => 1.05)! },
+    { ...rest, Softmax: softmax!, Transpose: wrong(transpose!, "data", (at) => (at % 4 === 3 ? 0 : 1))! },
+  ]) {
+    const report = await withRuntime(gradCheck(model("distilbert-tiny/dynamo.onnx"), { rules }))
+    assert.equal(report.ok, false)
+    assert.ok(report.parameters.some(({ ok, relativeError }) => !ok && relativeError > 1e-2))
+  }
+})
+
+test("a factor and a summand that the exporter folded into a weight are seen", async () => {
+  const graph = model(path)
+  const name = "encoder.layer.0.output.LayerNorm.weight"
+  const weight = reference.get(`w.${name}`)!
+  const gradient = reference.get(`g.${name}`)!
+  const halved = { ...weight, data: Float32Array.from(weight.data, Number).map((value) => (value - 1) / 2) }
+  const doubled = { ...gradient, data: Float32Array.from(gradient.data, Number).map((value) => value * 2) }
+  const report = await withRuntime(
+    gradCheck(graph, { reference: new Map(reference).set(`w.${name}`, halved).set(`g.${name}`, doubled) }),
+  )
+  assert.equal(report.ok, true)
+  const found = report.parameters.find((parameter) => parameter.name === name)?.partners?.[0]
+  assert.equal(found?.name, name)
+  assert.ok(Math.abs((found.scale ?? 0) - 2) < 1e-5 && Math.abs((found.offset ?? 0) - 1) < 1e-5)
+})
