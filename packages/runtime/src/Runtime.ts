@@ -76,6 +76,12 @@ export type HostFunction = (
   argument: unknown,
 ) => unknown
 
+/** What one thread of a host kernel works on. */
+export interface KernelPart {
+  readonly buffers: Readonly<Record<string, readonly Buffer[]>>
+  readonly argument: unknown
+}
+
 /**
  * Compiles and runs graphs, and keeps tensors resident between runs.
  *
@@ -100,5 +106,13 @@ export class Runtime extends Context.Service<
       buffers: Readonly<Record<string, readonly Buffer[]>>,
       argument: unknown,
     ) => Effect.Effect<unknown, RunFailed>
+    /**
+     * Runs a host function on several parts, each in a thread of its own where the device has as many; results come in
+     * the parts' order. No two parts may share a buffer.
+     */
+    readonly callEach: (
+      kernel: HostKernel,
+      parts: readonly KernelPart[],
+    ) => Effect.Effect<readonly unknown[], RunFailed>
   }
 >()("@tandem/runtime/Runtime") {}

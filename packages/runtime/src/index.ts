@@ -7,6 +7,7 @@ export {
   type Feed,
   type HostFunction,
   type HostKernel,
+  type KernelPart,
   type NodeProvider,
   type Provider,
   type RunOptions,

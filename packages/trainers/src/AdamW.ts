@@ -29,6 +29,18 @@ export const adamWDefaults: AdamW = {
   decays: decaysByDefault,
 }
 
+/**
+ * The gradients' global norm, √Σ g² · scale, from the sum of squares of each, and the factor that they are to be
+ * multiplied by: `scale`, times clip / (norm + 1e-6) where the norm is larger than `clip` (0 for no limit).
+ */
+export const clipping = (
+  squares: readonly number[],
+  { scale, clip }: { readonly scale: number; readonly clip: number },
+): { readonly norm: number; readonly factor: number } => {
+  const norm = Math.sqrt(squares.reduce((sum, value) => sum + value, 0)) * scale
+  return { norm, factor: scale * (clip === 0 ? 1 : Math.min(1, clip / (norm + 1e-6))) }
+}
+
 const kernel = (module: string, name: string): HostKernel => ({
   module: new URL(
     import.meta.url.endsWith(".ts") ? `./internal/${module}.ts` : `./internal/${module}.js`,
@@ -39,6 +51,7 @@ const kernel = (module: string, name: string): HostKernel => ({
 
 /** The host functions of the trainer, which run where the runtime keeps its buffers. */
 export const kernels = {
+  squares: kernel("adamwKernel", "squares"),
   adamw: kernel("adamwKernel", "adamw"),
   accumulate: kernel("adamwKernel", "accumulate"),
   clear: kernel("adamwKernel", "clear"),

@@ -4,6 +4,7 @@ import { Effect, Fiber, Option, type Scope } from "effect"
 import { type AdamW, kernels } from "./AdamW.ts"
 import { Checkpoints, type TrainState } from "./Checkpoint.ts"
 import { CheckpointFailed, InvalidSettings, TrainingDiverged, TrainingInterrupted } from "./Errors.ts"
+import { optimize } from "./Optimize.ts"
 import type { Batch, Program } from "./Program.ts"
 import { makeProgramCache } from "./ProgramCache.ts"
 import { learningRateAt, type Schedule } from "./Schedule.ts"
@@ -173,7 +174,9 @@ export const train = Effect.fnUntraced(function* <B extends Batch, E, R, O>(
     }
     const lr = learningRateAt(schedule, progress.step)
     const step = progress.step + 1
-    const gradNorm = Number.isFinite(loss) ? yield* update(options, state, lr, step, accumulate) : Number.NaN
+    const gradNorm = Number.isFinite(loss)
+      ? yield* optimize(state, options.optimizer, { learningRate: lr, count: step, batches: accumulate })
+      : Number.NaN
     if (!Number.isFinite(gradNorm)) {
       yield* Fiber.interrupt(next)
       return yield* new TrainingDiverged({
@@ -253,36 +256,4 @@ const runStep = Effect.fnUntraced(function* (
     yield* runtime.call(kernels.accumulate, { sums: state.sums, gradients: state.gradients }, null)
   }
   return outputs
-})
-
-/** The optimizer's update; returns the gradient's global norm before clipping. */
-const update = Effect.fnUntraced(function* <B extends Batch, E, R, O>(
-  { optimizer, parameters }: TrainOptions<B, E, R, O>,
-  state: ResidentState,
-  learningRate: number,
-  count: number,
-  accumulate: number,
-) {
-  const runtime = yield* Runtime
-  const norm = yield* runtime.call(
-    kernels.adamw,
-    {
-      weights: state.trainable.map((name) => state.weights[name]!),
-      gradients: accumulate > 1 ? state.sums : state.gradients,
-      first: state.first,
-      second: state.second,
-    },
-    {
-      learningRate,
-      count,
-      scale: 1 / accumulate,
-      beta1: optimizer.beta1,
-      beta2: optimizer.beta2,
-      epsilon: optimizer.epsilon,
-      weightDecay: optimizer.weightDecay,
-      clip: optimizer.clip === 0 ? null : optimizer.clip,
-      decay: state.trainable.map((name) => optimizer.decays(name, parameters.get(name)?.dims ?? [])),
-    },
-  )
-  return Number(norm)
 })

@@ -1,6 +1,7 @@
-export { type AdamW, adamWDefaults, decaysByDefault } from "./AdamW.ts"
+export { type AdamW, adamWDefaults, clipping, decaysByDefault } from "./AdamW.ts"
 export { type Checkpoint, Checkpoints, TrainState } from "./Checkpoint.ts"
 export { CheckpointFailed, InvalidSettings, TrainingDiverged, TrainingInterrupted } from "./Errors.ts"
+export { evenParts, optimize } from "./Optimize.ts"
 export { type Batch, dropoutRate, type MaskInput, type Program } from "./Program.ts"
 export { learningRateAt, type Schedule, warmupSteps } from "./Schedule.ts"
 export { type TrainEvent, type TrainOptions, type TrainResult, train } from "./Train.ts"

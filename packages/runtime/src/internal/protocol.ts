@@ -27,8 +27,10 @@ export type Request =
       readonly kind: "call"
       readonly module: string
       readonly name: string
-      readonly buffers: Readonly<Record<string, readonly number[]>>
-      readonly argument: unknown
+      readonly parts: readonly {
+        readonly buffers: Readonly<Record<string, readonly number[]>>
+        readonly argument: unknown
+      }[]
     }
 
 export type Call = { readonly id: number; readonly request: Request }

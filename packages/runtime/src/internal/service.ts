@@ -61,6 +61,21 @@ export const service = (ask: Ask, device: Device, form: (graph: Graph) => Graph)
     }
     return { inputs: graph.inputs, outputs: graph.outputs, fallbacks, run }
   })
+  const callEach: Runtime["Service"]["callEach"] = (kernel, parts) =>
+    ask(
+      {
+        kind: "call",
+        module: kernel.module,
+        name: kernel.name,
+        parts: parts.map(({ buffers: named, argument }) => ({
+          buffers: Object.fromEntries(
+            Object.entries(named).map(([name, list]) => [name, list.map((buffer) => buffer.id)]),
+          ),
+          argument,
+        })),
+      },
+      asList,
+    )
   return {
     device,
     compile,
@@ -86,19 +101,8 @@ export const service = (ask: Ask, device: Device, form: (graph: Graph) => Graph)
             }),
           ),
     download: (buffer) => ask({ kind: "download", buffer: buffer.id }, asTensor),
-    call: (kernel, named, argument) =>
-      ask(
-        {
-          kind: "call",
-          module: kernel.module,
-          name: kernel.name,
-          buffers: Object.fromEntries(
-            Object.entries(named).map(([name, list]) => [name, list.map((buffer) => buffer.id)]),
-          ),
-          argument,
-        },
-        (value) => value,
-      ),
+    call: (kernel, named, argument) => Effect.map(callEach(kernel, [{ buffers: named, argument }]), ([value]) => value),
+    callEach,
   }
 }
 
@@ -144,5 +148,7 @@ const asTensor = (value: unknown): Tensor => {
 
 const asTensors = (value: unknown): Readonly<Record<string, Tensor>> =>
   Object.fromEntries(Object.entries(value ?? {}).map(([name, item]) => [name, asTensor(item)]))
+
+const asList = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : [])
 
 const asStrings = (value: unknown): readonly string[] => (Array.isArray(value) ? value.map(String) : [])

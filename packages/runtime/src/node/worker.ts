@@ -4,6 +4,8 @@ import { parentPort, workerData } from "node:worker_threads"
 import type { Tensor } from "@tandem/onnx"
 import * as ort from "onnxruntime-node"
 import { narrowed } from "../internal/narrowed.ts"
+import { makeHands } from "../internal/node/hands.ts"
+import { type KernelArrays, runKernel } from "../internal/node/kernels.ts"
 import { isUncopied, uncopied } from "../internal/node/uncopied.ts"
 import type { Call, Reply, Request, WireFeed, WorkerSettings } from "../internal/protocol.ts"
 
@@ -76,7 +78,13 @@ const compile = async (request: Extract<Request, { kind: "compile" }>): Promise<
   }
   const fallbacks: string[] = []
   const create = async (): Promise<ort.InferenceSession> => {
-    if (settings.provider === "cpu") return ort.InferenceSession.create(request.model, options)
+    if (settings.provider === "cpu") {
+      // Between runs the cores belong to host kernels and to other sessions.
+      return ort.InferenceSession.create(request.model, {
+        ...options,
+        extra: { session: { force_spinning_stop: "1" } },
+      })
+    }
     const strict = { ...options, extra: { session: { disable_cpu_ep_fallback: "1" } } }
     try {
       return await ort.InferenceSession.create(request.model, strict)
@@ -172,14 +180,41 @@ const runUncopied = async (
   return fetches
 }
 
-const call = async (request: Extract<Request, { kind: "call" }>): Promise<unknown> => {
-  const module: Record<string, unknown> = await import(request.module)
-  const kernel = module[request.name]
-  if (typeof kernel !== "function") throw new Error(`${request.module} exports no function ${request.name}`)
-  const arrays = Object.fromEntries(
-    Object.entries(request.buffers).map(([name, ids]) => [name, ids.map((id) => numeric(resident(id).tensor))]),
-  )
-  return kernel(arrays, request.argument)
+const hand = makeHands(Math.max(0, settings.threads - 1))
+
+const call = async ({ module, name, parts }: Extract<Request, { kind: "call" }>): Promise<unknown[]> => {
+  const helping = settings.threads > 1 ? parts.slice(1) : []
+  const elsewhere = helping.map(async (part, index) => {
+    const { buffers: named, argument } = part
+    const done = await hand(index % (settings.threads - 1), { module, name, arrays: arraysOf(named), argument })
+    restore(named, done.arrays)
+    if (!done.ok) throw new Error(done.message)
+    return done.value
+  })
+  const own: unknown[] = []
+  try {
+    for (const { buffers: named, argument } of parts.slice(0, parts.length - helping.length)) {
+      own.push(await runKernel(module, name, arraysOf(named), argument))
+    }
+  } finally {
+    await Promise.allSettled(elsewhere)
+  }
+  return [...own, ...(await Promise.all(elsewhere))]
+}
+
+type Named = Readonly<Record<string, readonly number[]>>
+
+const arraysOf = (named: Named): KernelArrays =>
+  Object.fromEntries(Object.entries(named).map(([key, ids]) => [key, ids.map((id) => numeric(resident(id).tensor))]))
+
+/** Takes back arrays that were in another thread. */
+const restore = (named: Named, arrays: KernelArrays): void => {
+  for (const [key, ids] of Object.entries(named)) {
+    for (const [index, id] of ids.entries()) {
+      const place = resident(id)
+      place.tensor = toOrt({ ...fromOrt(place.tensor), data: arrays[key]![index]! })
+    }
+  }
 }
 
 const handle = async (request: Request): Promise<unknown> => {

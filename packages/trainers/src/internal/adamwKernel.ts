@@ -1,6 +1,6 @@
 import { adamwWasm } from "./adamwWasm.ts"
 
-/** What `adamw` is told: the step's numbers and which arrays decay. */
+/** What `adamw` is told: the update's numbers and which arrays decay. */
 export interface AdamWArgument {
   readonly learningRate: number
   readonly beta1: number
@@ -9,10 +9,8 @@ export interface AdamWArgument {
   readonly weightDecay: number
   /** The number of updates so far, this one included; corrects the moments' bias. */
   readonly count: number
-  /** Largest global norm of the gradient; `null` for no limit. */
-  readonly clip: number | null
-  /** What the gradients are to be multiplied by first, for sums over several batches. */
-  readonly scale: number
+  /** What the gradients are multiplied by first. */
+  readonly factor: number
   /** For each array whether it decays. */
   readonly decay: readonly boolean[]
 }
@@ -61,32 +59,25 @@ const sumOfSquares = (values: Float32Array): number => {
   return sum
 }
 
-/**
- * One AdamW update of all arrays in place, clipped by the gradients' global norm.
- * A norm that is not finite changes nothing. Returns the norm before clipping.
- */
-export const adamw = (arrays: Arrays, settings: AdamWArgument): number => {
-  const weights = floats(arrays["weights"])
+/** The sum of squares of each gradient. */
+export const squares = (arrays: Arrays): readonly number[] => floats(arrays["gradients"]).map(sumOfSquares)
+
+/** One AdamW update of all arrays in place. */
+export const adamw = (arrays: Arrays, settings: AdamWArgument): null => {
   const gradients = floats(arrays["gradients"])
   const first = floats(arrays["first"])
   const second = floats(arrays["second"])
-  let squares = 0
-  for (const gradient of gradients) squares += sumOfSquares(gradient)
-  const norm = Math.sqrt(squares) * settings.scale
-  if (!Number.isFinite(norm)) return norm
-  const factor = settings.scale * (settings.clip === null ? 1 : Math.min(1, settings.clip / (norm + 1e-6)))
-  for (const [index, weight] of weights.entries()) {
-    const decays = settings.decay[index] === true
-    update([weight, gradients[index]!, first[index]!, second[index]!], factor, settings, decays)
+  for (const [index, weight] of floats(arrays["weights"]).entries()) {
+    update([weight, gradients[index]!, first[index]!, second[index]!], settings, settings.decay[index] === true)
   }
-  return norm
+  return null
 }
 
 /** Weights, gradients, first and second moments, in the order of their slots. */
 type State = readonly [Float32Array, Float32Array, Float32Array, Float32Array]
 
-const update = (state: State, factor: number, settings: AdamWArgument, decays: boolean): void => {
-  const { learningRate, beta1, beta2, epsilon, weightDecay, count } = settings
+const update = (state: State, settings: AdamWArgument, decays: boolean): void => {
+  const { factor, learningRate, beta1, beta2, epsilon, weightDecay, count } = settings
   const numbers = [
     beta1,
     (1 - beta1) * factor,
