@@ -11,6 +11,8 @@ import { pieceRules } from "./rules/Pieces.ts"
 import { productRules } from "./rules/Products.ts"
 import { reductionRules } from "./rules/Reductions.ts"
 import { shapeRules } from "./rules/Shapes.ts"
+import { sourceRules } from "./rules/Sources.ts"
+import { transformRules } from "./rules/Transforms.ts"
 import { windowRules } from "./rules/Windows.ts"
 
 /** A new table with the rules of both; an operator that stands in both is refused. */
@@ -34,5 +36,7 @@ export const builtinRules: RuleTable = [
   productRules,
   reductionRules,
   shapeRules,
+  sourceRules,
+  transformRules,
   windowRules,
 ].reduce(extend, elementwiseRules)

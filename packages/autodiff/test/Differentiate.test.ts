@@ -68,6 +68,22 @@ describe("a gradient that does not exist", () => {
     assert.match(message, /zero almost everywhere/)
   })
 
+  it("is reported where activations are quantised, though they reach the loss otherwise too", () => {
+    const graph = graphOf((g, x) => {
+      const scale = g.scalar(0.1)
+      const whole = g.op("QuantizeLinear", [x, scale], { outputs: [{ type: "uint8", dims: [3] }] })[0]!
+      return total(g, g.add(x, g.op("DequantizeLinear", [whole, scale])[0]!))
+    })
+    const { op, input, message } = missing(graph)
+    assert.deepEqual([op, input], ["DequantizeLinear", "x"])
+    assert.match(message, /quantised to whole numbers/)
+  })
+
+  it("is no error for a draw of the value's shape", () => {
+    const graph = graphOf((g, x) => total(g, g.mul(x, g.op("RandomUniformLike", [x])[0]!)))
+    assert.equal(differentiate(graph, byX).outputs.length, 2)
+  })
+
   it("is reported for a gap in the table", () => {
     const rules = { ...builtinRules, Tanh: [{ since: 1, inputs: { input: todo("not written") } }] }
     const { op, input, message } = missing(
@@ -259,8 +275,14 @@ describe("a rule table", () => {
       ),
     )
     assert.deepEqual(gaps.sort(), [
+      "DequantizeLinear.x",
+      "DequantizeLinear.x_scale",
+      "DequantizeLinear.x_zero_point",
       "Dropout.ratio",
       "NegativeLogLikelihoodLoss.weight",
+      "QuantizeLinear.x",
+      "QuantizeLinear.y_scale",
+      "QuantizeLinear.y_zero_point",
       "SoftmaxCrossEntropyLoss.weights",
     ])
   })

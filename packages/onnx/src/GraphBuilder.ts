@@ -135,7 +135,7 @@ export class GraphBuilder {
     }
     const names = trimmed(inputs.map((value) => value?.name ?? ""))
     const count = typeof outputs === "number" ? outputs : outputs.length
-    const key = impure.has(op) ? "" : `${domain}:${op}(${names})${attributesKey(attributes)}→${count}`
+    const key = impure.has(op) ? "" : applicationKey(domain, op, names, attributes, count)
     const known = key === "" ? undefined : this.#applied.get(key)
     if (known !== undefined) return known
     const inferred = inferTypes({ op, inputs, attributes, outputs: count, constant: (value) => this.constantOf(value) })
@@ -160,6 +160,12 @@ export class GraphBuilder {
     if (domain !== "" && !this.#opsets.has(domain)) this.#opsets.set(domain, 1)
     if (key !== "") this.#applied.set(key, results)
     return results
+  }
+
+  /** The result of an operator of ONNX's own without attributes, if it was applied to these values before. */
+  applied(op: string, inputs: readonly Value[]): Value | undefined {
+    const names = inputs.map((value) => value.name)
+    return this.#applied.get(applicationKey("", op, names, {}, 1))?.[0]
   }
 
   /**
@@ -568,6 +574,15 @@ const attributesKey = (attributes: Attributes): string =>
     .sort()
     .map((name) => `${name}=${attributeKey(attributes[name]!)}`)
     .join()
+
+/** What structurally equal nodes share. */
+const applicationKey = (
+  domain: string,
+  op: string,
+  names: readonly string[],
+  attributes: Attributes,
+  outputs: number,
+): string => `${domain}:${op}(${names})${attributesKey(attributes)}→${outputs}`
 
 const identities = new WeakMap<object, number>()
 let nextIdentity = 0

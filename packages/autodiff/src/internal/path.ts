@@ -69,10 +69,17 @@ const dependents = (graph: Graph, names: readonly string[], stops?: Stops): Set<
   for (const node of graph.nodes) {
     const varies = node.inputs.some((name, index) => result.has(name) && stops?.passes(node, index) !== false)
     if (!varies) continue
-    for (const name of node.outputs) if (mayVary(graph, name)) result.add(name)
+    for (const name of node.outputs) if (isQuantizer(node) || mayVary(graph, name)) result.add(name)
   }
   return result
 }
+
+/**
+ * Whole numbers end a path, but not those that stand for floats: a gradient that is lost where activations are quantised
+ * is an error.
+ */
+const isQuantizer = ({ op, domain }: Node): boolean =>
+  op === "QuantizeLinear" && (domain === "" || domain === "com.microsoft")
 
 /** What follows from a truth value or an integer follows in steps: nothing passes it, so it ends a path. */
 const mayVary = (graph: Graph, name: string): boolean => {
@@ -86,7 +93,7 @@ const floats: ReadonlySet<string> = new Set(["float16", "bfloat16", "float32", "
 const dependencies = (graph: Graph, output: string, stops?: Stops): Set<string> => {
   const result = new Set([output])
   for (const node of [...graph.nodes].reverse()) {
-    if (!node.outputs.some((name) => result.has(name) && mayVary(graph, name))) continue
+    if (!node.outputs.some((name) => result.has(name) && (isQuantizer(node) || mayVary(graph, name)))) continue
     for (const [index, name] of node.inputs.entries()) if (stops?.passes(node, index) !== false) result.add(name)
   }
   return result

@@ -82,11 +82,12 @@ export const activationRules: RuleTable = {
   "com.microsoft.Gelu": activation(({ g, in: { X }, dY }) => exactGelu(g, X!, dY)),
   "com.microsoft.BiasGelu": [{ since: 1, inputs: { A: biasedExact, B: biasedExact } }],
   "com.microsoft.FastGelu": [{ since: 1, inputs: { X: biasedTanh, bias: biasedTanh } }],
-  // y = x·σ(αx)
-  "com.microsoft.QuickGelu": slope(({ g, x, n, setting }) => {
-    const scaled = g.mul(x, n(setting("alpha", 1.702)))
-    const s = g.sigmoid(scaled)
-    return g.mul(s, g.add(n(1), g.mul(scaled, g.sub(n(1), s))))
+  // y = x·σ(αx); dy/dx = σ + αy·(1 − σ)
+  "com.microsoft.QuickGelu": slope(({ g, x, y, n, setting }) => {
+    const alpha = setting("alpha", 1.702)
+    const times = (value: Value): Value => (alpha === 1 ? value : g.mul(value, n(alpha)))
+    const s = g.sigmoid(times(x))
+    return g.add(s, g.mul(times(y), g.sub(n(1), s)))
   }),
   // y = x·tanh(softplus x); dy/dx = t + x·σ(x)·(1 − t²)
   Mish: slope(({ g, x, n }) => {

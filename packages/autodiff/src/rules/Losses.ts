@@ -1,4 +1,4 @@
-import { elementCount, intAttribute, stringAttribute, type Value } from "@tandem/onnx"
+import { elementCount, type GraphBuilder, intAttribute, stringAttribute, type Value } from "@tandem/onnx"
 import { integersLike, scalarLike, zerosLike } from "../internal/constants.ts"
 import { axisOf } from "../internal/shapes.ts"
 import { type Gradient, type RuleContext, type RuleTable, type Shaped, stop, todo } from "../Rule.ts"
@@ -76,6 +76,15 @@ const negativeLogLikelihood: Gradient = (context) => {
   return atLabels(context, zerosLike(g, dY, input!.dims), termsOf(context, target!, weight, dY))
 }
 
+/**
+ * The probabilities, with 0 for NaN where the graph asks for NaN: rows that are masked whole have no probabilities, and
+ * exporters put zeros in their place, whose gradient of 0 times NaN would be NaN.
+ */
+const guarded = (g: GraphBuilder, y: Value): Value => {
+  const isNan = g.applied("IsNaN", [y])
+  return isNan === undefined ? y : g.where(isNan, scalarLike(g, y, 0), y)
+}
+
 const labels = stop("labels are integers")
 const classWeights = todo("class weights are a setting")
 
@@ -87,8 +96,8 @@ export const lossRules: RuleTable = {
       since: 13,
       inputs: {
         input: ({ g, node, out, dY }) => {
-          const y = out[0]!
-          const axis = axisOf(intAttribute(node, "axis", -1), y.dims.length)
+          const y = guarded(g, out[0]!)
+          const axis = axisOf(intAttribute(node, "axis", -1), dY.dims.length)
           return g.mul(y, g.sub(dY, g.reduceSum(g.mul(dY, y), [axis], true)))
         },
       },

@@ -45,5 +45,4 @@ export const shapeRules: RuleTable = {
   Transpose: [{ since: 1, inputs: { data: transpose } }],
   DepthToSpace: [{ since: 1, inputs: { input: blocks(false) } }],
   SpaceToDepth: [{ since: 1, inputs: { input: blocks(true) } }],
-  Shape: [{ since: 1, inputs: { data: shape } }],
 }

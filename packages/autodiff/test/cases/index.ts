@@ -10,6 +10,7 @@ import { pieceCases } from "./Pieces.ts"
 import { productCases } from "./Products.ts"
 import { reductionCases } from "./Reductions.ts"
 import { shapeCases } from "./Shapes.ts"
+import { transformCases } from "./Transforms.ts"
 import type { Case, Cases } from "./Values.ts"
 import { windowCases } from "./Windows.ts"
 
@@ -26,6 +27,7 @@ export const cases: Cases = {
   ...productCases,
   ...reductionCases,
   ...shapeCases,
+  ...transformCases,
   ...windowCases,
 }
 

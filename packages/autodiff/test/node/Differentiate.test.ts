@@ -83,6 +83,19 @@ describe("differentiate", () => {
     await assertGradients(graph, { x: float32([3], [0.2, -0.4, 1]) }, ["x"])
   })
 
+  it("has a gradient of 0, not NaN, for attention rows that are masked whole and guarded as exporters do", async () => {
+    const g = new GraphBuilder()
+    const x = g.input("x", "float32", [2, 3])
+    const open = g.constant({ type: "bool", dims: [2, 3], data: Uint8Array.of(1, 1, 0, 0, 0, 0) })
+    const masked = g.add(x, g.where(open, g.scalar(0), g.scalar(Number.NEGATIVE_INFINITY)))
+    const y = g.softmax(masked)
+    const guarded = g.where(g.op("IsNaN", [y])[0]!, g.scalar(0), y)
+    const graph = differentiate(g.build({ loss: sumSquares(g, guarded) }), { loss: "loss", wrt: ["x"] })
+    const found = toNumbers((await run(graph, { x: float32([2, 3], [0.2, -0.4, 1, 3, 2, 1]) }))["grad.x"]!)
+    assert.ok(found.slice(0, 2).every((value) => Math.abs(value) > 0.01))
+    assert.ok(found.slice(2).every((value) => value === 0))
+  })
+
   it("makes inputs of the initializers that it differentiates by, and leaves the others inside", async () => {
     const g = new GraphBuilder()
     const x = g.input("x", "float32", [2, 3])

@@ -1,7 +1,7 @@
 // Where no derivative exists, the choice is PyTorch's; finite differences cannot tell it.
 import assert from "node:assert/strict"
 import { after, describe, it } from "node:test"
-import { float32, GraphBuilder, toNumbers, type Value } from "@tandem/onnx"
+import { float32, GraphBuilder, int, int64, string, toNumbers, type Value } from "@tandem/onnx"
 import { differentiate } from "../../src/Differentiate.ts"
 import { cpu } from "../support/Run.ts"
 
@@ -54,6 +54,39 @@ describe("gradients at kinks", () => {
     assert.deepEqual(await gradients([[-1, 0, 1]], (g, v) => g.abs(v!)), [[-1, 0, 1]])
     const clip = (g: GraphBuilder, v: Value | undefined) => g.op("Clip", [v, g.scalar(-1), g.scalar(1)])[0]!
     assert.deepEqual(await gradients([[-2, -1, 0, 1, 2]], clip), [[0, 1, 1, 1, 0]])
+    const bounds = [[-2, -1, 0, 1, 2], [-1], [1]]
+    const clipBy = (g: GraphBuilder, ...[x, low, high]: readonly Value[]) =>
+      g.op("Clip", [x, g.reshape(low!, []), g.reshape(high!, [])])[0]!
+    assert.deepEqual((await gradients(bounds, clipBy)).slice(1), [[1], [1]])
+  })
+
+  it("a product with factors of 0 has the products of the others", async () => {
+    const product = (g: GraphBuilder, v: Value | undefined) => g.op("ReduceProd", [v])[0]!
+    assert.deepEqual(await gradients([[2, 3, 4]], product), [[12, 8, 6]])
+    assert.deepEqual(await gradients([[2, 0, 4]], product), [[0, 8, 0]])
+    assert.deepEqual(await gradients([[0, 0, 4]], product), [[0, 0, 0]])
+  })
+
+  it("activations in pieces are flat, or steep, where PyTorch's are", async () => {
+    const apply = (op: string) => (g: GraphBuilder, v: Value | undefined) => g.op(op, [v])[0]!
+    const near = (found: number[][]) => found[0]!.map((value) => Math.round(value * 1e4) / 1e4)
+    assert.deepEqual(near(await gradients([[-1, 0, 1]], apply("LeakyRelu"))), [0.01, 0.01, 1])
+    assert.deepEqual(near(await gradients([[-4, -3, 0, 3, 4]], apply("HardSwish"))), [0, 0, 0.5, 1, 1])
+    assert.deepEqual(near(await gradients([[-3, 0, 3]], apply("HardSigmoid"))), [0, 0.2, 0])
+    assert.deepEqual(near(await gradients([[-200, 200]], apply("Elu"))), [0, 1])
+    assert.deepEqual(near(await gradients([[-200, 200]], apply("Softplus"))), [0, 1])
+    assert.deepEqual(near(await gradients([[-200, 200]], apply("Mish"))), [0, 1])
+  })
+
+  it("a batch whose labels are all ignored has a gradient of 0", async () => {
+    const found = await gradients([[1, 2, 3, 4, 5, 6]], (g, v) => {
+      const labels = g.constant(int64([2], [-100, -100]))
+      const [loss] = g.op("SoftmaxCrossEntropyLoss", [g.reshape(v!, [2, 3]), labels], {
+        attributes: { ignore_index: int(-100), reduction: string("sum") },
+      })
+      return loss!
+    })
+    assert.deepEqual(found, [[0, 0, 0, 0, 0, 0]])
   })
 
   it("the norm of zeros and a power of 0 have finite gradients", async () => {

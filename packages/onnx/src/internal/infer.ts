@@ -288,7 +288,7 @@ const rules: ReadonlyMap<string, Rule> = new Map<string, Rule>(
         "Sign QuickGelu FastGelu ScatterND ScatterElements HardSigmoid Clip CumSum Trilu Round Tan Asin Acos Atan Sinh",
         "Cosh Asinh Acosh Atanh Elu Selu Celu LeakyRelu ThresholdedRelu PRelu HardSwish Mish Softplus Softsign Shrink",
         "Hardmax BiasGelu LpNormalization InstanceNormalization GroupNormalization MeanVarianceNormalization",
-        "ReverseSequence",
+        "ReverseSequence RandomNormalLike RandomUniformLike EyeLike",
       ]
         .join(" ")
         .split(" ")

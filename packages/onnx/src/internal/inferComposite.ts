@@ -91,9 +91,24 @@ const batchNormalization: Inference = (node) => {
   return [{ ...typeAt(node, 0) }, statistics, statistics].slice(0, node.outputs)
 }
 
+/** Complex numbers as a last axis of two; half of them where the operand is real and one side is asked for. */
+const dft: Inference = (node) => {
+  const { type, dims } = typeAt(node, 0)
+  const operands = [1, 2].map((index) => node.constant(node.inputs[index]))
+  const unread = operands.some((operand, index) => operand === undefined && node.inputs[index + 1] !== undefined)
+  if (dims === undefined || unread) return [{ type, dims: undefined }]
+  const [length, axis] = operands.map((operand) => (operand === undefined ? undefined : toNumbers(operand)[0]))
+  const at = axisAt(axis ?? -2, dims.length)
+  const size = length ?? dims[at] ?? "?n"
+  const half = intAttribute(node, "onesided", 0) === 1
+  const kept = !half ? size : typeof size === "number" ? Math.floor(size / 2) + 1 : "?half"
+  return [{ type, dims: [...dims.slice(0, -1).with(at, kept), 2] }]
+}
+
 /** Operators that do several things at once. */
 export const compositeInference: Readonly<Record<string, Inference>> = {
   Einsum: einsum,
+  DFT: dft,
   TopK: topK,
   Pad: pad,
   SoftmaxCrossEntropyLoss: classLoss,
