@@ -74,6 +74,7 @@ export {
 } from "./PeftAdapter.ts"
 export { type PeftConfig, peftConfigJson, readPeftConfig } from "./PeftConfig.ts"
 export { normalize, pool, pooledGraph, withPooling } from "./Pooling.ts"
+export { type Buckets, distanceBuckets } from "./RelativePositions.ts"
 export type { Rope, RopeScaling } from "./Rope.ts"
 export { readSafetensors, type Safetensors, safetensorsParts, writeSafetensors } from "./Safetensors.ts"
 export {
@@ -84,6 +85,10 @@ export {
   type SentenceTransformersSettings,
   sentenceTransformersFiles,
 } from "./SentenceTransformers.ts"
+export type { Positions, Seq2Seq, Seq2SeqConfig, Seq2SeqDropout, Seq2SeqGraph, Seq2SeqShape, Stack } from "./Seq2Seq.ts"
+export { seq2seqConfig, seq2seqTypes } from "./Seq2SeqConfig.ts"
+export { seq2seqGraph, seq2seqInputs } from "./Seq2SeqGraph.ts"
+export { pickSeq2SeqWeights, type Seq2SeqWeights, seq2seqParameters } from "./Seq2SeqParameters.ts"
 export { type TinyDecoderOptions, type TinyOptions, tinyDecoder, tinyEncoder } from "./Tiny.ts"
 export {
   type BatchOptions,
