@@ -27,6 +27,9 @@ const layers: Readonly<Record<string, number>> = {
 /** Packages that run on some platforms only: they may be imported where `node:` may. */
 const platformBound = ["onnxruntime-node", "usearch", "@effect/platform-node", "@huggingface/transformers"]
 
+/** Packages for pages, which nothing that runs on Node alone may drag along. */
+const webBound = ["onnxruntime-web"]
+
 export interface Violation {
   /** Relative to the root. */
   readonly file: string
@@ -73,6 +76,8 @@ function judge(file: string, found: Import, workspace: Workspace, all: ReadonlyA
   const bare = packageName(specifier)
   if ((isBuiltin(specifier) || platformBound.includes(bare)) && !mayBePlatformBound(file, workspace))
     return `imports ${specifier}: only src/node/, src/internal/node/, src/testing.ts and apps may depend on a platform`
+  if (webBound.includes(bare) && !mayBeWebBound(file, workspace))
+    return `imports ${specifier}: only src/web/ and src/internal/web/ may load what is made for pages`
   if (isBuiltin(specifier)) return specifier.startsWith("node:") ? undefined : `imports ${specifier} without "node:"`
 
   const { dependencies, peerDependencies, optionalDependencies } = workspace.manifest
@@ -91,10 +96,16 @@ function judgeRelative(file: string, found: Import, workspace: Workspace, inTest
   if (/^(packages|apps)\//.test(target) && !target.startsWith(`${workspace.path}/`))
     return `imports ${found.specifier}, a file of another package; import the package by its name`
   if (inTests || found.typeOnly || mayBePlatformBound(file, workspace)) return undefined
-  return /^src\/(internal\/)?node\//.test(target.slice(workspace.path.length + 1))
+  const inPackage = target.slice(workspace.path.length + 1)
+  if (/^src\/(internal\/)?web\//.test(inPackage) && !mayBeWebBound(file, workspace))
+    return `imports ${found.specifier}: only web/ loads what lies in web/`
+  return /^src\/(internal\/)?node\//.test(inPackage)
     ? `imports ${found.specifier}: a portable module must not load what lies in node/`
     : undefined
 }
+
+const mayBeWebBound = (file: string, { path }: Workspace) =>
+  file.startsWith(`${path}/src/web/`) || file.startsWith(`${path}/src/internal/web/`)
 
 const mayBePlatformBound = (file: string, { path }: Workspace) =>
   path.startsWith("apps/") ||

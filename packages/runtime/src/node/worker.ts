@@ -7,6 +7,7 @@ import { narrowed } from "../internal/narrowed.ts"
 import { makeHands } from "../internal/node/hands.ts"
 import { type KernelArrays, runKernel } from "../internal/node/kernels.ts"
 import { isUncopied, uncopied } from "../internal/node/uncopied.ts"
+import { fromOrt, toOrt as ortTensor } from "../internal/ortTensors.ts"
 import type { Call, Reply, Request, WireFeed, WorkerSettings } from "../internal/protocol.ts"
 
 type Numeric = Exclude<Tensor["data"], readonly string[]>
@@ -27,30 +28,7 @@ const settings: WorkerSettings = workerData
 const sessions = new Map<number, Session>()
 const buffers = new Map<number, Resident>()
 
-const toOrt = (tensor: Tensor): ort.Tensor => {
-  if (tensor.type === "bfloat16") throw new Error("ONNX Runtime takes no bfloat16 from JavaScript")
-  if (!ArrayBuffer.isView(tensor.data)) return new ort.Tensor("string", [...tensor.data], tensor.dims)
-  const data = tensor.data
-  switch (tensor.type) {
-    case "float16":
-    case "uint16":
-      if (data instanceof Uint16Array) return new ort.Tensor(tensor.type, data, tensor.dims)
-      break
-    case "bool":
-    case "uint8":
-      if (data instanceof Uint8Array) return new ort.Tensor(tensor.type, data, tensor.dims)
-      break
-    default:
-      return new ort.Tensor(tensor.type, data, tensor.dims)
-  }
-  throw new Error(`a ${tensor.type} tensor holds ${data.constructor.name}`)
-}
-
-const fromOrt = (value: ort.Tensor): Tensor => {
-  const { type, dims, data } = value
-  if (type === "uint4" || type === "int4") throw new Error("4-bit tensors are not read back")
-  return { type, dims: [...dims], data: data instanceof Uint8ClampedArray ? new Uint8Array(data.buffer) : data }
-}
+const toOrt = (tensor: Tensor): ort.Tensor => ortTensor(ort.Tensor, tensor)
 
 const resident = (id: number): Resident => {
   const found = buffers.get(id)

@@ -1,0 +1,113 @@
+import type { Graph } from "@tandem/onnx"
+import { lower } from "@tandem/onnx/passes/Lower"
+import { Effect, Layer } from "effect"
+import { ProviderUnavailable, RunFailed } from "../Errors.ts"
+import type { Reply, Request } from "../internal/protocol.ts"
+import { type Ask, probe, service } from "../internal/service.ts"
+import { type OrtWeb, WebEngine } from "../internal/web/WebEngine.ts"
+import { Runtime, type WebProvider } from "../Runtime.ts"
+
+/** Options of `layer`. */
+export interface WebRuntimeOptions {
+  /** `auto` takes the first of webgpu, wasm that works and says in `device.fallbacks` what did not; `wasm` where absent. */
+  readonly device?: WebProvider | "auto"
+  /** Threads of the WebAssembly build; more than one need a page that is isolated across origins. 1 where absent. */
+  readonly threads?: number
+  /** Folder, ending in `/`, that onnxruntime-web's `.wasm` files are fetched from; beside the script where absent. */
+  readonly wasmPaths?: string
+  /**
+   * Modules of host kernels by URL, for bundles, in which no module can be imported by its URL:
+   * `hostModules` of `@tandem/trainers/HostModules` holds the trainer's.
+   */
+  readonly modules?: Readonly<Record<string, object>>
+}
+
+/**
+ * `Runtime` over onnxruntime-web: its WebAssembly build, in pages and on Node, and its WebGPU build where there is
+ * `navigator.gpu`. It runs in the thread that builds the layer: in a page, take a worker to keep the page responsive.
+ *
+ * A device that cannot be had is `ProviderUnavailable`; only `auto` falls back, and `device.fallbacks` tells. Under WebGPU
+ * graphs are lowered (`lower`), and buffers stay on the device until the host reads or changes them.
+ */
+export const layer = (options: WebRuntimeOptions = {}): Layer.Layer<Runtime, ProviderUnavailable> =>
+  Layer.effect(Runtime, make(options))
+
+const make = Effect.fnUntraced(function* (options: WebRuntimeOptions) {
+  const { device = "wasm", threads = 1 } = options
+  const candidates: readonly WebProvider[] = device === "auto" ? ["webgpu", "wasm"] : [device]
+  const fallbacks: string[] = []
+  for (const [index, provider] of candidates.entries()) {
+    const started = Effect.map(start(provider, options), (ask) => ({ ask }))
+    const attempt =
+      index === candidates.length - 1
+        ? started
+        : Effect.catch(started, (cause) => Effect.sync(() => void fallbacks.push(cause.message)))
+    const result = yield* attempt
+    if (result) return service(result.ask, { provider, threads, fallbacks }, forms[provider])
+  }
+  return yield* new ProviderUnavailable({ message: "no device is left to try" })
+})
+
+/** What each provider is given in place of a graph. */
+const forms: Readonly<Record<WebProvider, (graph: Graph) => Graph>> = { wasm: (graph) => graph, webgpu: lower }
+
+const hints: Readonly<Record<WebProvider, string>> = {
+  wasm: "serve onnxruntime-web's .wasm files beside the script, or say where they are with wasmPaths",
+  webgpu: "WebGPU needs a secure page, a browser that has it switched on, and a GPU driver; or take the device wasm",
+}
+
+/** The build of onnxruntime-web that has a provider; a page that never asks for WebGPU does not load its kernels. */
+const builds: Readonly<Record<WebProvider, () => Promise<OrtWeb>>> = {
+  wasm: () => import("onnxruntime-web/wasm"),
+  webgpu: () => import("onnxruntime-web/webgpu"),
+}
+
+/** Loads ONNX Runtime and proves that the provider works by compiling a graph of one node. */
+const start = Effect.fnUntraced(function* (provider: WebProvider, options: WebRuntimeOptions) {
+  const unavailable = (reason: string): ProviderUnavailable =>
+    new ProviderUnavailable({
+      message: `the device ${provider} cannot be used: ${reason}`,
+      field: "device",
+      expected: provider,
+      hint: hints[provider],
+    })
+  if (provider === "webgpu" && (typeof navigator === "undefined" || !("gpu" in navigator))) {
+    return yield* unavailable("there is no navigator.gpu")
+  }
+  const ort = yield* Effect.tryPromise({ try: builds[provider], catch: (cause) => unavailable(reasonOf(cause)) })
+  ort.env.wasm.numThreads = options.threads ?? 1
+  if (options.wasmPaths !== undefined) ort.env.wasm.wasmPaths = options.wasmPaths
+  const engine = new WebEngine(ort, provider, options.modules ?? {})
+  const ask = asked(engine)
+  const probed = ask(
+    { kind: "compile", executable: -1, model: probe(), optimize: "all", profile: undefined },
+    () => undefined,
+  )
+  yield* Effect.mapError(probed, (cause) => unavailable(cause.message))
+  yield* Effect.orDie(ask({ kind: "release", executable: -1 }, () => undefined))
+  yield* Effect.addFinalizer(() => Effect.sync(() => engine.close()))
+  return ask
+})
+
+/** Hands requests to the engine, one at a time and in order: sessions are not reentrant, and kernels change buffers. */
+const asked = (engine: WebEngine): Ask => {
+  let tail: Promise<unknown> = Promise.resolve()
+  const answer = (request: Request): Promise<Reply> => {
+    const reply = tail.then(() =>
+      engine.handle(request).then(
+        (value): Reply => ({ id: 0, ok: true, value }),
+        (cause: unknown): Reply => ({ id: 0, ok: false, message: reasonOf(cause) }),
+      ),
+    )
+    tail = reply
+    return reply
+  }
+  return (request, decode) =>
+    Effect.flatMap(
+      Effect.promise(() => answer(request)),
+      (reply) =>
+        reply.ok ? Effect.sync(() => decode(reply.value)) : Effect.fail(new RunFailed({ message: reply.message })),
+    )
+}
+
+const reasonOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))

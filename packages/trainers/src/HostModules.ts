@@ -1,0 +1,12 @@
+import { kernels } from "./AdamW.ts"
+import * as adamwKernel from "./internal/adamwKernel.ts"
+import * as maskKernel from "./internal/maskKernel.ts"
+
+/**
+ * The modules behind this package's host kernels, by the URLs that `kernels` names them by: what
+ * `@tandem/runtime/web/WebRuntime` takes as `modules` in a bundle, where no module can be imported by its URL.
+ */
+export const hostModules: Readonly<Record<string, object>> = {
+  [kernels.adamw.module]: adamwKernel,
+  [kernels.masks.module]: maskKernel,
+}
