@@ -69,7 +69,7 @@ export const inspectText = (report: ModelReport, file: string, others: readonly 
   const sets = Object.entries(report.opsets).map(
     ([domain, version]) => `${domain === "" ? "ai.onnx" : domain} ${version}`,
   )
-  const section = (title: string, body: string): string => `\n${title}\n${indented(body)}`
+  const section = (title: string, body: string): string => `\n${title}${body === "" ? "" : `\n${indented(body)}`}`
   return [
     leftTable([
       ["file", printable(file)],

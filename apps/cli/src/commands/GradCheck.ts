@@ -1,4 +1,4 @@
-import type { Tensor } from "@tandem/onnx"
+import type { Graph, Tensor } from "@tandem/onnx"
 import { Argument, Command, Flag } from "effect/cli"
 import * as Effect from "effect/Effect"
 import { printJson, printLine } from "../Console.ts"
@@ -56,7 +56,7 @@ export const gradCheckCommand = Command.make(
       onProgress: (done, total) => {
         if (live) process.stderr.write(`\r\u001b[2K${done === total ? "" : `parameter ${done} of ${total}`}`)
       },
-    }).pipe(Effect.provide(layer(flags.threads === undefined ? {} : { threads: flags.threads })))
+    }).pipe(Effect.provide(layer(flags.threads === undefined ? threadsFor(graph) : { threads: flags.threads })))
     if (flags.json) printJson(report)
     else printLine(gradCheckTable(report))
     if (report.ok) return
@@ -76,6 +76,12 @@ export const gradCheckCommand = Command.make(
     { command: "tandem gradcheck model.onnx --against torch.safetensors", description: "Against PyTorch's gradients" },
   ]),
 )
+
+/** Threads cost small models more time than they save. */
+const threadsFor = (graph: Graph): { readonly threads?: number } => {
+  const weights = [...graph.initializers.values()].reduce((sum, { data }) => sum + data.length, 0)
+  return weights < 1e6 ? { threads: 1 } : {}
+}
 
 /** The tensors of a file of inputs: those named `in.…`, without that, or else all. */
 const inputTensors = (tensors: ReadonlyMap<string, Tensor>): ReadonlyMap<string, Tensor> => {

@@ -3,16 +3,17 @@ import { readdir, stat } from "node:fs/promises"
 import { dirname, join } from "node:path"
 import { type Graph, InvalidModel, readModel, type Tensor } from "@tandem/onnx"
 import { Effect } from "effect"
-import { InvalidSafetensors, type ModelError, UnsupportedEncoder } from "../Errors.ts"
+import { InvalidSafetensors, type ModelError } from "../Errors.ts"
 import { isHubId } from "../HubId.ts"
 import { readJsonIfThere, reasonOf } from "../internal/node/Files.ts"
 import { readSafetensors } from "../Safetensors.ts"
 import { attempt } from "../WeightsEncoder.ts"
 import { fetchModel, type HubOptions } from "./Hub.ts"
+import { weightsGraph } from "./WeightsGraph.ts"
 
-/** A model's graph as its file holds it, whatever the architecture. */
+/** A model's graph, whatever the architecture. */
 export interface ModelFile {
-  /** The ONNX file. */
+  /** The ONNX file, or the safetensors file, or the index of several, around which the graph was built. */
   readonly file: string
   readonly graph: Graph
   /** `config.json` beside the file or a folder above it, where there is one. */
@@ -24,9 +25,10 @@ export interface ModelFile {
 /**
  * Opens the ONNX model that a text names: a file, a folder or a hub id. A folder's model is the one that transformers.js
  * would take: `onnx/model.onnx` or `model.onnx`, else a decoder, else an encoder, else the first other `.onnx` file.
+ * Around weights without a graph one is built, where the architecture is known.
  *
- * Nothing that could be a model, and a file that is none, end in `InvalidModel`; a folder of weights alone ends in
- * `UnsupportedEncoder`.
+ * Nothing that could be a model, and a file that is none, end in `InvalidModel`; weights of another architecture end in
+ * `UnsupportedArchitecture`.
  */
 export const openModelFile = Effect.fn("openModelFile")(function* (
   model: string,
@@ -44,20 +46,13 @@ export const openModelFile = Effect.fn("openModelFile")(function* (
   const folder = kind === "folder" ? model : yield* fetchModel(model, { prefer: "onnx", ...options })
   const [file, ...others] = [...(yield* onnxFiles(folder))].sort((a, b) => rank(a) - rank(b))
   if (file !== undefined) return yield* read(join(folder, file), others)
+  const built = yield* weightsGraph(folder)
+  if (built !== undefined) return { ...built, config: yield* readJsonIfThere(folder, "config.json"), others: [] }
   const files = yield* list(folder)
-  if (files.some((name) => name.endsWith(".safetensors"))) {
-    return yield* new UnsupportedEncoder({
-      message: `${folder} holds weights without a graph`,
-      file: folder,
-      expected: "onnx/model.onnx or model.onnx",
-      found: files.slice(0, 20).join(", "),
-      hint: "export the model to ONNX",
-    })
-  }
   return yield* new InvalidModel({
-    message: `${folder} holds no ONNX model`,
+    message: `${folder} holds no model`,
     file: folder,
-    expected: "onnx/model.onnx or model.onnx",
+    expected: "onnx/model.onnx, model.onnx or model.safetensors",
     found: files.slice(0, 20).join(", "),
   })
 })
