@@ -5,7 +5,7 @@ import { Gradients, shaped } from "./internal/gradients.ts"
 import { requireReadable, valuesOnPath } from "./internal/path.ts"
 import { Recomputation } from "./internal/recomputation.ts"
 import { type Recompute, recomputedBlocks } from "./Recompute.ts"
-import type { Rule, RuleContext, RuleTable } from "./Rule.ts"
+import type { Reader, Rule, RuleContext, RuleTable } from "./Rule.ts"
 import { builtinRules } from "./RuleTable.ts"
 
 /** What `differentiate` takes besides the graph. */
@@ -80,11 +80,12 @@ export const differentiate = (graph: Graph, options: DifferentiateOptions): Grap
     gradients,
     replay: (node, again) => replay(g, graph, node, again, saving(node)),
   })
+  const readers = readersOf(graph, onPath)
   for (const [index, node] of [...graph.nodes.entries()].reverse()) {
     if (!node.outputs.some((name) => onPath.has(name) && gradients.has(name))) continue
     const read = g.scope("again", () => forward.at(index))
     g.scope(`gradient of ${node.name}`, () => {
-      backward(g, graph, node, read.results(index), read.values, gradients, onPath, rules)
+      backward(g, graph, node, read.results(index), read.values, gradients, onPath, rules, readers)
     })
     for (const name of node.inputs) if (onPath.has(name)) forward.touch(name)
   }
@@ -142,6 +143,36 @@ const replay = (
   return results
 }
 
+/** The nodes with a result on the path that read a value, by its name. */
+const readersOf = (graph: Graph, onPath: ReadonlySet<string>): ReadonlyMap<string, readonly Node[]> => {
+  const result = new Map<string, Node[]>()
+  for (const node of graph.nodes) {
+    if (!node.outputs.some((name) => onPath.has(name))) continue
+    for (const name of new Set(node.inputs)) result.set(name, [...(result.get(name) ?? []), node])
+  }
+  return result
+}
+
+const readersWith = (
+  all: ReadonlyMap<string, readonly Node[]>,
+  graph: Graph,
+  values: ReadonlyMap<string, Value>,
+  gradients: Gradients,
+  { outputs }: Node,
+): readonly Reader[] =>
+  (all.get(outputs[0]!) ?? []).flatMap((node) => {
+    const name = node.outputs[0] ?? ""
+    if (!gradients.has(name)) return []
+    return {
+      node,
+      operands: node.inputs.map((input) => values.get(input)),
+      at: [...node.inputs.keys()].filter((index) => node.inputs[index] === outputs[0]),
+      out: shaped(graph, values.get(name), name),
+      dout: gradients.totalShaped(name),
+      readers: () => readersWith(all, graph, values, gradients, node),
+    }
+  })
+
 const backward = (
   g: GraphBuilder,
   graph: Graph,
@@ -151,6 +182,7 @@ const backward = (
   gradients: Gradients,
   onPath: ReadonlySet<string>,
   rules: RuleTable,
+  readers: ReadonlyMap<string, readonly Node[]>,
 ): void => {
   const rule = ruleFor(graph, node, rules)
   const formals = Object.keys(rule?.inputs ?? {})
@@ -178,6 +210,7 @@ const backward = (
         if (first === undefined) throw missing(0, "the loss does not depend on its first output")
         return first
       },
+      readers: () => readersWith(readers, graph, values, gradients, node),
     }
   }
   for (const [index, name] of node.inputs.entries()) {

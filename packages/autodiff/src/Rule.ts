@@ -5,6 +5,19 @@ export interface Shaped extends Value {
   readonly dims: readonly number[]
 }
 
+/** A node that reads a result, seen from the rule of the node that made it. */
+export interface Reader {
+  readonly node: Node
+  readonly operands: readonly (Value | undefined)[]
+  /** The places of the result among its operands. */
+  readonly at: readonly number[]
+  /** Its first result and the gradient of the loss by it. */
+  readonly out: Shaped
+  readonly dout: Shaped
+  /** Where that result goes in turn. */
+  readonly readers: () => readonly Reader[]
+}
+
 /** What a gradient rule sees of the node that it differentiates. */
 export interface RuleContext {
   readonly g: GraphBuilder
@@ -20,6 +33,8 @@ export interface RuleContext {
   readonly dout: readonly (Shaped | undefined)[]
   /** The gradient of the first output, which most rules need alone. */
   readonly dY: Shaped
+  /** The nodes that read the first output and through which its gradient comes. */
+  readonly readers: () => readonly Reader[]
 }
 
 /**

@@ -1,6 +1,6 @@
 import { elementCount, type GraphBuilder, intAttribute, stringAttribute, type Value } from "@tandem/onnx"
 import { integersLike, scalarLike, zerosLike } from "../internal/constants.ts"
-import { axisOf } from "../internal/shapes.ts"
+import { axisOf, sameDims } from "../internal/shapes.ts"
 import { type Gradient, type RuleContext, type RuleTable, type Shaped, stop, todo } from "../Rule.ts"
 
 /** How much each label's term counts in the gradient of a class loss. */
@@ -85,6 +85,29 @@ const guarded = (g: GraphBuilder, y: Value): Value => {
   return isNan === undefined ? y : g.where(isNan, scalarLike(g, y, 0), y)
 }
 
+/**
+ * Σ dy·y over the last axis where y is only a product's left operand, o = y·V, elements set to zero before it or not:
+ * o is linear in a row of y, so that the sum is Σ do·o (Euler; Dao et al., 2022, FlashAttention, B.4). That is as many
+ * elements as V has columns instead of rows. Undefined where y goes elsewhere, or where nothing would be saved.
+ */
+const sumOverProduct = (
+  { g, readers }: Pick<RuleContext, "g" | "readers">,
+  dims: readonly number[],
+): Value | undefined => {
+  const [reader, ...others] = readers()
+  if (reader === undefined || others.length > 0) return undefined
+  const { node, operands, at, out, dout } = reader
+  if (node.op === "Where" && sameDims(out.dims, dims)) {
+    const other = g.constantOf(operands[at[0] === 1 ? 2 : 1])
+    const zeroes = at.length === 1 && at[0] !== 0 && other?.data.length === 1 && Number(other.data[0]) === 0
+    return zeroes ? sumOverProduct({ g, readers: reader.readers }, dims) : undefined
+  }
+  const isLeft = node.op === "MatMul" && node.domain === "" && at.length === 1 && at[0] === 0
+  const keepsRows = sameDims(out.dims.slice(0, -1), dims.slice(0, -1))
+  if (!isLeft || !keepsRows || out.dims.at(-1)! >= dims.at(-1)!) return undefined
+  return g.reduceSum(g.mul(dout, out), [out.dims.length - 1], true)
+}
+
 const labels = stop("labels are integers")
 const classWeights = todo("class weights are a setting")
 
@@ -95,10 +118,12 @@ export const lossRules: RuleTable = {
     {
       since: 13,
       inputs: {
-        input: ({ g, node, out, dY }) => {
+        input: (context) => {
+          const { g, node, out, dY } = context
           const y = guarded(g, out[0]!)
           const axis = axisOf(intAttribute(node, "axis", -1), dY.dims.length)
-          return g.mul(y, g.sub(dY, g.reduceSum(g.mul(dY, y), [axis], true)))
+          const inner = axis === dY.dims.length - 1 ? sumOverProduct(context, dY.dims) : undefined
+          return g.mul(y, g.sub(dY, inner ?? g.reduceSum(g.mul(dY, y), [axis], true)))
         },
       },
     },

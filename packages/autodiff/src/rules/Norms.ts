@@ -10,11 +10,11 @@ interface NormRows {
   readonly features: number
   /** `[rows, features]` */
   readonly matrix: (value: Value) => Value
-  /** x̂, what the scale is put on `[rows, features]`, from the statistics that the forward pass saved. */
-  readonly normalized: Value
-  /** Inverse deviation `[rows, 1]`. */
-  readonly inverse: Value
-  /** dy · x̂ `[rows, features]` */
+  /** x less its mean `[rows, features]`, from the statistics that the forward pass saved. */
+  readonly centred: Value
+  /** Inverse deviation, as a column `[rows, 1]` or a row `[1, rows]`. */
+  readonly inverse: (dims: readonly number[]) => Value
+  /** dy · (x − mean) `[rows, features]` */
   readonly product: Value
 }
 
@@ -34,32 +34,35 @@ const normRows = (context: RuleContext, scale: string, mean: number | undefined,
     })
   }
   const matrix = (value: Value): Value => g.reshape(value, [rows, features])
-  const statistic = (index: number): Value => g.cast(g.reshape(out[index]!, [rows, 1]), type ?? "float32")
-  const centred = mean === undefined ? matrix(operands[0]!) : g.sub(matrix(operands[0]!), statistic(mean))
-  const normalized = g.mul(centred, statistic(inverse))
-  return { rows, features, matrix, normalized, inverse: statistic(inverse), product: g.mul(matrix(dY), normalized) }
+  const statistic = (index: number, shape: readonly number[]): Value =>
+    g.cast(g.reshape(out[index]!, shape), type ?? "float32")
+  const centred = mean === undefined ? matrix(operands[0]!) : g.sub(matrix(operands[0]!), statistic(mean, [rows, 1]))
+  const product = g.mul(matrix(dY), centred)
+  return { rows, features, matrix, centred, inverse: (shape) => statistic(inverse, shape), product }
 }
 
 /**
- * With γ the scale and F features: dx = (dy·γ − Σ dy·γ/F − x̂ · Σ dy·x̂·γ/F) · inverse deviation, without the first sum
- * where rows are not centred. The sums over features are products with γ/F, so that nothing is formed for them.
+ * With x̂ = (x − mean) · s, s the inverse deviation, γ the scale and F features:
+ * dx = (dy·γ − Σ dy·γ/F − x̂ · Σ dy·x̂·γ/F) · s, without the first sum where rows are not centred. The sums over features
+ * are products with γ/F, so that nothing is formed for them; s² stands with the second sum, a number for each row.
  */
 const throughNorm = ({ g, dY, operands }: RuleContext, scale: Shaped, norm: NormRows, centres: boolean): Value => {
-  const { features, matrix, normalized, inverse, product } = norm
+  const { rows, features, matrix, centred, product } = norm
+  const inverse = norm.inverse([rows, 1])
   const share = g.mul(g.reshape(scale, [features, 1]), scalarLike(g, scale, 1 / features))
   const scaled = g.mul(matrix(dY), g.reshape(scale, [features]))
-  const centred = centres ? g.sub(scaled, g.gemm(matrix(dY), share)) : scaled
-  const straightened = g.sub(centred, g.mul(normalized, g.gemm(product, share)))
-  return g.reshape(g.mul(straightened, inverse), operands[0]!.dims)
+  const level = centres ? g.sub(scaled, g.gemm(matrix(dY), share)) : scaled
+  const slope = g.mul(g.gemm(product, share), g.mul(inverse, inverse))
+  return g.reshape(g.mul(g.sub(level, g.mul(centred, slope)), inverse), operands[0]!.dims)
 }
 
-/** A layer normalisation's operands; γ gets Σ dy·x̂ and the bias Σ dy. */
+/** A layer normalisation's operands; γ gets Σ dy·x̂, a product with the row of inverse deviations, and the bias Σ dy. */
 const layerNorm = (scale: string, mean: number | undefined, inverse: number) => {
   const rowsOf = (context: RuleContext): NormRows => normRows(context, scale, mean, inverse)
   const x: Gradient = (context) => throughNorm(context, context.in[scale]!, rowsOf(context), mean !== undefined)
   const gamma: Gradient = (context) => {
-    const { rows, product } = rowsOf(context)
-    return context.g.reshape(sumRows(context.g, product, rows), context.in[scale]!.dims)
+    const { rows, product, inverse } = rowsOf(context)
+    return context.g.reshape(context.g.gemm(inverse([1, rows]), product), context.in[scale]!.dims)
   }
   const bias: Gradient = (context, index) => {
     const { rows, matrix } = rowsOf(context)

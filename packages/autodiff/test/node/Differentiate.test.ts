@@ -1,6 +1,15 @@
 import assert from "node:assert/strict"
 import { after, describe, it } from "node:test"
-import { float32, type Graph, GraphBuilder, int64, type Tensor, toNumbers } from "@tandem/onnx"
+import {
+  describeValue,
+  float32,
+  type Graph,
+  GraphBuilder,
+  int64,
+  type Tensor,
+  toNumbers,
+  type Value,
+} from "@tandem/onnx"
 import { differentiate } from "../../src/Differentiate.ts"
 import { spread } from "../cases/Values.ts"
 import { cpu } from "../support/Run.ts"
@@ -54,6 +63,36 @@ describe("differentiate", () => {
     const differentiated = differentiate(graph, { loss: "loss", wrt: ["x"] })
     assert.equal(differentiated.nodes.filter((node) => node.op === "Exp").length, 1)
     await assertGradients(graph, { x: spread([4], -0.5, 0.6) }, ["x"])
+  })
+
+  it("sums a softmax's gradient over the product's columns where that is the same and less, and only there", async () => {
+    const columns = 2
+    const forms: Record<string, (g: GraphBuilder, y: Value, v: Value) => Value> = {
+      product: (g, y, v) => g.matmul(y, v),
+      "product of what is not dropped": (g, y, v) => {
+        const keep = g.constant({ type: "bool", dims: [3], data: Uint8Array.of(1, 0, 1) })
+        return g.matmul(g.where(keep, y, g.scalar(0)), v)
+      },
+      "read twice": (g, y, v) => g.add(g.matmul(y, v), g.reduceSum(g.mul(y, y), [-1], true)),
+      "other value than 0": (g, y, v) => {
+        const keep = g.constant({ type: "bool", dims: [3], data: Uint8Array.of(1, 0, 1) })
+        return g.matmul(g.where(keep, y, g.scalar(0.5)), v)
+      },
+      "right operand": (g, y, v) => g.matmul(g.transpose(v, [0, 2, 1]), g.transpose(y, [0, 2, 1])),
+      "right operand as it is": (g, y, v) => g.matmul(g.transpose(v, [0, 2, 1]), y),
+    }
+    for (const [name, form] of Object.entries(forms)) {
+      const g = new GraphBuilder()
+      const y = g.softmax(g.input("x", "float32", [2, 3, 3]), -1)
+      const graph = g.build({ loss: sumSquares(g, form(g, y, g.input("v", "float32", [2, 3, columns]))) })
+      const result = differentiate(graph, { loss: "loss", wrt: ["x", "v"] })
+      const narrow = result.nodes.filter(({ op, inputs, outputs }) => {
+        const [from, to] = [inputs[0]!, outputs[0]!].map((value) => `${describeValue(result, value).dims}`)
+        return op === "ReduceSum" && from === `2,3,${columns}` && to === "2,3,1"
+      })
+      await assertGradients(graph, { x: spread([2, 3, 3], -0.7, 0.8), v: spread([2, 3, columns], -0.6, 0.7, 2) }, ["x"])
+      assert.equal(narrow.length, name.startsWith("product") ? 1 : 0, name)
+    }
   })
 
   it("fills in zeros for the parts of a split that the loss does not read", async () => {
