@@ -1,6 +1,17 @@
-import { elementCount, type Graph, GraphBuilder, int64, type Node, type Tensor, type Value, zeros } from "@tandem/onnx"
+import {
+  deadCode,
+  elementCount,
+  type Graph,
+  GraphBuilder,
+  int64,
+  type Node,
+  type Tensor,
+  type Value,
+  zeros,
+} from "@tandem/onnx"
 import { Effect } from "effect"
 import { type CompileFailed, RunFailed } from "./Errors.ts"
+import { Settling } from "./internal/settling.ts"
 import { Runtime } from "./Runtime.ts"
 
 /** What `specialize` takes besides graph and shapes. */
@@ -13,10 +24,13 @@ export interface SpecializeOptions {
  * The graph for static input shapes: every value has a type and a shape, and everything that depends on nothing but
  * constants and shapes has become a constant.
  *
- * ONNX Runtime is the oracle: the forward graph is run once on zeros of these shapes with optimizations off, and the
- * values that only depend on shapes are read off; what the builder's own shape rules then cannot tell is asked for in
- * a second run. Initializers, inputs and outputs keep their names. Operator sets stay as they are, so `upgrade` a
- * foreign graph first.
+ * Shapes follow from the builder's rules, node by node. Where a shape hangs on shape arithmetic, ONNX Runtime computes
+ * it: what a `Shape` node gives is known by then, so that arithmetic is a small graph of constants, without weights and
+ * activations, and it is asked in as many rounds as shapes hang on one another. Only what the rules cannot tell (an
+ * operator that they do not know) is read off a run of the model itself on zeros, optimizations off, through `Shape`
+ * nodes, so that no large value leaves the runtime.
+ *
+ * Initializers, inputs and outputs keep their names. Operator sets stay as they are, so `upgrade` a foreign graph first.
  */
 export const specialize = Effect.fnUntraced(function* (
   graph: Graph,
@@ -37,20 +51,39 @@ export const specialize = Effect.fnUntraced(function* (
     }
     inputs.push({ ...input, dims })
   }
-  const fixed = { ...graph, inputs }
+  const fixed = { ...graph, inputs, values: new Map<string, Value>() }
   const constant = shapeOnly(fixed, parameters)
-  const frontier = wanted(fixed, constant)
-  const values = yield* ask(fixed, frontier)
-  const folded = new Map([...fixed.initializers, ...values])
-  const first = rebuild(fixed, folded, constant, new Map())
-  if (first.unknown.length === 0) return first.graph
-  const described = yield* askShapes(fixed, first.unknown)
-  const second = rebuild(fixed, folded, constant, described)
-  const left = second.unknown[0]
+  let settling = new Settling(fixed, constant, new Map(graph.initializers), new Map())
+  yield* settle(settling)
+  const unknown = settling.unknown()
+  if (unknown.length > 0) {
+    const node = settling.dependsOnData()
+    if (node !== undefined) {
+      return yield* new RunFailed({
+        message: `the shape of what node ${node.name} (${node.op}) of graph ${graph.name} makes depends on data`,
+        node: node.name,
+        expected: "shapes that follow from those of the inputs",
+      })
+    }
+    const described = yield* askShapes(settling.folded(), unknown)
+    settling = new Settling(fixed, constant, settling.constants, described)
+    yield* settle(settling)
+  }
+  const result = rebuild(fixed, settling.constants, constant, settling.described)
+  const left = settling.unknown()[0] ?? result.unknown[0]
   if (left !== undefined) {
     return yield* new RunFailed({ message: `the shape of ${left} in graph ${graph.name} cannot be told`, tensor: left })
   }
-  return second.graph
+  return result.graph
+})
+
+/** Rounds of inference and shape arithmetic, until neither tells anything new. */
+const settle = Effect.fnUntraced(function* (settling: Settling) {
+  for (;;) {
+    const question = settling.infer()
+    if (question === undefined) return
+    for (const [name, tensor] of yield* ask(question)) settling.constants.set(name, tensor)
+  }
 })
 
 /** Names of node outputs that depend on constants and shapes alone. */
@@ -75,25 +108,12 @@ const random = new Set([
   "Multinomial",
 ])
 
-/** The constant values that a node with data, or the graph's outputs, read. */
-const wanted = (graph: Graph, constant: ReadonlySet<string>): string[] => {
-  const names = new Set<string>()
-  for (const node of graph.nodes) {
-    if (node.outputs.some((name) => constant.has(name))) continue
-    for (const name of node.inputs) if (constant.has(name)) names.add(name)
-  }
-  for (const { name } of graph.outputs) if (constant.has(name)) names.add(name)
-  return [...names]
-}
-
-/** Values of the graph on zeros (ones for masks), optimizations off. */
-const ask = (graph: Graph, names: readonly string[]) =>
+/** All outputs of a graph on zeros (ones for masks), optimizations off. */
+const ask = (graph: Graph) =>
   Effect.scoped(
     Effect.gen(function* () {
-      if (names.length === 0) return new Map<string, Tensor>()
       const runtime = yield* Runtime
-      const outputs = names.map((name) => ({ name, type: undefined, dims: undefined }))
-      const executable = yield* runtime.compile({ ...graph, outputs, values: new Map() }, { optimize: "none" })
+      const executable = yield* runtime.compile(graph, { optimize: "none" })
       const found = yield* executable.run(Object.fromEntries(graph.inputs.map((input) => [input.name, sample(input)])))
       return new Map(Object.entries(found))
     }),
@@ -122,12 +142,9 @@ const askShapes = (graph: Graph, names: readonly string[]) => {
       attributes: {},
     }),
   )
-  const extended = { ...graph, nodes: [...graph.nodes, ...shapes] }
+  const outputs = shapes.map(({ outputs: [name = ""] }): Value => ({ name, type: "int64", dims: undefined }))
   return Effect.map(
-    ask(
-      extended,
-      shapes.map((node) => node.outputs[0]!),
-    ),
+    ask(deadCode({ ...graph, nodes: [...graph.nodes, ...shapes], outputs })),
     (found) => new Map(names.map((name, index) => [name, Array.from(found.get(`shape.${index}`)?.data ?? [], Number)])),
   )
 }
