@@ -102,8 +102,8 @@ for (const name of ["t5-gated", "bart"]) {
       return tensor("float32", [chosen.length, 96], Float32Array.from(rows))
     }
     // With a cotangent of zero everywhere else, both must give one result
-    const kept = Float32Array.from(R.data, (value, index) =>
-      chosen.includes(Math.floor(index / 96)) ? Number(value) : 0,
+    const kept = Float32Array.from(toNumbers(R), (value, index) =>
+      chosen.includes(Math.floor(index / 96)) ? value : 0,
     )
     const sparse = tensor("float32", R.dims, kept)
     const shape = {

@@ -1,5 +1,6 @@
 import { decoderTypes } from "./DecoderConfig.ts"
 import { HubError } from "./Errors.ts"
+import { seq2seqTypes } from "./Seq2SeqConfig.ts"
 
 /** A model on the hub at a branch, tag or commit. */
 export interface HubId {
@@ -40,7 +41,7 @@ export const settingsFiles = (paths: readonly string[]): readonly string[] =>
   paths.filter((path) => settings.test(path))
 
 /** The `model_type`s whose graphs this package builds from safetensors. */
-const builds = ["bert", "distilbert", "dpr", ...decoderTypes]
+const builds = ["bert", "distilbert", "dpr", ...decoderTypes, ...seq2seqTypes]
 
 /** The sets of ONNX files that a model can consist of; the first that is there is taken. */
 const models: readonly (readonly string[])[] = [

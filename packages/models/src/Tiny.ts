@@ -24,7 +24,7 @@ export interface TinyOptions {
 }
 
 /** Standard deviation of the weights, as BERT was initialised. */
-const deviation = 0.02
+export const deviation = 0.02
 
 /**
  * A randomly initialised BERT encoder: weights normal with deviation 0.02, cut off at two deviations; biases 0, norms
@@ -67,7 +67,7 @@ export const tinyEncoder = (options: TinyOptions): Encoder => {
   return weightsEncoder({ config, parameters, tokenizer, pooling, maxLength, huggingFace })
 }
 
-const initial = ({ role, dims }: Parameter, normal: () => number): Tensor => {
+export const initial = ({ role, dims }: Parameter, normal: () => number): Tensor => {
   const data = new Float32Array(elementCount(dims))
   if (role === "scale") data.fill(1)
   else if (role !== "bias") for (let i = 0; i < data.length; i++) data[i] = deviation * normal()

@@ -88,8 +88,10 @@ export {
 export type { Positions, Seq2Seq, Seq2SeqConfig, Seq2SeqDropout, Seq2SeqGraph, Seq2SeqShape, Stack } from "./Seq2Seq.ts"
 export { seq2seqConfig, seq2seqTypes } from "./Seq2SeqConfig.ts"
 export { seq2seqGraph, seq2seqInputs } from "./Seq2SeqGraph.ts"
+export { encoderInferenceGraph, mergedDecoderGraph, type Seq2SeqInference } from "./Seq2SeqInference.ts"
 export { pickSeq2SeqWeights, type Seq2SeqWeights, seq2seqParameters } from "./Seq2SeqParameters.ts"
 export { type TinyDecoderOptions, type TinyOptions, tinyDecoder, tinyEncoder } from "./Tiny.ts"
+export { type TinySeq2SeqOptions, tinySeq2Seq } from "./TinySeq2Seq.ts"
 export {
   type BatchOptions,
   type Encoded,
@@ -105,5 +107,6 @@ export {
 } from "./Tokenizer.ts"
 export { tokenIds, type WeightsDecoderParts, weightsDecoder } from "./WeightsDecoder.ts"
 export { type WeightsEncoderParts, weightsEncoder } from "./WeightsEncoder.ts"
+export { type WeightsSeq2SeqParts, weightsSeq2Seq } from "./WeightsSeq2Seq.ts"
 export { trainWordPiece, type WordPieceOptions } from "./WordPiece.ts"
 export { readVocabulary, specialTokens, type WordPieceSettings, wordPieceFiles } from "./WordPieceFiles.ts"

@@ -22,6 +22,8 @@ export interface Form {
   readonly dropout: { readonly hidden: number; readonly attention: number; readonly activation: number }
   /** Sets dropped elements to zero; the scale of the others is the caller's business. */
   readonly drop: (x: Value, rate: number) => Value
+  /** Hidden states behind a sublayer, kept within the range of a narrower type where one is meant. */
+  readonly bound?: (x: Value) => Value
   /** The rows of a table that a side's token ids stand for. */
   readonly embed: (side: Side, table: Value) => Value
   /** Adds the position embeddings, where the model has such. */
@@ -136,10 +138,10 @@ const finalNorm = (form: Form, side: Side, x: Value): Value => {
 
 /** A sublayer with the sum around it, and its norm on the side that the config says. */
 const residual = (form: Form, name: string, x: Value, layer: (rows: Value) => Value, last = false): Value => {
-  const { g, config } = form
+  const { g, config, bound = (states) => states } = form
   const kept = last ? form.finish(x) : x
-  if (config.normFirst) return g.add(layer(norm(form, name, x)), kept)
-  return norm(form, name, g.add(layer(x), kept))
+  if (config.normFirst) return bound(g.add(layer(norm(form, name, x)), kept))
+  return norm(form, name, bound(g.add(layer(x), kept)))
 }
 
 /** `factor · (x · Wᵀ + b)`, where the bias has no part in `inner`, the share of the factor that x lacks. */

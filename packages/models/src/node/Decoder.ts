@@ -4,8 +4,8 @@ import { Effect } from "effect"
 import type { Decoder } from "../Decoder.ts"
 import { decoderConfig, decoderParameters, decoderTypes, pickWeights } from "../DecoderConfig.ts"
 import { InvalidLanguageModel, type ModelError, UnsupportedArchitecture } from "../Errors.ts"
-import { isHubId } from "../HubId.ts"
-import { exists, readBytes, readJson, readJsonIfThere, readText } from "../internal/node/Files.ts"
+import { readCompanions } from "../internal/node/Companions.ts"
+import { exists, readBytes, readJson, readJsonIfThere } from "../internal/node/Files.ts"
 import { asLanguageModel } from "../internal/node/LanguageModelErrors.ts"
 import { firstFile, readBeside } from "../internal/node/OnnxFiles.ts"
 import { findWeights, readWeights } from "../internal/node/Weights.ts"
@@ -13,7 +13,7 @@ import { onnxDecoder } from "../OnnxDecoder.ts"
 import { weightsDecoder } from "../WeightsDecoder.ts"
 import { attempt } from "../WeightsEncoder.ts"
 import { loadTokenizer } from "./Directory.ts"
-import { fetchModel, type HubOptions } from "./Hub.ts"
+import { type HubOptions, modelFolder } from "./Hub.ts"
 
 /** What `loadDecoder` takes besides the directory. */
 export interface LoadDecoderOptions {
@@ -24,9 +24,6 @@ export interface LoadDecoderOptions {
 }
 
 const modelFiles = ["onnx/model.onnx", "model.onnx", "onnx/decoder_model_merged.onnx"]
-
-/** Small files that go along with a model. */
-const companions = ["chat_template.jinja", "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt"]
 
 /**
  * Loads a decoder-only language model from a directory as Hugging Face and transformers.js lay it out: `config.json`, a
@@ -98,14 +95,6 @@ const load = Effect.fnUntraced(function* (
   })
 })
 
-const readCompanions = Effect.fnUntraced(function* (directory: string) {
-  const files = new Map<string, string>()
-  for (const name of companions) {
-    if (yield* exists(join(directory, name))) files.set(name, yield* readText(join(directory, name)))
-  }
-  return files
-})
-
 const noModel = Effect.fnUntraced(function* (directory: string) {
   const pickled = yield* exists(join(directory, "pytorch_model.bin"))
   return yield* new InvalidLanguageModel({
@@ -122,13 +111,5 @@ export const openDecoder = Effect.fn("openDecoder")(function* (
   model: string,
   options: LoadDecoderOptions & HubOptions = {},
 ): Effect.fn.Return<Decoder, ModelError> {
-  if (yield* exists(model)) return yield* loadDecoder(model, options)
-  if (!isHubId(model)) {
-    return yield* new InvalidLanguageModel({
-      message: `there is no folder ${model}, and no model on the hub can have this name`,
-      file: model,
-      expected: "a folder, or organisation/name[@revision]",
-    })
-  }
-  return yield* loadDecoder(yield* fetchModel(model, options), options)
+  return yield* loadDecoder(yield* asLanguageModel(modelFolder(model, options)), options)
 })

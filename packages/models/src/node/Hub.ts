@@ -76,20 +76,26 @@ export const fetchModel = Effect.fn("fetchModel")(function* (
   return snapshot
 })
 
+/** The folder of that name, or the one that a model from the hub is brought to where there is none and it could be a hub id. */
+export const modelFolder = Effect.fn("modelFolder")(function* (
+  model: string,
+  options: HubOptions = {},
+): Effect.fn.Return<string, ModelError> {
+  if (yield* exists(model)) return model
+  if (isHubId(model)) return yield* fetchModel(model, options)
+  return yield* new InvalidEncoder({
+    message: `there is no folder ${model}, and no model on the hub can have this name`,
+    file: model,
+    expected: "a folder, or organisation/name[@revision]",
+  })
+})
+
 /** Loads an encoder from a folder, or from the hub where no such folder is there and the text could be a hub id. */
 export const openEncoder = Effect.fn("openEncoder")(function* (
   model: string,
   options: LoadOptions & HubOptions = {},
 ): Effect.fn.Return<Encoder, ModelError> {
-  if (yield* exists(model)) return yield* loadEncoder(model, options)
-  if (!isHubId(model)) {
-    return yield* new InvalidEncoder({
-      message: `there is no folder ${model}, and no model on the hub can have this name`,
-      file: model,
-      expected: "a folder, or organisation/name[@revision]",
-    })
-  }
-  return yield* loadEncoder(yield* fetchModel(model, options), options)
+  return yield* loadEncoder(yield* modelFolder(model, options), options)
 })
 
 const defaultCache = (): string => process.env["TANDEM_CACHE"] ?? join(homedir(), ".cache", "tandem")

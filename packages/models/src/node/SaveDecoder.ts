@@ -25,7 +25,8 @@ export interface SaveDecoderOptions {
   readonly largestFile?: number
 }
 
-const everyType: readonly SavedType[] = ["fp32", "fp16", "q8"]
+/** What language models are saved in where nothing else is said. */
+export const everyType: readonly SavedType[] = ["fp32", "fp16", "q8"]
 
 /**
  * Saves a decoder with `parameters` as its weights (its own where absent), so that transformers.js'
@@ -95,7 +96,7 @@ const weightsFiles = (
 }
 
 /** The config of weights that are 32-bit floats now, whatever they were. */
-const inFloat32 = (config: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> =>
+export const inFloat32 = (config: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> =>
   Object.fromEntries(
     Object.entries(config).map(([name, value]) => [
       name,

@@ -144,13 +144,14 @@ class Quantizer {
     const bias = c === "" ? undefined : c
     const inner = bias === undefined ? y : this.#fresh(`${y}_product`)
     const transposed = intAttribute(node, "transB", 0) === 1
-    const product = { ...node, inputs: [x, w], outputs: [inner] }
+    const product = { ...node, name: bias === undefined ? node.name : inner, inputs: [x, w], outputs: [inner] }
     const nodes = this.#product(product, transposed, floatAttribute(node, "alpha", 1))
     if (nodes === undefined || bias === undefined) return nodes
-    if (beta === 1) return [...nodes, plain("Add", [inner, bias], y)]
+    const sum = (term: string): Node => ({ ...plain("Add", [inner, term], y), name: node.name })
+    if (beta === 1) return [...nodes, sum(bias)]
     const scaled = this.#fresh(`${y}_bias`)
     const factor = this.#add(`${y}_beta`, float32([], [beta]))
-    return [...nodes, plain("Mul", [bias, factor], scaled), plain("Add", [inner, scaled], y)]
+    return [...nodes, plain("Mul", [bias, factor], scaled), sum(scaled)]
   }
 
   #gather(node: Node): readonly Node[] | undefined {
