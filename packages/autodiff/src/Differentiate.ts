@@ -1,5 +1,6 @@
 import { describeValue, type Graph, GraphBuilder, type Node, type Value } from "@tandem/onnx"
 import { type MissingGradient, NotDifferentiable } from "./Errors.ts"
+import { numbersLike } from "./internal/constants.ts"
 import { entryAt, isStop, missingAt, ruleFor } from "./internal/entries.ts"
 import { Gradients, shaped } from "./internal/gradients.ts"
 import { requireReadable, valuesOnPath } from "./internal/path.ts"
@@ -70,7 +71,7 @@ export const differentiate = (graph: Graph, options: DifferentiateOptions): Grap
   if (target.dims.some((dim) => dim !== 1)) {
     throw new NotDifferentiable({ message: `the loss ${loss} is no scalar`, tensor: loss, found: `[${target.dims}]` })
   }
-  gradients.add(loss, target, g.constant({ type: "float32", dims: target.dims, data: Float32Array.of(1) }))
+  gradients.add(loss, target, numbersLike(g, target, target.dims, [1]))
   const forward = new Recomputation({
     g,
     graph,

@@ -135,6 +135,14 @@ describe("differentiate", () => {
     assert.ok(found.slice(2).every((value) => value === 0))
   })
 
+  it("takes a loss of 64 bits", async () => {
+    const g = new GraphBuilder()
+    const x = g.input("x", "float64", [3])
+    const graph = differentiate(g.build({ loss: g.reduceSum(g.mul(x, x), [], false) }), { loss: "loss", wrt: ["x"] })
+    const outputs = await run(graph, { x: { type: "float64", dims: [3], data: Float64Array.of(1, -2, 0.5) } })
+    assert.deepEqual(outputs["grad.x"], { type: "float64", dims: [3], data: Float64Array.of(2, -4, 1) })
+  })
+
   it("makes inputs of the initializers that it differentiates by, and leaves the others inside", async () => {
     const g = new GraphBuilder()
     const x = g.input("x", "float32", [2, 3])
