@@ -18,6 +18,12 @@ export interface DifferentiateOptions {
   readonly rules?: RuleTable
   /** Keeps less of the forward pass and computes it again for the gradient (see `Recompute`); keeps all where absent. */
   readonly recompute?: Recompute
+  /**
+   * Tables whose gradient is put out by rows as far as it comes from looking rows up: outputs `grad.NAME.rows`
+   * `[count] int32` and `grad.NAME.updates` `[count, …]`, to be added up row by row, beside `grad.NAME` for what else
+   * reaches the table; that is missing where nothing else does.
+   */
+  readonly byRows?: readonly string[]
   /** Name of the output that carries the gradient by a value. */
   readonly gradientName?: (name: string) => string
 }
@@ -66,7 +72,7 @@ export const differentiate = (graph: Graph, options: DifferentiateOptions): Grap
   const saving = (node: Node): Rule | undefined =>
     node.outputs.some((name) => onPath.has(name)) ? ruleFor(graph, node, rules) : undefined
   const applied = graph.nodes.map((node) => replay(g, graph, node, values, saving(node)))
-  const gradients = new Gradients(g)
+  const gradients = new Gradients(g, options.byRows)
   const target = shaped(graph, values.get(loss), loss)
   if (target.dims.some((dim) => dim !== 1)) {
     throw new NotDifferentiable({ message: `the loss ${loss} is no scalar`, tensor: loss, found: `[${target.dims}]` })
@@ -92,7 +98,13 @@ export const differentiate = (graph: Graph, options: DifferentiateOptions): Grap
   }
   const outputs: Record<string, Value> = {}
   for (const { name } of graph.outputs) outputs[name] = values.get(name)!
-  for (const name of wrt) outputs[nameOf(name)] = gradients.total(name)
+  for (const name of wrt) {
+    const apart = gradients.rows(name)
+    if (apart === undefined || gradients.has(name)) outputs[nameOf(name)] = gradients.total(name)
+    if (apart === undefined) continue
+    outputs[`${nameOf(name)}.rows`] = apart.rows
+    outputs[`${nameOf(name)}.updates`] = apart.updates
+  }
   return leavesLast(g.build(outputs, `${graph.name}, differentiated`))
 }
 

@@ -41,7 +41,20 @@ export interface RuleContext {
  * A gradient by one operand. It may have the shape of the node's result where that broadcast the operand: the walker
  * sums it down. A function adds itself to the sum of the contributions so far, where an operator can do both at once.
  */
-export type Contribution = Value | ((sum: Value | undefined) => Value)
+export type Contribution = Value | Addition | RowGradient
+export type Addition = (sum: Value | undefined) => Value
+
+/**
+ * A gradient by a table that is 0 but in the rows that were looked up; a row may come several times and adds up. Called,
+ * it adds itself to the sum as a table.
+ */
+export interface RowGradient {
+  (sum: Value | undefined): Value
+  /** Row numbers `[count, 1]`, none of them negative. */
+  readonly rows: Value
+  /** `[count, …rest]` */
+  readonly updates: Value
+}
 
 export type Gradient = (context: RuleContext, index: number) => Contribution
 

@@ -7,8 +7,10 @@ export { addLora, type LoraAdapter, type LoraGraph, type LoraSettings } from "./
 export { initialAdapters, mergeAdapters } from "./LoraValues.ts"
 export type { Recompute } from "./Recompute.ts"
 export {
+  type Addition,
   type Contribution,
   type Gradient,
+  type RowGradient,
   type Rule,
   type RuleContext,
   type RuleTable,

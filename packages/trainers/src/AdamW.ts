@@ -55,5 +55,6 @@ export const kernels = {
   adamw: kernel("adamwKernel", "adamw"),
   accumulate: kernel("adamwKernel", "accumulate"),
   clear: kernel("adamwKernel", "clear"),
+  addRows: kernel("rowsKernel", "addRows"),
   masks: kernel("maskKernel", "masks"),
 } as const

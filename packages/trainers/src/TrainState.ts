@@ -10,11 +10,16 @@ export interface ResidentState {
   readonly weights: Readonly<Record<string, Buffer>>
   readonly trainable: readonly string[]
   readonly gradients: readonly Buffer[]
+  /** For large tables, whose gradients are added up by rows: which rows of the gradient may differ from 0. */
+  readonly touched: readonly (Buffer | undefined)[]
   readonly first: readonly Buffer[]
   readonly second: readonly Buffer[]
   /** Sums over several batches; made only where gradients are accumulated. */
   readonly sums: readonly Buffer[]
 }
+
+/** From how many rows on a parameter's gradient is taken by rows where it comes of look-ups. */
+const largeTable = 1024
 
 /** Puts parameters and empty (or restored) moments into the runtime for as long as the scope lives. */
 export const residentState = Effect.fnUntraced(function* (
@@ -27,6 +32,7 @@ export const residentState = Effect.fnUntraced(function* (
   const weights: Record<string, Buffer> = {}
   for (const [name, tensor] of parameters) weights[name] = yield* runtime.upload(restored?.weights.get(name) ?? tensor)
   const gradients: Buffer[] = []
+  const touched: (Buffer | undefined)[] = []
   const first: Buffer[] = []
   const second: Buffer[] = []
   const sums: Buffer[] = []
@@ -42,11 +48,16 @@ export const residentState = Effect.fnUntraced(function* (
     }
     const empty: Tensor = { ...parameter, data: new Float32Array(parameter.data.length) }
     gradients.push(yield* runtime.upload(empty))
+    const [rows = 0, ...rest] = parameter.dims
+    const isTable = rows > largeTable && rest.length > 0
+    touched.push(
+      isTable ? yield* runtime.upload({ type: "uint8", dims: [rows], data: new Uint8Array(rows) }) : undefined,
+    )
     first.push(yield* runtime.upload(restored?.first.get(name) ?? empty))
     second.push(yield* runtime.upload(restored?.second.get(name) ?? empty))
     if (accumulates) sums.push(yield* runtime.upload(empty))
   }
-  return { weights, trainable, gradients, first, second, sums }
+  return { weights, trainable, gradients, touched, first, second, sums }
 })
 
 /** Copies what a checkpoint holds out of the runtime. */

@@ -46,14 +46,15 @@ export const makeTrainStep = Effect.fnUntraced(function* (
       hint: "freeze it by name",
     })
   }
-  const differentiated = yield* differentiateProgram(program, state.trainable)
+  const byRows = state.trainable.filter((_, index) => state.touched[index] !== undefined)
+  const differentiated = yield* differentiateProgram(program, state.trainable, byRows)
   const executable = yield* runtime.compile(differentiated)
   const masks: Buffer[] = []
   for (const { input } of program.dropout) {
     const dims = staticDims(program.graph.inputs.find((value) => value.name === input)?.dims) ?? []
     masks.push(yield* runtime.upload({ type: "bool", dims, data: new Uint8Array(elementCount(dims)) }))
   }
-  const into = Object.fromEntries(state.trainable.map((name, index) => [gradientName(name), state.gradients[index]!]))
+  const { into, addRows } = yield* gradientBuffers(differentiated, state)
   const only = [...scalarOutputs(program.graph), ...Object.keys(into)]
   const used = Object.fromEntries(
     program.graph.inputs.flatMap(({ name }) => {
@@ -67,6 +68,7 @@ export const makeTrainStep = Effect.fnUntraced(function* (
     Effect.gen(function* () {
       if (masks.length > 0) yield* runtime.call(kernels.masks, { masks }, { ...draw, rates })
       const outputs = yield* executable.run({ ...used, ...dropped, ...batch.tensors }, { into, only })
+      yield* addRows
       const scalars = Object.entries(outputs).map(([name, value]) => [name, Number(value.data[0])] as const)
       return {
         loss: scalars.find(([name]) => name === program.loss)?.[1] ?? Number.NaN,
@@ -76,17 +78,69 @@ export const makeTrainStep = Effect.fnUntraced(function* (
   return { run, executable }
 })
 
+/** Where a graph's gradients go, and what puts those that come by rows into their tables. */
+const gradientBuffers = Effect.fnUntraced(function* (
+  graph: Graph,
+  { trainable, gradients, touched }: ResidentState,
+): Effect.fn.Return<
+  { readonly into: Readonly<Record<string, Buffer>>; readonly addRows: Effect.Effect<unknown, RunFailed> },
+  RunFailed,
+  Runtime | Scope.Scope
+> {
+  const runtime = yield* Runtime
+  const into: Record<string, Buffer> = {}
+  const dims = (name: string): readonly number[] | undefined =>
+    staticDims(graph.outputs.find((value) => value.name === name)?.dims)
+  const tables: { gradient: Buffer; touched: Buffer; rows: Buffer; updates: Buffer; dense: boolean }[] = []
+  const whole: Buffer[] = []
+  for (const [index, name] of trainable.entries()) {
+    const output = gradientName(name)
+    const gradient = gradients[index]!
+    const marks = touched[index]
+    const dense = dims(output) !== undefined
+    if (dense) into[output] = gradient
+    if (marks === undefined) continue
+    const [rowDims, updateDims] = [dims(`${output}.rows`), dims(`${output}.updates`)]
+    if (rowDims === undefined || updateDims === undefined) {
+      whole.push(marks)
+      continue
+    }
+    const rows = yield* runtime.upload({ type: "int32", dims: rowDims, data: new Int32Array(elementCount(rowDims)) })
+    const updates = yield* runtime.upload({
+      type: "float32",
+      dims: updateDims,
+      data: new Float32Array(elementCount(updateDims)),
+    })
+    into[`${output}.rows`] = rows
+    into[`${output}.updates`] = updates
+    tables.push({ gradient, touched: marks, rows, updates, dense })
+  }
+  if (tables.length + whole.length === 0) return { into, addRows: Effect.void }
+  const buffers = {
+    gradients: tables.map((table) => table.gradient),
+    touched: tables.map((table) => table.touched),
+    rows: tables.map((table) => table.rows),
+    updates: tables.map((table) => table.updates),
+    whole,
+  }
+  return { into, addRows: runtime.call(kernels.addRows, buffers, { dense: tables.map(({ dense }) => dense) }) }
+})
+
 /** Why a program cannot be differentiated. */
 export type DifferentiationError = MissingGradient | Disconnected | NotDifferentiable | InvalidGraph
 
-/** The program's graph with the gradient of its loss by every name in `trainable` as a further output. */
+/**
+ * The program's graph with the gradient of its loss by every name in `trainable` as a further output, that of look-ups
+ * in the tables of `byRows` by rows.
+ */
 export const differentiateProgram = (
   program: Program,
   trainable: readonly string[],
+  byRows: readonly string[] = [],
 ): Effect.Effect<Graph, DifferentiationError> =>
   Effect.suspend(() => {
     try {
-      return Effect.succeed(differentiate(program.graph, { loss: program.loss, wrt: trainable }))
+      return Effect.succeed(differentiate(program.graph, { loss: program.loss, wrt: trainable, byRows }))
     } catch (cause) {
       return isDifferentiationError(cause) ? Effect.fail(cause) : Effect.die(cause)
     }

@@ -1,6 +1,6 @@
 import { type Graph, type GraphBuilder, staticDims, type Value } from "@tandem/onnx"
 import { Disconnected, NotDifferentiable } from "../Errors.ts"
-import type { Contribution, Shaped } from "../Rule.ts"
+import type { Contribution, RowGradient, Shaped } from "../Rule.ts"
 import { broadcastsTo, sameDims, sumTo } from "./shapes.ts"
 
 /** A value with the static shape that gradients need. */
@@ -22,9 +22,29 @@ export const shaped = (graph: Graph, value: Value | undefined, name: string): Sh
 export class Gradients {
   readonly #g: GraphBuilder
   readonly #sums = new Map<string, Shaped>()
+  readonly #rows = new Map<string, RowGradient[]>()
 
-  constructor(g: GraphBuilder) {
+  /** Look-ups in the tables of `byRows` are kept apart, row by row. */
+  constructor(g: GraphBuilder, byRows: readonly string[] = []) {
     this.#g = g
+    for (const name of byRows) this.#rows.set(name, [])
+  }
+
+  /** What reached a table by rows: row numbers `[count] int32` and updates `[count, …]`. */
+  rows(name: string): { readonly rows: Value; readonly updates: Value } | undefined {
+    const parts = this.#rows.get(name) ?? []
+    if (parts.length === 0) return undefined
+    const rows = this.#g.concat(
+      parts.map((part) => part.rows),
+      0,
+    )
+    return {
+      rows: this.#g.cast(this.#g.reshape(rows, [-1]), "int32"),
+      updates: this.#g.concat(
+        parts.map((part) => part.updates),
+        0,
+      ),
+    }
   }
 
   has(name: string): boolean {
@@ -32,6 +52,11 @@ export class Gradients {
   }
 
   add(name: string, target: Shaped, contribution: Contribution): void {
+    const kept = this.#rows.get(name)
+    if (kept !== undefined && "updates" in contribution) {
+      kept.push(contribution)
+      return
+    }
     const before = this.#sums.get(name)
     const alone = typeof contribution === "function" ? contribution(before) : contribution
     const fitted = this.#fit(name, target, alone)

@@ -3,7 +3,7 @@ import { integersLike, zerosLike } from "../internal/constants.ts"
 import { addRows, rowNumbers, toFront } from "../internal/lookups.ts"
 import { unsupported } from "../internal/refusals.ts"
 import { axisOf } from "../internal/shapes.ts"
-import { type Gradient, type RuleContext, type RuleTable, type Shaped, stop } from "../Rule.ts"
+import { type Addition, type Gradient, type RuleContext, type RuleTable, type Shaped, stop } from "../Rule.ts"
 
 const indices = stop("indices are integers")
 
@@ -25,10 +25,12 @@ const gather: Gradient = ({ g, node, in: inputs, dY }) => {
   ])
   const updates = g.reshape(moved, [elementCount(at.dims), ...rest])
   const [front, back] = toFront(axis, rank)
-  return (sum) => {
+  const rows = rowNumbers(g, at, size)
+  const dense: Addition = (sum) => {
     const start = sum === undefined ? undefined : g.transpose(sum, front)
-    return g.transpose(addRows(g, { size, rest, rows: rowNumbers(g, at, size), updates, start }), back)
+    return g.transpose(addRows(g, { size, rest, rows, updates, start }), back)
   }
+  return axis === 0 && rank > 1 ? Object.assign(dense, { rows, updates }) : dense
 }
 
 const gatherElements: Gradient = ({ g, node, in: inputs, dY }) => {

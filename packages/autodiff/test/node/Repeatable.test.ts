@@ -57,3 +57,36 @@ for (const [op, lookUp] of Object.entries(lookUps)) {
     })
   }
 }
+
+test("by rows, the gradient of two look-ups is the table's, and what else reaches the table stands apart", async () => {
+  const g = new GraphBuilder()
+  const table = g.input("table", "float32", [2000, 3])
+  const near = g.gather(table, g.constant(int64([4], [7, 1999, 7, -2])))
+  const far = g.gather(table, g.constant(int64([2, 1], [0, 7])))
+  const looked = g.add(g.reduceSum(g.mul(near, near), [0, 1], false), g.reduceSum(g.exp(far), [0, 1, 2], false))
+  const both = g.add(looked, g.reduceSum(g.mul(table, table), [0, 1], false))
+  const graph = g.build({ looked, both })
+  const feeds = { table: float32([2000, 3], noise(6000)) }
+  const run = (loss: string, byRows: readonly string[]) =>
+    Effect.gen(function* () {
+      const step = differentiate(graph, { loss, wrt: ["table"], byRows })
+      return yield* (yield* (yield* Runtime).compile(step)).run(feeds)
+    }).pipe(Effect.scoped, Effect.provide(layer({ threads: 1 })), Effect.runPromise)
+  for (const loss of ["looked", "both"]) {
+    const expected = Array.from((await run(loss, []))["grad.table"]!.data, Number)
+    const found = await run(loss, ["table"])
+    assert.equal(found["grad.table"] !== undefined, loss === "both")
+    const sum = Array.from(found["grad.table"]?.data ?? new Float32Array(6000), Number)
+    const updates = found["grad.table.updates"]!
+    assert.deepEqual(updates.dims, [6, 3])
+    assert.deepEqual(found["grad.table.rows"], {
+      type: "int32",
+      dims: [6],
+      data: Int32Array.of(0, 7, 7, 1999, 7, 1998),
+    })
+    for (const [place, row] of Array.from(found["grad.table.rows"]!.data, Number).entries()) {
+      for (let i = 0; i < 3; i++) sum[row * 3 + i]! += Number(updates.data[place * 3 + i])
+    }
+    for (const [i, value] of sum.entries()) assert.ok(Math.abs(value - expected[i]!) < 1e-5, `${loss} ${i}`)
+  }
+})
