@@ -89,8 +89,10 @@ const settle = Effect.fnUntraced(function* (settling: Settling) {
 /** Names of node outputs that depend on constants and shapes alone. */
 const shapeOnly = (graph: Graph, parameters: ReadonlySet<string>): Set<string> => {
   const result = new Set<string>()
+  const isParameter = (name: string): boolean =>
+    parameters.has(name) && floats.has(graph.initializers.get(name)?.type ?? "float32")
   const constant = (name: string): boolean =>
-    name === "" || result.has(name) || (graph.initializers.has(name) && !parameters.has(name))
+    name === "" || result.has(name) || (graph.initializers.has(name) && !isParameter(name))
   for (const node of graph.nodes) {
     const isShape = node.domain === "" && (node.op === "Shape" || node.op === "Size")
     if (isShape || (!random.has(node.op) && node.inputs.every(constant)))
@@ -98,6 +100,9 @@ const shapeOnly = (graph: Graph, parameters: ReadonlySet<string>): Set<string> =
   }
   return result
 }
+
+/** Whole numbers are not trained, whatever the caller names. */
+const floats: ReadonlySet<string> = new Set(["float16", "bfloat16", "float32", "float64"])
 
 const random = new Set([
   "RandomNormal",
