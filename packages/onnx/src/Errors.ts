@@ -24,3 +24,12 @@ export class InvalidGraph extends Schema.TaggedError<InvalidGraph>()("InvalidGra
 
 /** Something that ONNX allows and this version does not handle. */
 export class UnsupportedModel extends Schema.TaggedError<UnsupportedModel>()("UnsupportedModel", details) {}
+
+/** An operator set that this version has not been reviewed for: a newer or older ONNX, or somebody's own operators. */
+export class UnknownOperatorSet extends Schema.TaggedError<UnknownOperatorSet>()("UnknownOperatorSet", details) {}
+
+/** An operator with a setting, or a form of operands, that this version cannot express in plain operators. */
+export class UnsupportedAttribute extends Schema.TaggedError<UnsupportedAttribute>()("UnsupportedAttribute", details) {}
+
+/** Control flow that depends on the data: which nodes run is not known before the model does. */
+export class DataDependentBranch extends Schema.TaggedError<DataDependentBranch>()("DataDependentBranch", details) {}

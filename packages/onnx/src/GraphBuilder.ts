@@ -14,6 +14,7 @@ import {
   type Value,
 } from "./Graph.ts"
 import type { ValueType } from "./internal/application.ts"
+import { impureOperators } from "./internal/impure.ts"
 import { inferTypes, moreStatic } from "./internal/infer.ts"
 import { typeCodes } from "./internal/types.ts"
 import { deadCode } from "./passes/DeadCode.ts"
@@ -31,17 +32,6 @@ export interface OpOptions {
 
 /** The operator set of ONNX that built graphs use. */
 export const builderOpset = 20
-
-/** Operators that give another result each time and so are never merged. */
-const impure = new Set([
-  "Dropout",
-  "RandomNormal",
-  "RandomNormalLike",
-  "RandomUniform",
-  "RandomUniformLike",
-  "Bernoulli",
-  "Multinomial",
-])
 
 /**
  * Builds a graph node by node. Structurally equal nodes are made once (hash-consing), so a value written twice costs
@@ -73,6 +63,13 @@ export class GraphBuilder {
 
   /** A graph input. Its name must be new. */
   input(name: string, type: ElementType, dims: Dims): Value {
+    const value = this.#declare({ name, type, dims })
+    this.#inputs.push(value)
+    return value
+  }
+
+  /** An input of which little may be known: a value of another graph that this one continues. Its name must be new. */
+  operand(name: string, type: ElementType | undefined, dims: Dims | undefined): Value {
     const value = this.#declare({ name, type, dims })
     this.#inputs.push(value)
     return value
@@ -135,7 +132,7 @@ export class GraphBuilder {
     }
     const names = trimmed(inputs.map((value) => value?.name ?? ""))
     const count = typeof outputs === "number" ? outputs : outputs.length
-    const key = impure.has(op) ? "" : applicationKey(domain, op, names, attributes, count)
+    const key = impureOperators.has(op) ? "" : applicationKey(domain, op, names, attributes, count)
     const known = key === "" ? undefined : this.#applied.get(key)
     if (known !== undefined) return known
     const inferred = inferTypes({ op, inputs, attributes, outputs: count, constant: (value) => this.constantOf(value) })

@@ -14,6 +14,7 @@ import {
   type ValueInfoProto,
 } from "./gen/onnx_pb.js"
 import { externalPlace } from "./internal/external.ts"
+import { inlineFunctions } from "./internal/inlineFunctions.ts"
 import { typeNames } from "./internal/types.ts"
 import { type ElementType, elementCount, fromBytes, type Tensor, tensor } from "./Tensor.ts"
 
@@ -30,6 +31,7 @@ export interface ReadModelOptions {
 
 /**
  * Reads an ONNX model. Raw tensor data stay views on `bytes`, so do not change the array afterwards.
+ * Functions that the model defines itself are put in the place of their calls.
  * Cut-off or foreign bytes end in `InvalidModel`, element types that this version does not know in `UnsupportedModel`.
  */
 export const readModel = (bytes: Uint8Array, options: ReadModelOptions = {}): Graph => {
@@ -53,18 +55,9 @@ export const readModel = (bytes: Uint8Array, options: ReadModelOptions = {}): Gr
       found: `${bytes.byteLength} bytes`,
     })
   }
-  const opsets = new Map(model.opsetImport.map((entry) => [normalDomain(entry.domain), Number(entry.version)]))
-  const local = model.functions.find((f) =>
-    model.graph?.node.some((node) => node.opType === f.name && node.domain === f.domain),
-  )
-  if (local !== undefined) {
-    throw new UnsupportedModel({
-      message: `the model defines the function ${local.domain}.${local.name} itself`,
-      ...file,
-    })
-  }
+  const opsets = operatorSets(model)
   try {
-    const graph = readGraph(model.graph, opsets, options)
+    const graph = readGraph(inlineFunctions(model, model.graph), opsets, options)
     checkWired(graph)
     return graph
   } catch (cause) {
@@ -81,6 +74,17 @@ const located = (cause: unknown, file: string): unknown => {
     return new Kind({ message, file, ...Object.fromEntries(fields.filter(([, text]) => text !== undefined)) })
   }
   return cause
+}
+
+/** Operator sets of the model and of its functions, which are inlined; the functions' own are none. */
+const operatorSets = (model: ModelProto): Map<string, number> => {
+  const imports = [...model.functions.flatMap((body) => body.opsetImport), ...model.opsetImport]
+  const own = new Set(model.functions.map((body) => body.domain))
+  return new Map(
+    imports.flatMap(({ domain, version }) =>
+      own.has(domain) && domain !== "" ? [] : [[normalDomain(domain), Number(version)] as const],
+    ),
+  )
 }
 
 const normalDomain = (domain: string): string => (domain === "ai.onnx" ? "" : domain)

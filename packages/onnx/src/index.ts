@@ -1,4 +1,12 @@
-export { InvalidGraph, InvalidModel, InvalidTensor, UnsupportedModel } from "./Errors.ts"
+export {
+  DataDependentBranch,
+  InvalidGraph,
+  InvalidModel,
+  InvalidTensor,
+  UnknownOperatorSet,
+  UnsupportedAttribute,
+  UnsupportedModel,
+} from "./Errors.ts"
 export {
   type Attribute,
   type Attributes,
@@ -23,11 +31,14 @@ export {
 } from "./Graph.ts"
 export { builderOpset, type GemmOptions, GraphBuilder, type OpOptions } from "./GraphBuilder.ts"
 export { type ExternalData, type ReadModelOptions, readModel } from "./Model.ts"
+export { chooseBranches, mergeBranches } from "./passes/ChooseBranch.ts"
 export { deadCode } from "./passes/DeadCode.ts"
+export { decompose } from "./passes/Decompose.ts"
 export { fold } from "./passes/Fold.ts"
 export { fuse } from "./passes/Fuse.ts"
 export { type HalfOptions, toHalf } from "./passes/Half.ts"
 export { inferShapes } from "./passes/InferShapes.ts"
+export { type PrepareOptions, prepare } from "./passes/Prepare.ts"
 export { type QuantizeOptions, quantizeDynamic } from "./passes/Quantize.ts"
 export { newestOpset, oldestOpset, upgrade } from "./passes/Upgrade.ts"
 export {

@@ -7,11 +7,18 @@ export class ShapeWalk {
   readonly #known = new Map<string, Value>()
   readonly #graph: Graph
   readonly #constants: ReadonlyMap<string, Tensor>
+  readonly #outside: ShapeWalk | undefined
 
-  /** `constants` may grow while the walk goes on. */
-  constructor(graph: Graph, constants: ReadonlyMap<string, Tensor> = graph.initializers) {
+  /** `constants` may grow while the walk goes on; a subgraph's walk looks what it captures up in `outside`. */
+  constructor(graph: Graph, constants: ReadonlyMap<string, Tensor> = graph.initializers, outside?: ShapeWalk) {
     this.#graph = graph
     this.#constants = constants
+    this.#outside = outside
+  }
+
+  /** The tensor behind a constant. */
+  constant(name: string): Tensor | undefined {
+    return this.#constants.get(name) ?? this.#outside?.constant(name)
   }
 
   /** What is known of a value of the graph so far. */
@@ -20,7 +27,9 @@ export class ShapeWalk {
     if (constant !== undefined) return { name, type: constant.type, dims: constant.dims }
     const known = this.#known.get(name)
     if (known !== undefined) return known
-    const value = describeValue(this.#graph, name)
+    const described = describeValue(this.#graph, name)
+    const isUnknown = described.type === undefined && described.dims === undefined
+    const value = isUnknown ? (this.#outside?.value(name) ?? described) : described
     this.#known.set(name, value)
     return value
   }
@@ -32,7 +41,7 @@ export class ShapeWalk {
       inputs: node.inputs.map((name) => (name === "" ? undefined : this.value(name))),
       attributes: node.attributes,
       outputs: node.outputs.length,
-      constant: (value) => (value === undefined ? undefined : this.#constants.get(value.name)),
+      constant: (value) => (value === undefined ? undefined : this.constant(value.name)),
     })
     return node.outputs.map((name, index) => {
       const described = this.value(name)
