@@ -5,7 +5,8 @@
 Each architecture's folder gets `reference.safetensors` (`in.NAME`, `R`, `out`, `loss`, `w.NAME`, `g.NAME`, where loss =
 sum(out · R) / number of elements of out, the model's first output; computed in float64, stored in float32) and the exports
 `dynamo.onnx` (today's exporter) and `script.onnx` (the tracing one); the first four also `script-opset14.onnx` and
-`script-opset20.onnx`. `--checkpoints` keeps config.json and model.safetensors of each, which exports_optimum.py reads.
+`script-opset20.onnx`. `--checkpoints` keeps config.json and model.safetensors of each, which exports_optimum.py reads; references of its exports
+that have inputs of their own are called like the export.
 """
 
 import argparse
@@ -140,6 +141,27 @@ def reference(model: torch.nn.Module, inputs: dict, path: Path, seed: int = 11, 
     return out.detach().float()
 
 
+def optimum_references(name: str, model: torch.nn.Module, inputs: dict, folder: Path) -> None:
+    """References of what optimum exports with other inputs: an empty key-value cache, or encoder and decoder apart."""
+    if name in ("gpt2", "llama"):
+        heads = getattr(model.config, "num_key_value_heads", model.config.num_attention_heads)
+        empty = torch.zeros(3, heads, 0, HIDDEN // model.config.num_attention_heads)
+        more = {"position_ids": torch.arange(LENGTH).expand(3, LENGTH)}
+        more |= {f"past_key_values.{layer}.{part}": empty for layer in range(2) for part in ("key", "value")}
+        plain = FirstOutput(model, list(inputs))
+        reference(model, inputs | more, folder / "optimum.safetensors", run=lambda *values: plain(*values[:len(inputs)]))
+    if name == "t5":
+        mask = inputs["attention_mask"]
+        hidden = reference(model, {"input_ids": inputs["input_ids"], "attention_mask": mask}, folder / "optimum-encoder.safetensors",
+                           run=lambda ids, mask: model.encoder(ids, attention_mask=mask)[0])
+        empty = torch.zeros(3, 2, 0, 8)
+        cache = {f"past_key_values.{layer}.{side}.{part}": empty
+                 for layer in range(2) for side in ("decoder", "encoder") for part in ("key", "value")}
+        more = {"encoder_attention_mask": mask, "input_ids": inputs["decoder_input_ids"], "encoder_hidden_states": hidden}
+        reference(model, more | cache | {"use_cache_branch": torch.tensor([False])}, folder / "optimum-decoder.safetensors",
+                  run=lambda mask, ids, states, *_: model(decoder_input_ids=ids, encoder_outputs=(states,), attention_mask=mask, use_cache=False)[0])
+
+
 def export(model: torch.nn.Module, inputs: dict, path: Path, dynamo: bool, opset: int) -> None:
     """Exports with a dynamic batch and dynamic lengths."""
     wrapped = FirstOutput(model, list(inputs)).eval()
@@ -175,6 +197,7 @@ def make(name: str, checkpoints: Path | None) -> None:
         model.save_pretrained(checkpoints / name)
     inputs = example(model)
     expected = reference(model, inputs, folder / "reference.safetensors")
+    optimum_references(name, model, inputs, folder)
     wanted = [] if name in SCRIPT_ONLY else [("dynamo", True, 20)]
     wanted += [("script", False, 17)]
     if name in FOUR_OPSETS:
