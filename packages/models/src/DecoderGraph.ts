@@ -12,8 +12,8 @@ export const decoderInputs: readonly string[] = ["input_ids", "attention_mask"]
 
 /**
  * The decoder for one static shape, as `Decoder.graph` describes it: parameters are inputs in Hugging Face's layout,
- * token-wise work is done on `[batch · tokens, hidden]` with `Gemm`, queries, keys and values are one product, and heads
- * of queries that share keys meet them in one product without a copy of the keys.
+ * token-wise work is done on `[batch · tokens, hidden]` with `Gemm`, and heads of queries that share keys meet them in one
+ * product without a copy of the keys.
  *
  * Positions count the real tokens of a row, so padding may stand on either side, as in transformers' generation. With
  * `shape.packedRows` the input `packed_rows` `[packedRows] int64` names the places of the batch, `row · tokens + column`,
@@ -244,7 +244,7 @@ interface Form {
   readonly ids: Value
   readonly positions: Value
   readonly allPositions: Value
-  /** Whether the weights of products of one input are joined to one product, and norms are single operators. */
+  /** Whether norms are single operators, which save what their gradient reads. */
   readonly training: boolean
   /** `[rows, count · headSize]` as `[rows, count, headSize]` */
   readonly heads: (x: Value, count: number) => Value
@@ -352,20 +352,13 @@ const llamaBlock = (block: Block, x: Value): Value => {
 /** Heads of queries, keys and values `[rows, count, headSize]`, scaled, normalized and turned. */
 const llamaHeads = ({ config, form, layer, index, turn }: Block, x: Value): readonly Value[] => {
   const { g, weight, dropout } = form
-  const { rope, queryKeyNorms, headSize } = config
+  const { rope, queryKeyNorms } = config
   const counts = [config.heads, config.keyValueHeads, config.keyValueHeads]
   const names = ["q", "k", "v"].map((part) => `model.layers.${index}.self_attn.${part}_proj`)
   // The factors ride on products, or on the norm behind them
   const factors = [queryKeyNorms ? 1 : layer.scale, 1, 1 / (1 - dropout.attention)]
-  const parts = form.training
-    ? g.split(
-        joinedLinear(form, x, names, factors),
-        counts.map((count) => count * headSize),
-        1,
-      )
-    : names.map((name, part) => linear(form, x, name, false, factors[part]))
-  return parts.map((part, kind) => {
-    const heads = form.heads(part, counts[kind]!)
+  return names.map((name, kind) => {
+    const heads = form.heads(linear(form, x, name, false, factors[kind]), counts[kind]!)
     if (kind === 2) return heads
     const stem = `model.layers.${index}.self_attn.${kind === 0 ? "q" : "k"}_norm.weight`
     const scale = weight(stem)
@@ -373,19 +366,4 @@ const llamaHeads = ({ config, form, layer, index, turn }: Block, x: Value): read
     const normal = scaled === undefined ? heads : rootMeanSquare(config, form, heads, scaled)
     return rope === undefined || turn === undefined || !layer.rotary ? normal : rotate(g, normal, turn, rope)
   })
-}
-
-/** Linear maps of one input as one product `[rows, Σ out]`. */
-const joinedLinear = ({ g, weight }: Form, x: Value, names: readonly string[], factors: readonly number[]): Value => {
-  const joined = (kind: "weight" | "bias"): Value | undefined => {
-    const parts = names.map((name, index) => {
-      const value = weight(`${name}.${kind}`)
-      const factor = factors[index]!
-      return value === undefined || factor === 1 ? value : g.mul(value, g.scalar(factor))
-    })
-    const known = parts.filter((part) => part !== undefined)
-    return known.length === parts.length ? g.concat(known, 0) : undefined
-  }
-  const bias = joined("bias")
-  return g.gemm(x, joined("weight")!, { transB: true, ...(bias === undefined ? {} : { c: bias }) })
 }
