@@ -1,7 +1,7 @@
 import { type Dims, float, int, type Node, type Value } from "../Graph.ts"
 import type { Match, PatternGraph } from "./pattern.ts"
 
-interface Normalized {
+export interface Normalized {
   readonly x: string
   /** The first normalized axis, counted from the end. */
   readonly axis: number
@@ -9,7 +9,7 @@ interface Normalized {
   readonly nodes: readonly Node[]
 }
 
-type Describe = (name: string) => Value
+export type Describe = (name: string) => Value
 
 /**
  * `(x − mean(x)) / √(mean((x − mean(x))²) + ε) · scale + bias`, with the square as `Pow` or `Mul`, the division as such
@@ -36,7 +36,7 @@ export const matchLayerNormalization = (pattern: PatternGraph, node: Node, descr
 }
 
 /** Both orders of a node's two operands. */
-const pairs = ({ inputs: [a, b] }: Node): readonly (readonly [string | undefined, string | undefined])[] => [
+export const pairs = ({ inputs: [a, b] }: Node): readonly (readonly [string | undefined, string | undefined])[] => [
   [a, b],
   [b, a],
 ]
@@ -66,7 +66,7 @@ const normalized = (pattern: PatternGraph, name: string | undefined, describe: D
 }
 
 /** The value whose square root (power 0.5) or inverse square root (−0.5) a value is. */
-const powerOf = (
+export const powerOf = (
   pattern: PatternGraph,
   name: string | undefined,
   power: number,
@@ -130,13 +130,13 @@ const shiftedVariance = (pattern: PatternGraph, name: string | undefined): Varia
 }
 
 /** The first of some last axes counted from the end; undefined where they are others. */
-const lastAxes = (axes: readonly number[], rank: number | undefined): number | undefined => {
+export const lastAxes = (axes: readonly number[], rank: number | undefined): number | undefined => {
   const fromEnd = axes.map((axis) => (axis < 0 ? axis : rank === undefined ? 0 : axis - rank)).sort((a, b) => b - a)
   return fromEnd.length > 0 && fromEnd.every((axis, index) => axis === -1 - index) ? fromEnd.at(-1) : undefined
 }
 
 /** Whether scale and bias have the shape of what is normalized, so that they do not widen the result. */
-const fits = (describe: Describe, { x, axis }: Normalized, scale: string, bias: string): boolean => {
+export const fits = (describe: Describe, { x, axis }: Normalized, scale: string, bias: string): boolean => {
   const wanted: Dims | undefined = describe(x).dims?.slice(axis)
   const own = describe(scale).dims
   if (own === undefined || own.length !== -axis || own.includes(1) !== (wanted?.includes(1) ?? false)) return false

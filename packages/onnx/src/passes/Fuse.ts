@@ -1,17 +1,21 @@
 import { InvalidGraph } from "../Errors.ts"
-import type { Graph, Node } from "../Graph.ts"
+import { type Graph, intAttribute, type Node } from "../Graph.ts"
 import { builderOpset } from "../GraphBuilder.ts"
 import { matchGelu } from "../internal/geluPattern.ts"
 import { matchLayerNormalization } from "../internal/layerNormPattern.ts"
 import { type Match, PatternGraph } from "../internal/pattern.ts"
+import { bypass } from "../internal/rewrite.ts"
+import { matchRmsNormalization } from "../internal/rmsNormPattern.ts"
+import { typeNames } from "../internal/types.ts"
 import { deadCode } from "./DeadCode.ts"
 import { ShapeWalk } from "./InferShapes.ts"
 
 /**
  * Puts single operators in the place of what exporters spell out: layer normalization by means, differences and a root
- * becomes `LayerNormalization`; GELU by `Erf` becomes `Gelu`, by `Tanh` `Gelu(approximate=tanh)`, however sums and
+ * becomes `LayerNormalization`; RMS normalization by the root of a mean square ONNX Runtime's
+ * `SimplifiedLayerNormalization`; GELU by `Erf` becomes `Gelu`, by `Tanh` `Gelu(approximate=tanh)`, however sums and
  * products are ordered. A pattern is left alone where its constants differ, or where something else reads one of its
- * intermediate values.
+ * intermediate values. Casts to the type that a value has already go.
  *
  * The fused node keeps name and output of the last node of the pattern. Results agree to rounding. The graph must be
  * of `builderOpset` (see `upgrade`), or `InvalidGraph`.
@@ -37,9 +41,28 @@ export const fuse = (graph: Graph): Graph => {
       hint: "upgrade the graph first",
     })
   }
-  const pattern = new PatternGraph(graph)
+  return fusePatterns(withoutEmptyCasts(graph))
+}
+
+/** The graph without casts to the type that a value has already, which stand between parts of patterns. */
+const withoutEmptyCasts = (graph: Graph): Graph => {
+  const walk = walked(graph)
+  return bypass(graph, (node) => {
+    if (node.op !== "Cast" || node.domain !== "") return undefined
+    const from = node.inputs[0] ?? ""
+    return walk.value(from).type === typeNames.get(intAttribute(node, "to", 0)) ? from : undefined
+  })
+}
+
+const walked = (graph: Graph): ShapeWalk => {
   const walk = new ShapeWalk(graph)
   for (const node of graph.nodes) walk.visit(node)
+  return walk
+}
+
+const fusePatterns = (graph: Graph): Graph => {
+  const pattern = new PatternGraph(graph)
+  const walk = walked(graph)
   const describe = (name: string) => walk.value(name)
   const gone = new Set<Node>()
   const replaced = new Map<string, Node>()
@@ -51,6 +74,7 @@ export const fuse = (graph: Graph): Graph => {
   // From the end, so that a normalization is found with its bias before it is found without.
   for (const node of [...graph.nodes].reverse()) {
     accept(matchLayerNormalization(pattern, node, describe))
+    accept(matchRmsNormalization(pattern, node, describe))
     accept(matchGelu(pattern, node))
   }
   const nodes = graph.nodes.flatMap((node) => {

@@ -6,6 +6,7 @@ import {
   type Graph,
   GraphBuilder,
   InvalidGraph,
+  int,
   type Tensor,
   upgrade,
   type Value,
@@ -176,6 +177,51 @@ for (const [name, options] of Object.entries(normal)) {
   })
 }
 
+/** RMS normalization with the scale made of `scale`. */
+const rms =
+  (options: Norm = {}, made: (g: GraphBuilder, scale: Value) => Value = (_, value) => value): Expression =>
+  (g, v) => {
+    const { axes = [-1], exponent = 2, divide = "div", swap = false } = options
+    const order = (make: (a: Value, b: Value) => Value, a: Value, b: Value) => (swap ? make(b, a) : make(a, b))
+    const square = options.square === "mul" ? g.mul(v, v) : g.pow(v, g.scalar(exponent))
+    const shifted = order((a, b) => g.add(a, b), g.reduceMean(square, axes), g.scalar(1e-5))
+    const root = (): Value => g.sqrt(shifted)
+    const normalized = {
+      div: () => g.div(v, root()),
+      reciprocal: () => order((a, b) => g.mul(a, b), v, g.reciprocal(root())),
+      power: () => g.mul(v, g.pow(shifted, g.scalar(-0.5))),
+      "one over": () => g.mul(v, g.div(g.scalar(1), root())),
+    }[divide]()
+    return order((a, b) => g.mul(a, b), normalized, made(g, g.initializer("scale", options.scale ?? scale)))
+  }
+
+const rmsForms: Readonly<Record<string, Expression>> = {
+  "with a division": rms(),
+  "with x · x": rms({ square: "mul" }),
+  "with operands swapped": rms({ swap: true }),
+  "as Llama writes it": rms({ divide: "reciprocal", swap: true }),
+  "with a power of −½": rms({ divide: "power" }),
+  "with 1 / √": rms({ divide: "one over" }),
+  "with the axis counted from the front": rms({ axes: [2] }),
+}
+
+for (const [name, expression] of Object.entries(rmsForms)) {
+  test(`RMS normalization ${name}`, async () => {
+    const graph = build(expression)
+    const fused = fuse(graph)
+    assert.deepEqual(operators(fused), ["Add", "SimplifiedLayerNormalization"])
+    assert.deepEqual(fused.nodes[1]?.inputs.slice(1), ["scale"])
+    await assertEqualResults(graph, fused, feeds, 2e-6)
+  })
+}
+
+test("RMS normalization with a scale of 1 + weight, as Gemma's", async () => {
+  const graph = build(rms({ divide: "reciprocal" }, (g, value) => g.add(one(g), value)))
+  const fused = fuse(graph)
+  assert.deepEqual(operators(fused), ["Add", "Add", "SimplifiedLayerNormalization"])
+  await assertEqualResults(graph, fused, feeds, 2e-6)
+})
+
 const alone: Readonly<Record<string, Expression>> = {
   "another constant under erf": (g, v) => g.mul(g.mul(v, g.add(g.erf(g.div(v, g.scalar(1.5))), one(g))), half(g)),
   "another factor": (g, v) => g.mul(g.mul(v, gate(g, v)), g.scalar(0.25)),
@@ -187,6 +233,14 @@ const alone: Readonly<Record<string, Expression>> = {
   "means over other axes": norm({ axes: [1] }),
   "two means over different axes": norm({ secondAxes: [1] }),
   "a scale that widens": norm({ scale: float32([2, 1, 4], [1, 2, 3, 4, 5, 6, 7, 8]) }),
+  "a mean of cubes": rms({ exponent: 3 }),
+  "a mean square over another axis": rms({ axes: [1] }),
+  "a mean square with a scale of one element": rms({ scale: float32([1], [2]) }),
+  "the mean square of something else": (g, v) =>
+    g.mul(
+      g.div(g.neg(v), g.sqrt(g.add(g.reduceMean(g.mul(v, v), [-1]), g.scalar(1e-5)))),
+      g.initializer("scale", scale),
+    ),
   "a scale of one element": norm({ scale: float32([1], [2]), bias: "none" }),
 }
 
@@ -215,8 +269,28 @@ test("left alone: intermediate values that something else reads, or that are out
   const h = new GraphBuilder()
   const v = h.input("x", "float32", [2, 3, 4])
   const z = norm()(h, v)
+  // The mean is needed; what follows it is the RMS normalization of the difference.
   const graph = h.build({ z, mean: h.neg(h.reduceMean(v, [-1])) })
-  assert.deepEqual(operators(fuse(graph)), operators(graph))
+  assert.deepEqual(operators(fuse(graph)).toSorted(), [
+    "Add",
+    "Neg",
+    "ReduceMean",
+    "SimplifiedLayerNormalization",
+    "Sub",
+  ])
+})
+
+test("casts to a value's own type go, unless they make an output, and patterns show through", async () => {
+  const cast = (g: GraphBuilder, v: Value): Value => g.op("Cast", [v], { attributes: { to: int(1) } })[0]!
+  const graph = build((g, v) => {
+    const wide = cast(g, v)
+    const shifted = g.add(g.reduceMean(g.pow(wide, g.scalar(2)), [-1]), g.scalar(1e-5))
+    const normalized = cast(g, g.mul(wide, g.reciprocal(g.sqrt(shifted))))
+    return cast(g, g.mul(g.initializer("scale", scale), normalized))
+  })
+  const fused = fuse(graph)
+  assert.deepEqual(operators(fused), ["Add", "SimplifiedLayerNormalization", "Identity"])
+  await assertEqualResults(graph, fused, feeds, 2e-6)
 })
 
 test("another operator set is refused", () => {
