@@ -1,6 +1,7 @@
 import { kernels } from "./AdamW.ts"
 import * as adamwKernel from "./internal/adamwKernel.ts"
 import * as maskKernel from "./internal/maskKernel.ts"
+import * as rowsKernel from "./internal/rowsKernel.ts"
 
 /**
  * The modules behind this package's host kernels, by the URLs that `kernels` names them by: what
@@ -9,4 +10,5 @@ import * as maskKernel from "./internal/maskKernel.ts"
 export const hostModules: Readonly<Record<string, object>> = {
   [kernels.adamw.module]: adamwKernel,
   [kernels.masks.module]: maskKernel,
+  [kernels.addRows.module]: rowsKernel,
 }
