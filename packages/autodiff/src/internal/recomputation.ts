@@ -99,7 +99,7 @@ export class Recomputation {
   /** A truth value that is there once everything is that the blocks behind `block` add to gradients of other values. */
   #condition(block: Block): Value {
     const { g, gradients } = this.#parts
-    const names = [...this.#touched].filter((name) => (this.#makers.get(name) ?? -1) < block.end)
+    const names = [...this.#touched].filter((name) => (this.#makers.get(name) ?? -1) < block.end && gradients.has(name))
     this.#touched.clear()
     const elements = names.map((name) => {
       const value = gradients.total(name)
