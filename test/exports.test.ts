@@ -1,0 +1,48 @@
+// Gradients of exports that nobody here wrote against PyTorch's, parameters matched by value (test/golden/exports.py).
+import assert from "node:assert/strict"
+import { existsSync, readdirSync } from "node:fs"
+import { test } from "node:test"
+import { fileURLToPath } from "node:url"
+import { gradCheck } from "@tandem/models"
+import { readModel } from "@tandem/onnx"
+import { goldenBytes, goldenTensors, onCpu } from "./support/Golden.ts"
+
+const root = fileURLToPath(new URL("./golden/exports/", import.meta.url))
+const exports = readdirSync(root, { recursive: true, encoding: "utf8" })
+  .map((path) => path.replaceAll("\\", "/"))
+  .filter((path) => path.endsWith(".onnx"))
+  .sort()
+
+/** An export with inputs of its own has a reference of its name; both forms of a decoder share one. */
+const referenceOf = (path: string): string => {
+  const own = path.replace("-merged", "").replace(".onnx", ".safetensors")
+  return `exports/${existsSync(`${root}${own}`) ? own : path.replace(/[^/]+$/, "reference.safetensors")}`
+}
+
+test("every architecture has its exports", () => {
+  const architectures = new Set(exports.map((path) => path.split("/")[0]))
+  assert.deepEqual(
+    [...architectures],
+    "bart bert distilbert gemma3 gpt2 llama modernbert mpnet phi3 qwen2 qwen3 roberta smollm t5 xlm-roberta".split(" "),
+  )
+  // torch 2.15 does not export T5 with its newer exporter.
+  for (const each of architectures) assert.ok(each === "t5" || exports.includes(`${each}/dynamo.onnx`), each)
+  for (const each of architectures) assert.ok(exports.includes(`${each}/script.onnx`), each)
+})
+
+for (const path of exports) {
+  test(`${path}: loss and gradients are PyTorch's`, async (t) => {
+    const reference = goldenTensors(referenceOf(path))
+    const report = await onCpu(gradCheck(readModel(goldenBytes(`exports/${path}`)), { reference }))
+    const expected = Number(reference.get("loss")?.data[0])
+    assert.ok(Math.abs(report.loss - expected) <= 1e-5 * Math.abs(expected), `loss ${report.loss}, not ${expected}`)
+    assert.deepEqual([report.unmatched, report.ambiguous, report.withoutGradient], [[], [], []])
+    const names = [...reference.keys()].flatMap((name) => (name.startsWith("g.") ? [name.slice(2)] : []))
+    assert.deepEqual(report.parameters.map(({ name }) => name).sort(), names.sort())
+    const worst = report.parameters.reduce((a, b) => (b.relativeError <= a.relativeError ? a : b))
+    t.diagnostic(`loss ${Math.abs(report.loss / expected - 1).toExponential(1)}`)
+    t.diagnostic(`${worst.name} ${worst.relativeError.toExponential(1)}`)
+    assert.ok(worst.relativeError <= 1e-4, `${worst.name}: ${worst.relativeError}`)
+    assert.ok(report.ok)
+  })
+}
