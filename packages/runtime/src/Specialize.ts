@@ -166,13 +166,17 @@ const rebuild = (
   const unknown: string[] = []
   for (const input of graph.inputs)
     values.set(input.name, g.input(input.name, input.type ?? "float32", input.dims ?? []))
+  // Before anything that the builder names itself, which may look like them; what nobody reads goes at the end
+  for (const [name, tensor] of graph.initializers) {
+    if (!values.has(name)) values.set(name, g.initializer(name, tensor))
+  }
   const resolve = (name: string): Value | undefined => {
     if (name === "") return undefined
     const known = values.get(name)
     if (known !== undefined) return known
     const tensor = constants.get(name)
     if (tensor === undefined) return undefined
-    const value = graph.initializers.has(name) ? g.initializer(name, tensor) : g.constant(tensor)
+    const value = g.constant(tensor)
     values.set(name, value)
     return value
   }
