@@ -1,0 +1,75 @@
+// One side of a comparison: a process of its own that prepares its work, says that it is ready, and then works a round
+// each time it is told to, so that the two sides take turns and neither holds the machine while the other works.
+import { type ChildProcessByStdio, spawn } from "node:child_process"
+import { existsSync } from "node:fs"
+import { join } from "node:path"
+import { createInterface } from "node:readline"
+import type { Readable, Writable } from "node:stream"
+import { root } from "../../scripts/support/Workspace.ts"
+
+/** What a side says of a round. */
+export interface Round {
+  /** Of one unit of work, such as a step. */
+  readonly seconds: number
+  /** Numbers that have to agree between the sides, such as losses. */
+  readonly values: readonly number[]
+  /** The process' peak so far. */
+  readonly peakMemoryMiB: number
+}
+
+export interface Side {
+  readonly versions: Readonly<Record<string, string>>
+  /** From the start of the process to the end of its first unit of work. */
+  readonly secondsToFirst: number
+  readonly round: () => Promise<Round>
+  readonly stop: () => void
+}
+
+/** The Python of the peers' environment; undefined where `npm run bench:peers` was not run. */
+export const peersPython = (): string | undefined =>
+  [process.env["TANDEM_PEERS"], join(root, "bench/peers/.venv")]
+    .flatMap((folder) => (folder === undefined ? [] : [join(folder, "bin/python")]))
+    .find((file) => existsSync(file))
+
+/** Starts bench/sides/NAME.ts. */
+export const ourSide = (name: string, settings: unknown): Promise<Side> =>
+  start(process.execPath, [join(root, "bench/sides", `${name}.ts`), JSON.stringify(settings)])
+
+/** Starts bench/peers/NAME.py in the peers' environment. */
+export const peerSide = (python: string, name: string, settings: unknown): Promise<Side> =>
+  start(python, [join(root, "bench/peers", `${name}.py`), JSON.stringify(settings)])
+
+const start = async (command: string, args: readonly string[]): Promise<Side> => {
+  const started = performance.now()
+  const child = spawn(command, args, { stdio: ["pipe", "pipe", "inherit"], cwd: root })
+  const answers = lines(child)
+  const ready = await answers()
+  return {
+    versions: record(ready["versions"], String),
+    secondsToFirst: (performance.now() - started) / 1000,
+    round: async () => {
+      child.stdin.write("round\n")
+      const { seconds, values, peakMemoryMiB } = await answers()
+      return {
+        seconds: Number(seconds),
+        values: Array.isArray(values) ? values.map(Number) : [],
+        peakMemoryMiB: Number(peakMemoryMiB),
+      }
+    },
+    stop: () => child.stdin.end(),
+  }
+}
+
+/** A function that waits for the next line and reads it as an object; it fails when the process has ended instead. */
+const lines = (child: ChildProcessByStdio<Writable, Readable, null>) => {
+  const iterator = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  return async (): Promise<Readonly<Record<string, unknown>>> => {
+    const { done, value } = await iterator.next()
+    if (done === true) throw new Error(`${child.spawnargs.slice(0, 2).join(" ")} ended before it answered`)
+    const parsed: unknown = JSON.parse(value)
+    return record(parsed, (item) => item)
+  }
+}
+
+const record = <A>(value: unknown, read: (item: unknown) => A): Readonly<Record<string, A>> =>
+  Object.fromEntries(Object.entries(value ?? {}).map(([key, item]) => [key, read(item)]))
