@@ -1,0 +1,74 @@
+// LoRA on exports that nobody here wrote: every linear layer is found, whatever the exporter made of its weight, and the
+// merged model computes what the adapted one does.
+import assert from "node:assert/strict"
+import { readdirSync } from "node:fs"
+import { test } from "node:test"
+import { fileURLToPath } from "node:url"
+import { addLora, differentiate, initialAdapters, linearModules, mergeAdapters } from "@tandem/autodiff"
+import { modulesByValue } from "@tandem/models"
+import { onlyOutputs, prepareGraph } from "@tandem/models/PrepareGraph"
+import { elementCount, float32, GraphBuilder, readModel, type Tensor, toNumbers } from "@tandem/onnx"
+import { specialize } from "@tandem/runtime/Specialize"
+import { execute, goldenBytes, goldenTensors, onCpu } from "./support/Golden.ts"
+
+const root = fileURLToPath(new URL("./golden/exports/", import.meta.url))
+const exports = readdirSync(root, { recursive: true, encoding: "utf8" })
+  .map((path) => path.replaceAll("\\", "/"))
+  .filter((path) => /\/(dynamo|script)\.onnx$/.test(path))
+  .sort()
+
+const part = (tensors: ReadonlyMap<string, Tensor>, prefix: string): ReadonlyMap<string, Tensor> =>
+  new Map(
+    [...tensors].flatMap(([name, value]) => (name.startsWith(prefix) ? [[name.slice(prefix.length), value]] : [])),
+  )
+
+for (const path of exports) {
+  test(`${path}: merged adapters compute what they do beside the weights`, async (t) => {
+    const reference = goldenTensors(`exports/${path.replace(/[^/]+$/, "reference.safetensors")}`)
+    const [inputs, weights] = [part(reference, "in."), part(reference, "w.")]
+    const prepared = prepareGraph(readModel(goldenBytes(`exports/${path}`)))
+    const model = onlyOutputs(prepared, [prepared.outputs[0]!.name])
+    const parameters = new Set(
+      [...model.initializers].flatMap(([name, { type }]) => (type === "float32" ? [name] : [])),
+    )
+    const shapes = Object.fromEntries(model.inputs.map(({ name }) => [name, inputs.get(name)!.dims]))
+    const graph = await onCpu(specialize(model, shapes, { parameters }))
+    const modules = modulesByValue(graph.initializers, weights)
+    const lora = addLora(graph, { rank: 2, alpha: 4, targets: "all-linear", modules })
+    // Every layer that PyTorch has a matrix for, but embeddings and what is tied to them
+    const named = lora.adapters.filter(({ module }) => weights.has(`${module}.weight`))
+    assert.deepEqual(
+      lora.adapters.map(({ module }) => module),
+      named.map(({ module }) => module),
+    )
+    t.diagnostic(`${named.length} of ${linearModules(graph, modules).length} linear layers`)
+    assert.ok(named.length >= 6)
+    const values = new Map(initialAdapters(lora.adapters, 3))
+    for (const [index, { b, outputs, rank }] of lora.adapters.entries()) {
+      const [numbers] = initialAdapters([{ ...lora.adapters[index]!, rank: outputs, inputs: rank }], 4).values()
+      values.set(b, float32([outputs, rank], numbers!.data))
+    }
+    const feeds = Object.fromEntries(model.inputs.map(({ name }) => [name, inputs.get(name)!]))
+    const [name = ""] = graph.outputs.map((output) => output.name)
+    const unmerged = (await execute(lora.graph, { ...feeds, ...Object.fromEntries(values) }))[name]!
+    const merged = new Map([...graph.initializers, ...mergeAdapters(lora.adapters, graph.initializers, values)])
+    const plain = (await execute({ ...graph, initializers: merged }, feeds))[name]!
+    const base = (await execute(graph, feeds))[name]!
+    const scale = Math.max(1, ...toNumbers(plain).map(Math.abs))
+    assert.ok(difference(unmerged, plain) <= 1e-5 * scale, `${difference(unmerged, plain)}`)
+    assert.ok(difference(unmerged, base) > 1e-2 * scale, "the adapters change the model")
+    const g = new GraphBuilder()
+    const bindings = lora.graph.inputs.map(
+      (input) => [input.name, g.input(input.name, input.type!, input.dims!)] as const,
+    )
+    const out = g.call(lora.graph, Object.fromEntries(bindings))[name]!
+    const loss = g.mul(g.reduceSum(out, [], false), g.scalar(1 / elementCount(plain.dims)))
+    const wrt = lora.adapters.flatMap(({ a, b }) => [a, b])
+    assert.equal(differentiate(g.build({ loss }), { loss: "loss", wrt }).outputs.length, 1 + wrt.length)
+  })
+}
+
+const difference = (a: Tensor, b: Tensor): number => {
+  const [x, y] = [toNumbers(a), toNumbers(b)]
+  return Math.max(...x.map((value, index) => Math.abs(value - y[index]!)))
+}
