@@ -6,9 +6,10 @@ import { join } from "node:path"
 import { after, test } from "node:test"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
-import { float32, int64, readModel, type Tensor, toNumbers } from "@tandem/onnx"
+import { elementCount, float32, int64, readModel, staticDims, type Tensor, toHalf, toNumbers } from "@tandem/onnx"
 import { Effect } from "effect"
 import type { Decoder, DecoderShape } from "../../src/Decoder.ts"
+import { decoderGraph, decoderInferenceGraph } from "../../src/DecoderGraph.ts"
 import { loadDecoder } from "../../src/node/Decoder.ts"
 import { saveDecoder } from "../../src/node/SaveDecoder.ts"
 import { readSafetensors } from "../../src/Safetensors.ts"
@@ -73,6 +74,91 @@ for (const name of models) {
     }
   })
 }
+
+/** Columns `from` to `to` of a matrix of whole numbers. */
+const columns = (value: Tensor, from: number, to: number): Tensor => {
+  const [rows = 0, width = 0] = value.dims
+  const numbers = toNumbers(value)
+  const kept = Array.from({ length: rows }, (_, row) => numbers.slice(row * width + from, row * width + to))
+  return int64([rows, to - from], kept.flat())
+}
+
+for (const name of models) {
+  test(`${name}: a batch with padding on both sides gives PyTorch's logits through the cache, in fp32 and nearly in fp16`, async (t) => {
+    const { config, parameters } = await load(golden(name))
+    const reference = goldenTensors(`decoders/${name}/reference.safetensors`)
+    const [ids, mask] = [reference.get("in.input_ids")!, reference.get("in.attention_mask")!]
+    const [batch = 0, tokens = 0] = ids.dims
+    const positions = toNumbers(mask).map((_, place) => {
+      const before = toNumbers(mask).slice(place - (place % tokens), place)
+      return Math.max(
+        0,
+        before.reduce((sum, real) => sum + real, 0),
+      )
+    })
+    const graph = decoderInferenceGraph(config!, parameters)
+    for (const [form, tolerance] of [
+      [graph, 1e-4],
+      [toHalf(graph), 0.1],
+    ] as const) {
+      let past = Object.fromEntries(
+        form.inputs.flatMap(({ name: input, dims }): [string, Tensor][] =>
+          input.startsWith("past") ? [[input, float32([batch, Number(dims![1]), 0, Number(dims![3])], [])]] : [],
+        ),
+      )
+      const found: number[][] = Array.from({ length: batch }, () => [])
+      for (const [from, to] of [
+        [0, 5],
+        [5, 6],
+        [6, tokens],
+      ] as const) {
+        const out = await execute(form, {
+          input_ids: columns(ids, from, to),
+          attention_mask: columns(mask, 0, to),
+          position_ids: columns(int64([batch, tokens], positions), from, to),
+          ...past,
+        })
+        const values = toNumbers(out["logits"]!)
+        const width = values.length / batch
+        for (const [row, numbers] of found.entries()) numbers.push(...values.slice(row * width, (row + 1) * width))
+        past = Object.fromEntries(
+          Object.keys(past).map((key) => [key, out[key.replace("past_key_values", "present")]!] as const),
+        )
+      }
+      const expected = reference.get("logits")!
+      const off = rowError(float32(expected.dims, found.flat()), expected, mask)
+      t.diagnostic(`${off.toExponential(1)}`)
+      assert.ok(off < tolerance, `logits stray by ${off}`)
+    }
+  })
+}
+
+test("dropout sits where Hugging Face's models have it; masks of ones scale by the kept share", async () => {
+  for (const [name, sites] of [
+    ["gpt2", 1 + 2 * 3],
+    ["llama", 2],
+  ] as const) {
+    const { config, parameters } = await load(golden(name))
+    const reference = goldenTensors(`decoders/${name}/reference.safetensors`)
+    const inputs = { input_ids: reference.get("in.input_ids")!, attention_mask: reference.get("in.attention_mask")! }
+    const [batch = 0, tokens = 0] = inputs.input_ids.dims
+    const run = async (rate: number, keep: boolean) => {
+      const { graph, dropout } = decoderGraph(config!, { batch, tokens, dropout: { hidden: rate, attention: rate } })
+      // The Llama family has no dropout on hidden states
+      assert.equal(dropout.length, sites)
+      const masks = dropout.map(({ input }) => {
+        const dims = staticDims(graph.inputs.find((value) => value.name === input)?.dims) ?? []
+        return [input, { type: "bool", dims, data: new Uint8Array(elementCount(dims)).fill(keep ? 1 : 0) }] as const
+      })
+      const feeds = { ...inputs, ...Object.fromEntries(masks), ...Object.fromEntries(parameters) }
+      return (await execute(graph, feeds))["logits"]!
+    }
+    const expected = reference.get("logits")!
+    assert.ok(rowError(await run(1e-7, true), expected, inputs.attention_mask) < 2e-4)
+    assert.ok(rowError(await run(0.5, true), expected, inputs.attention_mask) > 1e-1)
+    assert.ok(rowError(await run(0.5, false), expected, inputs.attention_mask) > 1e-1)
+  }
+})
 
 test("the saved directory holds what Python reads: weights under Hugging Face's names, one config, the tokenizer", async () => {
   const directory = join(scratch, "qwen2-again")
