@@ -25,6 +25,9 @@ export const exitCodes: Readonly<Record<string, ExitCode>> = {
   InvalidModel: 3,
   InvalidGraph: 3,
   UnsupportedModel: 3,
+  UnknownOperatorSet: 3,
+  UnsupportedAttribute: 3,
+  DataDependentBranch: 3,
   // autodiff
   MissingGradient: 3,
   Disconnected: 3,
@@ -52,6 +55,8 @@ export const exitCodes: Readonly<Record<string, ExitCode>> = {
   InvalidSafetensors: 3,
   InvalidEncoder: 3,
   UnsupportedEncoder: 3,
+  InvalidLanguageModel: 3,
+  UnsupportedArchitecture: 3,
   InvalidTokenizer: 3,
   SequenceTooLong: 3,
   SaveFailed: 4,

@@ -1,4 +1,12 @@
-import { InvalidGraph, InvalidModel, InvalidTensor, UnsupportedModel } from "@tandem/onnx"
+import {
+  DataDependentBranch,
+  InvalidGraph,
+  InvalidModel,
+  InvalidTensor,
+  UnknownOperatorSet,
+  UnsupportedAttribute,
+  UnsupportedModel,
+} from "@tandem/onnx"
 import { CompileFailed, ProviderUnavailable, RunFailed, type RuntimeError } from "@tandem/runtime"
 import { Schema } from "effect"
 
@@ -66,6 +74,9 @@ export type ModelError =
   | InvalidModel
   | InvalidGraph
   | UnsupportedModel
+  | UnknownOperatorSet
+  | UnsupportedAttribute
+  | DataDependentBranch
   | RuntimeError
 
 const classes = [
@@ -84,6 +95,9 @@ const classes = [
   InvalidModel,
   InvalidGraph,
   UnsupportedModel,
+  UnknownOperatorSet,
+  UnsupportedAttribute,
+  DataDependentBranch,
   ProviderUnavailable,
   CompileFailed,
   RunFailed,

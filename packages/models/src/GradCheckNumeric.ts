@@ -13,7 +13,7 @@ import { Effect } from "effect"
 import type { ModelError } from "./Errors.ts"
 import { toFloat32 } from "./Floats.ts"
 import type { GradCheckReport, ParameterCheck } from "./GradCheckReport.ts"
-import { attemptGradient, type GradientError } from "./internal/Attempt.ts"
+import { attemptGradient, type GradientError, thrownAsFailures } from "./internal/Attempt.ts"
 import { lossOf, lossOutputs, withLoss } from "./internal/LossGraph.ts"
 import { truncatedNormals, uniforms } from "./internal/Random.ts"
 import { compareDerivative } from "./NumericDerivative.ts"
@@ -50,7 +50,7 @@ export const checkNumerically = Effect.fnUntraced(function* (
   const feeds = { ...(yield* attemptGradient(() => sampleInputs(prepared, options.inputs, options))) }
   const shapes = Object.fromEntries(Object.entries(feeds).map(([name, { dims }]) => [name, dims]))
   const candidates = weightsOf(model, prepared)
-  const specialized = yield* specialize(prepared, shapes, { parameters: new Set(candidates.keys()) })
+  const specialized = yield* thrownAsFailures(specialize(prepared, shapes, { parameters: new Set(candidates.keys()) }))
   const graph = yield* attemptGradient(() => fuse(specialized))
   const R = yield* attemptGradient(() => cotangent(graph, seed))
   const lossGraph = yield* attemptGradient(() => withLoss(graph, candidates.keys(), R))

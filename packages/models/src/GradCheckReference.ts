@@ -5,7 +5,7 @@ import { Effect } from "effect"
 import { InvalidReference, type ModelError } from "./Errors.ts"
 import { toFloat32 } from "./Floats.ts"
 import type { GradCheckReport, ParameterCheck } from "./GradCheckReport.ts"
-import { attemptGradient, type GradientError } from "./internal/Attempt.ts"
+import { attemptGradient, type GradientError, thrownAsFailures } from "./internal/Attempt.ts"
 import { lossOf, lossOutputs, withLoss } from "./internal/LossGraph.ts"
 import { matchParameters, type ParameterMatch, transposeLast } from "./MatchParameters.ts"
 import { onlyOutputs, prepareGraph } from "./PrepareGraph.ts"
@@ -40,7 +40,7 @@ export const checkAgainstReference = Effect.fnUntraced(function* (
     feeds[input.name] = yield* attemptGradient(() => fitInput(input, given?.get(input.name) ?? inputs.get(input.name)))
   }
   const shapes = Object.fromEntries(Object.entries(feeds).map(([name, { dims }]) => [name, dims]))
-  const specialized = yield* specialize(prepared, shapes, { parameters: partners })
+  const specialized = yield* thrownAsFailures(specialize(prepared, shapes, { parameters: partners }))
   const graph = yield* attemptGradient(() => fuse(specialized))
   yield* attemptGradient(() => requireShape(graph, R))
   const lossGraph = yield* attemptGradient(() => withLoss(graph, partners, R))

@@ -7,16 +7,27 @@ import {
   influences,
   type RuleTable,
 } from "@tandem/autodiff"
-import { elementCount, fuse, type Graph, GraphBuilder, inferShapes, type Node, type Value } from "@tandem/onnx"
-import { CompileFailed, RunFailed, type Runtime, specialize } from "@tandem/runtime"
+import {
+  elementCount,
+  fuse,
+  type Graph,
+  GraphBuilder,
+  InvalidGraph,
+  inferShapes,
+  intAttribute,
+  type Node,
+  toNumbers,
+  type Value,
+} from "@tandem/onnx"
+import { type Runtime, specialize } from "@tandem/runtime"
 import { Effect, Result } from "effect"
 import { architectureOf } from "./Architecture.ts"
 import type { ModelError } from "./Errors.ts"
 import { inspectParameters, type Reach } from "./InspectParameters.ts"
 import type { ModelGap, ModelReport, StepEstimate } from "./InspectReport.ts"
-import { attemptGradient, type GradientError } from "./internal/Attempt.ts"
+import { attemptGradient, type GradientError, isGradientError, thrownAsFailures } from "./internal/Attempt.ts"
 import { onnxConfig } from "./OnnxEncoder.ts"
-import { onlyOutputs, prepareGraph } from "./PrepareGraph.ts"
+import { failureGap, onlyOutputs, prepareWithGaps } from "./PrepareGraph.ts"
 import { sampleInputs } from "./SampleInputs.ts"
 import { peakBytes, productFlops } from "./StepCost.ts"
 import { weightsOf } from "./TrainableParameters.ts"
@@ -43,12 +54,12 @@ export const inspectModel = Effect.fnUntraced(function* (
   const { config, rules = builtinRules } = options
   const batch = options.batch ?? 16
   const length = Math.min(options.length ?? 128, onnxConfig(config ?? {}).maxPositions)
-  const prepared = yield* Effect.result(attemptGradient(() => prepareGraph(model)))
-  const graph = Result.isSuccess(prepared) ? prepared.success : model
+  const { graph, gaps: unprepared } = prepareWithGaps(model)
   const outputs = lossOutputsOf(graph)
   const weights = weightsOf(model, graph)
-  const whole = Result.isSuccess(prepared) ? [] : [failureGap(graph, prepared.failure)]
-  const structural = [...whole, ...structuralGaps(graph, rules)]
+  const silent = outputs.length > 0 ? [] : [{ node: "", op: "", reason: "no output holds floats to make a loss of" }]
+  const listed = new Set(unprepared.map(({ node }) => node))
+  const structural = [...unprepared, ...silent, ...structuralGaps(graph, rules).filter(({ node }) => !listed.has(node))]
   const found =
     structural.length > 0
       ? undefined
@@ -58,7 +69,7 @@ export const inspectModel = Effect.fnUntraced(function* (
           ),
         )
   const step = found !== undefined && Result.isSuccess(found) ? found.success : undefined
-  const unknown = found !== undefined && Result.isFailure(found) ? [failureGap(graph, found.failure)] : []
+  const unknown = found !== undefined && Result.isFailure(found) ? [gradientFailure(graph, found.failure)] : []
   const known = step?.graph ?? typed(graph)
   const structuralNodes = new Set(structural.map(({ node }) => node))
   const gradientGaps = (step?.gaps ?? findGaps(known, outputs, [...weights.keys()], rules)).filter(
@@ -122,11 +133,10 @@ const structuralGaps = (graph: Graph, rules: RuleTable): readonly ModelGap[] =>
     return [{ ...at, reason: `the operator domain ${node.domain} is unknown` }]
   })
 
-const failureGap = (graph: Graph, error: ModelError | GradientError): ModelGap => {
-  const name = "node" in error ? (error.node ?? "") : ""
-  const node = graph.nodes.find((each) => each.name === name)
-  return { node: name, op: node === undefined ? "" : keyOf(node), reason: error.message.split("\n")[0] ?? "" }
-}
+const gradientFailure = (graph: Graph, error: ModelError | GradientError): ModelGap =>
+  isGradientError(error)
+    ? { node: error.node ?? "", op: error.op ?? "", reason: error.message }
+    : failureGap(graph, error)
 
 const modelGap = ({ node, op, value, reason }: Gap): ModelGap => ({
   node,
@@ -149,12 +159,31 @@ const shortest = 4
 /** Halves the length until the model's tables of positions are long enough; where none helps, the first failure counts. */
 const shorterIfNeeded = <A, E, R>(
   length: number,
-  attempt: (length: number) => Effect.Effect<A, E | CompileFailed | RunFailed, R>,
-): Effect.Effect<A, E | CompileFailed | RunFailed, R> =>
-  Effect.catch(attempt(length), (error) => {
-    const tooLong = (error instanceof CompileFailed || error instanceof RunFailed) && length >= 2 * shortest
-    return tooLong ? Effect.mapError(shorterIfNeeded(Math.floor(length / 2), attempt), () => error) : Effect.fail(error)
-  })
+  attempt: (length: number) => Effect.Effect<A, E, R>,
+): Effect.Effect<A, E, R> =>
+  Effect.catch(attempt(length), (error) =>
+    length < 2 * shortest
+      ? Effect.fail(error)
+      : Effect.mapError(shorterIfNeeded(Math.floor(length / 2), attempt), () => error),
+  )
+
+/** Refuses a graph that looks up a row which the table does not have, as there are no positions for longer texts. */
+const requireRows = (graph: Graph): void => {
+  for (const node of graph.nodes) {
+    if (node.op !== "Gather" || intAttribute(node, "axis", 0) !== 0) continue
+    const rows = graph.initializers.get(node.inputs[0] ?? "")?.dims[0]
+    const indices = graph.initializers.get(node.inputs[1] ?? "")
+    if (rows === undefined || indices === undefined) continue
+    const beyond = toNumbers(indices).find((index) => index >= rows || index < -rows)
+    if (beyond === undefined) continue
+    throw new InvalidGraph({
+      message: `${node.name} looks up row ${beyond} of ${rows}`,
+      node: node.name,
+      expected: `at most ${rows} rows`,
+      found: `${beyond}`,
+    })
+  }
+}
 
 /** The joint graph of a step over the sum of all outputs: its gaps and its cost. */
 const trainingStep = Effect.fnUntraced(function* (
@@ -164,8 +193,9 @@ const trainingStep = Effect.fnUntraced(function* (
 ) {
   const inputs = yield* attemptGradient(() => sampleInputs(graph, new Map(), { batch, length }))
   const shapes = Object.fromEntries(Object.entries(inputs).map(([name, { dims }]) => [name, dims]))
-  const specialized = yield* specialize(graph, shapes, { parameters: new Set(weights) })
+  const specialized = yield* thrownAsFailures(specialize(graph, shapes, { parameters: new Set(weights) }))
   return yield* attemptGradient(() => {
+    requireRows(specialized)
     const fused = fuse(specialized)
     const outputs = fused.outputs.map(({ name }) => name)
     const connected = new Set(outputs.flatMap((output) => influences(fused, output, weights)))

@@ -159,3 +159,10 @@ test("a branch that depends on data is a gap", async () => {
   assert.deepEqual([report.gaps[0]?.node, report.gaps[0]?.op], ["loop", "Loop"])
   assert.equal(report.trainable, 0)
 })
+
+test("a model without an output of floats cannot train", async () => {
+  const graph = model({ op: "Tanh", domain: "", attributes: {} })
+  const report = await inspect({ ...graph, outputs: [] })
+  assert.deepEqual(report.gaps, [{ node: "", op: "", reason: "no output holds floats to make a loss of" }])
+  assert.equal(report.trainable, 0)
+})
