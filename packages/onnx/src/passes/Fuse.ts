@@ -6,6 +6,7 @@ import { matchLayerNormalization } from "../internal/layerNormPattern.ts"
 import { type Match, PatternGraph } from "../internal/pattern.ts"
 import { bypass } from "../internal/rewrite.ts"
 import { matchRmsNormalization } from "../internal/rmsNormPattern.ts"
+import { matchSilu } from "../internal/siluPattern.ts"
 import { typeNames } from "../internal/types.ts"
 import { deadCode } from "./DeadCode.ts"
 import { ShapeWalk } from "./InferShapes.ts"
@@ -13,9 +14,10 @@ import { ShapeWalk } from "./InferShapes.ts"
 /**
  * Puts single operators in the place of what exporters spell out: layer normalization by means, differences and a root
  * becomes `LayerNormalization`; RMS normalization by the root of a mean square ONNX Runtime's
- * `SimplifiedLayerNormalization`; GELU by `Erf` becomes `Gelu`, by `Tanh` `Gelu(approximate=tanh)`, however sums and
- * products are ordered. A pattern is left alone where its constants differ, or where something else reads one of its
- * intermediate values. Casts to the type that a value has already go.
+ * `SimplifiedLayerNormalization`; GELU by `Erf` becomes `Gelu`, by `Tanh` `Gelu(approximate=tanh)`, and a product with
+ * its own sigmoid (SiLU) ONNX Runtime's `QuickGelu`, however sums and products are ordered. A pattern is left alone
+ * where its constants differ, or where something else reads one of its intermediate values. Casts to the type that a
+ * value has already go.
  *
  * The fused node keeps name and output of the last node of the pattern. Results agree to rounding. The graph must be
  * of `builderOpset` (see `upgrade`), or `InvalidGraph`.
@@ -76,11 +78,14 @@ const fusePatterns = (graph: Graph): Graph => {
     accept(matchLayerNormalization(pattern, node, describe))
     accept(matchRmsNormalization(pattern, node, describe))
     accept(matchGelu(pattern, node))
+    accept(matchSilu(pattern, node, describe))
   }
   const nodes = graph.nodes.flatMap((node) => {
     const replacement = replaced.get(node.outputs[0] ?? "")
     if (replacement !== undefined) return [replacement]
     return gone.has(node) ? [] : [node]
   })
-  return deadCode({ ...graph, nodes })
+  const opsets = new Map(graph.opsets)
+  for (const { domain } of nodes) if (!opsets.has(domain)) opsets.set(domain, 1)
+  return deadCode({ ...graph, nodes, opsets })
 }

@@ -105,6 +105,24 @@ for (const [name, expression] of Object.entries(byTanh)) {
   })
 }
 
+const silus: Readonly<Record<string, readonly [number, Expression]>> = {
+  "x · σ(x)": [1, (g, v) => g.mul(v, g.sigmoid(v))],
+  "σ(x) · x": [1, (g, v) => g.mul(g.sigmoid(v), v)],
+  "x · σ(1.5 · x)": [1.5, (g, v) => g.mul(v, g.sigmoid(g.mul(v, g.scalar(1.5))))],
+  "σ(1.5 · x) · x, factors swapped": [1.5, (g, v) => g.mul(g.sigmoid(g.mul(g.scalar(1.5), v)), v)],
+}
+
+for (const [name, [alpha, expression]] of Object.entries(silus)) {
+  test(`SiLU as ${name}`, async () => {
+    const graph = build(expression)
+    const fused = fuse(graph)
+    assert.deepEqual(operators(fused), ["Add", "QuickGelu"])
+    assert.deepEqual(fused.nodes[1]?.attributes, { alpha: { kind: "float", value: alpha } })
+    assert.equal(fused.opsets.get("com.microsoft"), 1)
+    await assertEqualResults(graph, fused, feeds, 1e-6)
+  })
+}
+
 interface Norm {
   readonly square?: "pow" | "mul"
   readonly divide?: "div" | "reciprocal" | "power" | "one over"
@@ -224,6 +242,7 @@ test("RMS normalization with a scale of 1 + weight, as Gemma's", async () => {
 
 const alone: Readonly<Record<string, Expression>> = {
   "another constant under erf": (g, v) => g.mul(g.mul(v, g.add(g.erf(g.div(v, g.scalar(1.5))), one(g))), half(g)),
+  "the sigmoid of another input": (g, v) => g.mul(v, g.sigmoid(g.neg(v))),
   "another factor": (g, v) => g.mul(g.mul(v, gate(g, v)), g.scalar(0.25)),
   "another input": (g, v) => g.mul(g.mul(g.neg(v), gate(g, v)), half(g)),
   "tanh with another cubic factor": (g, v) =>
