@@ -1,3 +1,4 @@
+import type { Recompute } from "@tandem/autodiff"
 import type { Graph, Tensor } from "@tandem/onnx"
 
 /** A dropout site: the program's `bool` input that takes its mask (true keeps), and the share to drop. */
@@ -15,6 +16,8 @@ export interface Program {
   /** Name of the scalar output to minimise. Further scalar outputs are reported with each step. */
   readonly loss: string
   readonly dropout: readonly MaskInput[]
+  /** Keeps less of the forward pass and computes it again: less memory, more time, the same numbers. */
+  readonly recompute?: Recompute
 }
 
 /** What one forward and backward pass reads. */

@@ -140,7 +140,9 @@ export const differentiateProgram = (
 ): Effect.Effect<Graph, DifferentiationError> =>
   Effect.suspend(() => {
     try {
-      return Effect.succeed(differentiate(program.graph, { loss: program.loss, wrt: trainable, byRows }))
+      const { graph, loss, recompute } = program
+      const saving = recompute === undefined ? {} : { recompute }
+      return Effect.succeed(differentiate(graph, { loss, wrt: trainable, byRows, ...saving }))
     } catch (cause) {
       return isDifferentiationError(cause) ? Effect.fail(cause) : Effect.die(cause)
     }

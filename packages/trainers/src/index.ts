@@ -1,4 +1,5 @@
 export { type AdamW, adamWDefaults, clipping, decaysByDefault } from "./AdamW.ts"
+export { withAdapters } from "./Adapters.ts"
 export { type Checkpoint, Checkpoints, TrainState } from "./Checkpoint.ts"
 export { CheckpointFailed, InvalidSettings, TrainingDiverged, TrainingInterrupted } from "./Errors.ts"
 export { evenParts, optimize } from "./Optimize.ts"
