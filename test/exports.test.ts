@@ -13,17 +13,22 @@ const exports = readdirSync(root, { recursive: true, encoding: "utf8" })
   .filter((path) => path.endsWith(".onnx"))
   .sort()
 
-/** An export with inputs of its own has a reference of its name; both forms of a decoder share one. */
+/** An export with inputs or frozen weights of its own has a reference of its name, or of its name's beginning. */
 const referenceOf = (path: string): string => {
-  const own = path.replace("-merged", "").replace(".onnx", ".safetensors")
-  return `exports/${existsSync(`${root}${own}`) ? own : path.replace(/[^/]+$/, "reference.safetensors")}`
+  const stem = path.replace(".onnx", "")
+  const shorter = stem.slice(0, stem.lastIndexOf("-"))
+  const candidates = [stem, shorter, shorter.slice(0, shorter.lastIndexOf("-"))]
+  const own = candidates.find((name) => name.includes("/") && existsSync(`${root}${name}.safetensors`))
+  return `exports/${own ?? path.replace(/[^/]+$/, "reference")}.safetensors`
 }
 
 test("every architecture has its exports", () => {
   const architectures = new Set(exports.map((path) => path.split("/")[0]))
   assert.deepEqual(
     [...architectures],
-    "bart bert distilbert gemma3 gpt2 llama modernbert mpnet phi3 qwen2 qwen3 roberta smollm t5 xlm-roberta".split(" "),
+    "bart bert distilbert gemma3 gpt2 llama mistral modernbert mpnet phi3 qwen2 qwen3 roberta smollm t5 xlm-roberta".split(
+      " ",
+    ),
   )
   // torch 2.15 does not export T5 with its newer exporter.
   for (const each of architectures) assert.ok(each === "t5" || exports.includes(`${each}/dynamo.onnx`), each)

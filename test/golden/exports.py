@@ -42,7 +42,8 @@ def configurations() -> dict:
                                                                cls_token_id=1, sep_token_id=2), {}),
         "gpt2": (hf.GPT2LMHeadModel, hf.GPT2Config(vocab_size=VOCABULARY, n_embd=HIDDEN, n_layer=2, n_head=2, n_inner=24,
                                                    n_positions=24, bos_token_id=1, eos_token_id=2), {}),
-        "llama": (hf.LlamaForCausalLM, hf.LlamaConfig(**DECODER), {}),
+        "llama": (hf.LlamaForCausalLM, hf.LlamaConfig(**DECODER, head_dim=16), {}),
+        "mistral": (hf.MistralForCausalLM, hf.MistralConfig(**DECODER, head_dim=16, sliding_window=4), {}),
         "qwen2": (hf.Qwen2ForCausalLM, hf.Qwen2Config(**DECODER, tie_word_embeddings=True), {}),
         "qwen3": (hf.Qwen3ForCausalLM, hf.Qwen3Config(**DECODER, head_dim=8), {}),
         "smollm": (hf.LlamaForCausalLM, hf.LlamaConfig(**DECODER, tie_word_embeddings=True, rms_norm_eps=1e-5), {}),
@@ -65,10 +66,12 @@ SCRIPT_ONLY = ("t5",)
 
 
 def build(name: str) -> torch.nn.Module:
-    """The model with random weights; every number is drawn, norms and biases included, so that values tell parameters apart."""
     kind, config, options = configurations()[name]
-    torch.manual_seed(0)
-    model = kind(config, **options).eval()
+    return randomize(kind(config, **options).eval(), name)
+
+
+def randomize(model: torch.nn.Module, name: str) -> torch.nn.Module:
+    """Every number is drawn, norms and biases included, so that values tell parameters apart."""
     generator = torch.Generator().manual_seed(sum(map(ord, name)))
     with torch.no_grad():
         for parameter_name, parameter in sorted(model.named_parameters()):
@@ -117,8 +120,8 @@ class FirstOutput(torch.nn.Module):
         return self.model(**dict(zip(self.names, values)), **self.options, return_dict=True)[0]
 
 
-def reference(model: torch.nn.Module, inputs: dict, path: Path, seed: int = 11, run=None) -> torch.Tensor:
-    """Output, loss and gradients in float64; R is drawn anew until the loss is not small by chance."""
+def reference(model: torch.nn.Module, inputs: dict, path: Path, seed: int = 11, run=None, rows=None) -> torch.Tensor:
+    """Output, loss and gradients in float64; R is drawn anew until the loss is not small by chance, and zero outside `rows`."""
     run = run or FirstOutput(model, list(inputs))
     model.double()
     wide = [value.double() if value.is_floating_point() else value for value in inputs.values()]
@@ -127,6 +130,8 @@ def reference(model: torch.nn.Module, inputs: dict, path: Path, seed: int = 11, 
     loss = torch.zeros(())
     while abs(loss) < 0.02:
         cotangent = torch.randn(out.shape, generator=torch.Generator().manual_seed(seed)).double()
+        if rows is not None:
+            cotangent = cotangent * rows[..., None]
         loss, seed = (out * cotangent).sum() / out.numel(), seed + 1
     loss.backward()
     tensors = {f"in.{name}": value for name, value in inputs.items()}
@@ -145,7 +150,7 @@ def optimum_references(name: str, model: torch.nn.Module, inputs: dict, folder: 
     """References of what optimum exports with other inputs: an empty key-value cache, or encoder and decoder apart."""
     if name in ("gpt2", "llama"):
         heads = getattr(model.config, "num_key_value_heads", model.config.num_attention_heads)
-        empty = torch.zeros(3, heads, 0, HIDDEN // model.config.num_attention_heads)
+        empty = torch.zeros(3, heads, 0, getattr(model.config, "head_dim", 8))
         more = {"position_ids": torch.arange(LENGTH).expand(3, LENGTH)}
         more |= {f"past_key_values.{layer}.{part}": empty for layer in range(2) for part in ("key", "value")}
         plain = FirstOutput(model, list(inputs))
