@@ -79,13 +79,10 @@ for (const [model, files] of exported) {
       assert.deepEqual(still, [])
 
       const moved = new Map(
-        [...decoder.parameters].map(([name, { dims, data }]) => [
-          name,
-          float32(
-            dims,
-            Float32Array.from(data, (x, i) => Number(x) + 0.01 * Math.sin(i)),
-          ),
-        ]),
+        [...decoder.parameters].map(([name, value]) => {
+          const numbers = toNumbers(value).map((x, i) => x + 0.01 * Math.sin(i))
+          return [name, float32(value.dims, numbers)] as const
+        }),
       )
       const target = `${source}-saved`
       await Effect.runPromise(saveDecoder(target, decoder, moved))
