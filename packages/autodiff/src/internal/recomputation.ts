@@ -1,4 +1,4 @@
-import { type Graph, type GraphBuilder, type Node, staticDims, type Value } from "@tandem/onnx"
+import { elementCount, type Graph, type GraphBuilder, type Node, staticDims, type Value } from "@tandem/onnx"
 import type { Block } from "../Recompute.ts"
 import type { Gradients } from "./gradients.ts"
 
@@ -101,15 +101,15 @@ export class Recomputation {
     const { g, gradients } = this.#parts
     const names = [...this.#touched].filter((name) => (this.#makers.get(name) ?? -1) < block.end && gradients.has(name))
     this.#touched.clear()
-    const elements = names.map((name) => {
+    const elements = names.flatMap((name) => {
       const value = gradients.total(name)
-      const axes = [...(staticDims(value.dims) ?? []).keys()]
-      const first = axes.map(() => 0)
+      const dims = staticDims(value.dims) ?? []
+      if (elementCount(dims) === 0) return []
+      const axes = [...dims.keys()]
+      const [first, second] = [axes.map(() => 0), axes.map(() => 1)]
       const element =
-        axes.length === 0
-          ? value
-          : g.op("Slice", [value, g.indices(first), g.indices(axes.map(() => 1)), g.indices(axes)])[0]!
-      return g.cast(g.reshape(element, []), "float32")
+        axes.length === 0 ? value : g.op("Slice", [value, g.indices(first), g.indices(second), g.indices(axes)])[0]!
+      return [g.cast(g.reshape(element, []), "float32")]
     })
     return g.cast(
       elements.reduce((sum, element) => g.add(sum, element)),
