@@ -17,6 +17,8 @@ import {
   readModel,
   type Tensor,
   tensorLocations,
+  UnknownOperatorSet,
+  UnsupportedAttribute,
   UnsupportedModel,
   upgrade,
   writeBack,
@@ -29,7 +31,9 @@ const isTagged = (error: unknown): boolean =>
   error instanceof InvalidModel ||
   error instanceof InvalidGraph ||
   error instanceof InvalidTensor ||
-  error instanceof UnsupportedModel
+  error instanceof UnsupportedModel ||
+  error instanceof UnknownOperatorSet ||
+  error instanceof UnsupportedAttribute
 
 /** The result of `body`, or undefined where it ends in an error of this package; any other error is a failure. */
 const attempt = <A>(what: string, body: () => A): A | undefined => {

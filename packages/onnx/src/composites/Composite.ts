@@ -1,5 +1,13 @@
 import { InvalidGraph, UnsupportedAttribute } from "../Errors.ts"
-import { type Dim, floatAttribute, intAttribute, type Node, stringAttribute, type Value } from "../Graph.ts"
+import {
+  type Dim,
+  floatAttribute,
+  intAttribute,
+  intsAttribute,
+  type Node,
+  stringAttribute,
+  type Value,
+} from "../Graph.ts"
 import type { GraphBuilder } from "../GraphBuilder.ts"
 import { toBfloat16, toFloat16 } from "../internal/half.ts"
 import { type ElementType, float32, type Tensor } from "../Tensor.ts"
@@ -72,6 +80,10 @@ export class Composite {
 
   text(name: string, fallback: string): string {
     return stringAttribute(this.node, name, fallback)
+  }
+
+  ints(name: string): readonly number[] | undefined {
+    return intsAttribute(this.node, name)
   }
 
   flag(name: string): boolean {

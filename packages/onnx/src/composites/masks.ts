@@ -13,7 +13,8 @@ export const lengthOf = (call: Composite, value: Value, axis: number): Length =>
   return call.g.gather(shape, call.g.constant(int64([], [axis])))
 }
 
-const asValue = (call: Composite, length: Length): Value =>
+/** The length as a rank-0 `int64` value. */
+export const asValue = (call: Composite, length: Length): Value =>
   typeof length === "number" ? call.g.constant(int64([], [length])) : length
 
 export const plus = (call: Composite, a: Length, b: Length): Length =>

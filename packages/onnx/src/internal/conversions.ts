@@ -123,48 +123,6 @@ const splitCount: Convert = (node) =>
     ? [node]
     : [{ ...node, attributes: { ...node.attributes, num_outputs: int(node.outputs.length) } }]
 
-/** `scale · x / √(mean(x²) + ε)`, the mean over the axes from `axis` on. */
-const rmsNormalization: Convert = (node, { fresh, constant, describe, version }) => {
-  const [x = "", scale = ""] = node.inputs
-  const y = node.outputs[0] ?? ""
-  const { type, dims } = describe(x)
-  const axis = intAttribute(node, "axis", -1)
-  if ((type !== undefined && type !== "float32") || (axis !== -1 && dims === undefined)) {
-    return refuse("its element type or axis needs to be known")(node, { fresh, constant, describe, version })
-  }
-  const rank = dims?.length ?? 1
-  const from = axis < 0 ? axis : axis - rank
-  if (from >= 0 || -from > rank)
-    return refuse(`its input has no axis ${axis}`)(node, { fresh, constant, describe, version })
-  const axes = Array.from({ length: -from }, (_, index) => from + index)
-  const names = ["square", "mean", "shifted", "root", "normal"].map((part) => fresh(`${y}/${part}`))
-  const [square = "", mean = "", shifted = "", root = "", normal = ""] = names
-  const epsilon = constant(float32([], [floatAttribute(node, "epsilon", 1e-5)]), `${node.name}/epsilon`)
-  return [
-    made("Mul", [x, x], square),
-    made("ReduceMean", [square, constant(indices(axes), `${node.name}/axes`)], mean, { keepdims: int(1) }),
-    made("Add", [mean, epsilon], shifted),
-    made("Sqrt", [shifted], root),
-    made("Div", [x, root], normal),
-    made("Mul", [normal, scale], y),
-  ]
-}
-
-/** `x · sigmoid(alpha · x)`. */
-const swish: Convert = (node, { fresh, constant, describe }) => {
-  const x = node.inputs[0] ?? ""
-  const y = node.outputs[0] ?? ""
-  const alpha = floatAttribute(node, "alpha", 1)
-  const scaled = alpha === 1 ? x : fresh(`${y}/scaled`)
-  const gate = fresh(`${y}/gate`)
-  const factor = alpha === 1 ? "" : constant(scalar(describe(x).type, alpha), `${node.name}/alpha`)
-  return [
-    ...(alpha === 1 ? [] : [made("Mul", [x, factor], scaled)]),
-    made("Sigmoid", [scaled], gate),
-    made("Mul", [x, gate], y),
-  ]
-}
-
 const gridSampleModes = new Map([
   ["bilinear", "linear"],
   ["bicubic", "cubic"],
@@ -172,6 +130,12 @@ const gridSampleModes = new Map([
 
 /** Every change of an operator's form between the sets that are read and opset 20, oldest first. */
 export const conversions: readonly Conversion[] = [
+  {
+    ops: ["BatchNormalization"],
+    before: 9,
+    convert: refuse("statistics by element are gone since opset 9", (node) => intAttribute(node, "spatial", 1) === 0),
+  },
+  { ops: ["Scan"], before: 9, convert: refuse("it took a batch before opset 9") },
   { ops: ["Upsample", "Resize", "Scatter"], before: 11, convert: refuse("it was replaced in opset 11") },
   {
     ops: ["TopK"],
@@ -251,9 +215,7 @@ export const conversions: readonly Conversion[] = [
     ),
   },
   { ops: ["GroupNormalization"], from: 21, convert: refuse("its scale is per channel since opset 21") },
-  { ops: ["Attention", "RotaryEmbedding", "TensorScatter"], from: 23, convert: refuse("opset 20 does not have it") },
-  { ops: ["RMSNormalization"], from: 23, convert: rmsNormalization },
-  { ops: ["Swish"], from: 24, convert: swish },
+  { ops: ["TensorScatter"], from: 24, convert: refuse("opset 20 does not have it") },
   {
     ops: ["Cast", "CastLike"],
     from: 24,

@@ -114,7 +114,7 @@ const expand = (
       node,
       operands: node.inputs.map(operand),
       constants: node.inputs.map((name) => walk.constant(name)),
-      reads: (index) => read.has(node.outputs[index] ?? "") && node.outputs[index] !== "",
+      reads: (index) => (node.outputs[index] ?? "") !== "" && read.has(node.outputs[index]!),
       shared: (key, make) => {
         const tensor = tensors.get(key) ?? make()
         tensors.set(key, tensor)

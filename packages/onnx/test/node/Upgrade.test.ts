@@ -11,6 +11,8 @@ import {
   type Node,
   string,
   type Tensor,
+  UnknownOperatorSet,
+  UnsupportedAttribute,
   UnsupportedModel,
   type Value,
 } from "../../src/index.ts"
@@ -73,7 +75,8 @@ const cases: readonly Case[] = [
   { opset: 9, op: "Slice", attributes: { axes: ints([1, 2]), starts: ints([0, 1]), ends: ints([2, -1]) } },
   { opset: 9, op: "Slice", attributes: { starts: ints([1]), ends: ints([2 ** 63]) } },
   { opset: 9, op: "Clip", attributes: { min: float(-0.5), max: float(0.75) } },
-  { opset: 9, op: "Clip", attributes: { max: float(0.75) } },
+  { opset: 7, op: "Clip", attributes: { max: float(0.75) } },
+  { opset: 8, op: "Slice", attributes: { starts: ints([0, -2]), ends: ints([1, 3]) } },
   { opset: 9, op: "Pad", attributes: { pads: ints([0, 1, 0, 0, 0, 2]), value: float(3) } },
   { opset: 11, op: "Dropout", attributes: { ratio: float(0.25) } },
   { opset: 11, op: "Softmax" },
@@ -236,15 +239,13 @@ test("Constant nodes of every kind become initializers", () => {
 
 test("what cannot be expressed is refused by name", () => {
   const refused: readonly (readonly [Case, RegExp])[] = [
-    [{ opset: 23, op: "Attention" }, /old \(Attention, opset 23\)/],
     [{ opset: 24, op: "TensorScatter" }, /TensorScatter, opset 24/],
     [{ opset: 21, op: "GroupNormalization" }, /GroupNormalization, opset 21/],
     [{ opset: 21, op: "DequantizeLinear", attributes: { block_size: int(32) } }, /DequantizeLinear, opset 21/],
     [{ opset: 10, op: "Resize" }, /Resize, opset 10/],
     [{ opset: 13, op: "BatchNormalization", outputs: 5 }, /BatchNormalization, opset 13/],
     [{ opset: 13, op: "Constant", attributes: {} }, /holds no dense tensor/],
-    [{ opset: 25, op: "Neg" }, /operator set 25/],
-    [{ opset: 8, op: "Neg" }, /operator set 8/],
+    [{ opset: 8, op: "BatchNormalization", attributes: { spatial: int(0) } }, /BatchNormalization, opset 8/],
   ]
   for (const [each, message] of refused) {
     assert.throws(
@@ -252,6 +253,17 @@ test("what cannot be expressed is refused by name", () => {
       (error: unknown) => error instanceof UnsupportedModel && message.test(error.message),
     )
   }
+  for (const opset of [6, 25]) {
+    assert.throws(
+      () => upgrade(graphOf({ opset, op: "Neg" }, [2, 3, 4])),
+      (error: unknown) =>
+        error instanceof UnknownOperatorSet && error.found === `${opset}` && error.expected === "7 to 24",
+    )
+  }
+  assert.throws(
+    () => upgrade(graphOf({ opset: 23, op: "Attention", operands: { k: data, v: data } }, [2, 3, 4])),
+    (error: unknown) => error instanceof UnsupportedAttribute && error.field === "q_num_heads" && error.node === "old",
+  )
   const accepted: Case = { opset: 21, op: "DequantizeLinear", attributes: { block_size: int(0) } }
   assert.equal(upgrade(graphOf(accepted, [2])).nodes.length, 1)
 })
