@@ -38,6 +38,7 @@ export { fold } from "./passes/Fold.ts"
 export { fuse } from "./passes/Fuse.ts"
 export { type HalfOptions, toHalf } from "./passes/Half.ts"
 export { inferShapes } from "./passes/InferShapes.ts"
+export { lower } from "./passes/Lower.ts"
 export { type PrepareOptions, prepare } from "./passes/Prepare.ts"
 export { type QuantizeOptions, quantizeDynamic } from "./passes/Quantize.ts"
 export { newestOpset, oldestOpset, upgrade } from "./passes/Upgrade.ts"
@@ -55,6 +56,7 @@ export {
   type Tensor,
   type TensorData,
   tensor,
+  toInt32,
   toInt64,
   toNumbers,
   zeros,

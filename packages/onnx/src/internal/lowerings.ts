@@ -32,6 +32,12 @@ const one = (g: GraphBuilder, op: string, inputs: readonly (Value | undefined)[]
 /** A rank-0 constant of another value's type. */
 const like = (g: GraphBuilder, x: Value, value: number): Value => g.cast(g.scalar(value), x.type ?? "float32")
 
+// Truth values: the provider has And and Not alone
+const not = (g: GraphBuilder, a: Value): Value => one(g, "Not", [a])
+const and = (g: GraphBuilder, a: Value, b: Value): Value => one(g, "And", [a, b])
+const or = (g: GraphBuilder, a: Value, b: Value): Value => not(g, and(g, not(g, a), not(g, b)))
+const exclusive = (g: GraphBuilder, a: Value, b: Value): Value => and(g, or(g, a, b), not(g, and(g, a, b)))
+
 /** A constant 32-bit integer. */
 const whole = (g: GraphBuilder, value: number): Value => g.constant(int32([], [value]))
 
@@ -113,8 +119,7 @@ const mod: Lowering = binary((g, a, b, node) => {
     if (keepsSign || a.type === "uint32") return rest
     const zero = whole(g, 0)
     const [under, below] = [g.less(rest, zero), g.less(b, zero)]
-    const apart = g.where(below, one(g, "Not", [under]), under)
-    const off = one(g, "And", [apart, one(g, "Not", [g.equal(rest, zero)])])
+    const off = and(g, exclusive(g, under, below), not(g, g.equal(rest, zero)))
     return g.where(off, g.add(rest, b), rest)
   }
   if (!keepsSign) return undefined
@@ -192,6 +197,20 @@ const sliced = (size: number, start: number, end: number, step: number): number[
   return places
 }
 
+/**
+ * y = x · r · scale with r = 1 / √(mean x² + ε). The provider's kernel computes y alone right: it leaves r, which gradients
+ * read, unwritten.
+ */
+const rmsNormalization: Lowering = ({ g, node, operands: [x, scale] }) => {
+  const rank = x?.dims?.length
+  if (x === undefined || scale === undefined || rank === undefined || (node.outputs[1] ?? "") === "") return undefined
+  const axis = intAttribute(node, "axis", -1)
+  const axes = [...Array(rank).keys()].slice(axis < 0 ? axis + rank : axis)
+  const square = g.reduceMean(g.mul(x, x), axes)
+  const inverse = g.reciprocal(g.sqrt(g.add(square, like(g, x, floatAttribute(node, "epsilon", 1e-5)))))
+  return [g.mul(g.mul(x, inverse), scale), inverse]
+}
+
 /** Truth values take the way of floats through operators that move elements. */
 const viaFloat: Lowering = ({ g, node, operands }) => {
   if (!operands.some((value) => value?.type === "bool")) return undefined
@@ -199,9 +218,6 @@ const viaFloat: Lowering = ({ g, node, operands }) => {
   const results = g.op(node.op, inputs, { attributes: node.attributes, outputs: node.outputs.length })
   return results.map((value) => g.cast(value, "bool"))
 }
-
-/** a == b of truth values. */
-const equalTruth: Lowering = binary((g, a, b) => (a.type === "bool" ? g.where(a, b, one(g, "Not", [b])) : undefined))
 
 /**
  * Operators that ONNX Runtime's WebGPU provider lacks, or whose own form there fails, in terms of others.
@@ -218,7 +234,7 @@ export const lowerings: Readonly<Record<string, Lowering>> = {
   Mod: mod,
   "com.microsoft.FusedMatMul": fusedMatMul,
   // The two operands are read apart, so that no compiler can take them for equal
-  IsNaN: unary((g, x) => one(g, "Not", [g.equal(x, x)])),
+  IsNaN: unary((g, x) => not(g, g.equal(x, x))),
   Sign: unary((g, x) => {
     const zero = like(g, x, 0)
     const type = x.type ?? "float32"
@@ -229,9 +245,12 @@ export const lowerings: Readonly<Record<string, Lowering>> = {
     const values = operands.filter((value) => value !== undefined)
     return values.length === 0 ? undefined : [values.reduce((sum, value) => g.add(sum, value))]
   },
-  Or: binary((g, a, b) => g.where(a, a, b)),
-  Xor: binary((g, a, b) => g.where(a, one(g, "Not", [b]), b)),
-  Equal: equalTruth,
+  Or: binary(or),
+  Xor: binary(exclusive),
+  Equal: binary((g, a, b) => (a.type === "bool" ? not(g, exclusive(g, a, b)) : undefined)),
+  Neg: unary((g, x) => (x.type === "int32" ? g.sub(whole(g, 0), x) : undefined)),
+  Abs: unary((g, x) => (x.type === "int32" ? g.max(x, g.sub(whole(g, 0), x)) : undefined)),
+  SimplifiedLayerNormalization: rmsNormalization,
   // A cast of truth values to what they are
   Cast: unary((_, x, node) => (x.type === "bool" && intAttribute(node, "to", 0) === 9 ? x : undefined)),
   Slice: slice,

@@ -10,7 +10,8 @@ import { toInt32 } from "../Tensor.ts"
  * 64-bit integers become 32-bit ones, inputs included: token ids, positions and labels fit. Shapes, axes, the indices of
  * GatherND and ScatterND and the graph's outputs stay `int64`. `LogSoftmax`, `ReduceLogSumExp` (the provider's
  * own overflows), class losses, `OneHot`, `ConstantOfShape`, `FusedMatMul`, `IsNaN`, `Sign`, `Mod`, `Sum`, inference's
- * `Dropout` and operators on truth values are rewritten. What has no such form (random numbers, `NonZero`) stays.
+ * `Dropout`, operators on truth values and RMS norms whose deviations are read (the
+ * provider leaves those unwritten) are rewritten. What has no such form (random numbers, `NonZero`) stays.
  *
  * Names of inputs, outputs and weights are kept. A graph of another operator set than the builder's, or with
  * subgraphs, is given back as it is: `upgrade` it first.
@@ -47,6 +48,8 @@ class Lowering {
     const graph = this.#graph
     for (const { name, type = "float32", dims = [] } of graph.inputs)
       this.#values.set(name, this.#g.input(name, type === "int64" ? "int32" : type, dims))
+    for (const [name, tensor] of graph.initializers)
+      if (tensor.type !== "int64") this.#values.set(name, this.#g.initializer(name, tensor))
     for (const node of graph.nodes) {
       const results = this.#apply(node)
       for (const [index, name] of node.outputs.entries()) {
@@ -90,7 +93,7 @@ class Lowering {
     if (known !== undefined) return known
     const tensor = this.#graph.initializers.get(name)
     if (tensor === undefined) return undefined
-    const value = tensor.type === "int64" ? this.#g.constant(toInt32(tensor)) : this.#g.initializer(name, tensor)
+    const value = this.#g.constant(toInt32(tensor))
     this.#values.set(name, value)
     return value
   }

@@ -2,6 +2,7 @@ import { type Graph, staticDims, type Tensor, writeModel } from "@tandem/onnx"
 import { Effect, type Scope } from "effect"
 import { CompileFailed, RunFailed } from "../Errors.ts"
 import type { Buffer, CompileOptions, Device, Executable, Feed, Runtime } from "../Runtime.ts"
+import { nodesOnCpu } from "./nodesOnCpu.ts"
 import type { Request, WireFeed } from "./protocol.ts"
 
 /** Sends a request to whoever owns ONNX Runtime and reads its answer. */
@@ -32,17 +33,19 @@ export const service = (ask: Ask, device: Device, form: (graph: Graph) => Graph)
   ): Effect.fn.Return<Executable, CompileFailed, Scope.Scope> {
     const executable = executables++
     const { optimize = "all", profile } = options
-    const compiled = Effect.try({
-      try: () => writeModel(optimize === "all" ? form(graph) : graph),
-      catch: (cause) => new RunFailed({ message: cause instanceof Error ? cause.message : String(cause) }),
-    }).pipe(Effect.flatMap((model) => ask({ kind: "compile", executable, model, optimize, profile }, asStrings)))
-    const fallbacks = yield* Effect.acquireRelease(
-      Effect.mapError(
-        compiled,
-        (cause) => new CompileFailed({ message: `graph ${graph.name} does not compile: ${cause.message}` }),
-      ),
-      () => Effect.ignore(ask({ kind: "release", executable }, () => undefined)),
+    const refused = (cause: unknown): CompileFailed =>
+      new CompileFailed({
+        message: `graph ${graph.name} does not compile: ${cause instanceof Error ? cause.message : String(cause)}`,
+      })
+    const formed = yield* Effect.try({ try: () => (optimize === "all" ? form(graph) : graph), catch: refused })
+    const compiled = Effect.suspend(() =>
+      ask({ kind: "compile", executable, model: writeModel(formed), optimize, profile }, asStrings),
     )
+    const left = yield* Effect.acquireRelease(Effect.mapError(compiled, refused), () =>
+      Effect.ignore(ask({ kind: "release", executable }, () => undefined)),
+    )
+    const named = left.length === 0 || optimize === "none" ? [] : yield* nodesOnCpu(formed, leaves)
+    const fallbacks = named.length === 0 ? left : named
     const run: Executable["run"] = (inputs, { into = {}, only } = {}) => {
       const returned = (only ?? graph.outputs.map((value) => value.name)).filter((name) => into[name] === undefined)
       return Effect.andThen(
@@ -75,6 +78,12 @@ export const service = (ask: Ask, device: Device, form: (graph: Graph) => Graph)
         })),
       },
       asList,
+    )
+  /** Whether the provider leaves the nodes of a model to the CPU; false where it does not compile at all. */
+  const leaves = (model: Uint8Array): Effect.Effect<boolean> =>
+    ask({ kind: "compile", executable: -1, model, optimize: "none", profile: undefined }, asStrings).pipe(
+      Effect.tap(() => ask({ kind: "release", executable: -1 }, () => undefined)),
+      Effect.match({ onFailure: () => false, onSuccess: (found) => found.length > 0 }),
     )
   return {
     device,

@@ -1,7 +1,6 @@
 import { availableParallelism } from "node:os"
 import { Worker } from "node:worker_threads"
-import type { Graph } from "@tandem/onnx"
-import { lower } from "@tandem/onnx/passes/Lower"
+import { type Graph, lower } from "@tandem/onnx"
 import { Effect, Layer } from "effect"
 import { ProviderUnavailable, RunFailed } from "../Errors.ts"
 import { withUncopied } from "../internal/node/uncopied.ts"

@@ -1,5 +1,4 @@
-import type { Graph } from "@tandem/onnx"
-import { lower } from "@tandem/onnx/passes/Lower"
+import { type Graph, lower } from "@tandem/onnx"
 import { Effect, Layer } from "effect"
 import { ProviderUnavailable, RunFailed } from "../Errors.ts"
 import type { Reply, Request } from "../internal/protocol.ts"
