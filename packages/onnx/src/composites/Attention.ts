@@ -48,5 +48,5 @@ export const attention: Decomposition = (call) => {
       : call.float("scale", 1)
   const softcap = call.float("softcap", 0)
   const y = attend(call, { query, key, value, heads, keyHeads, scale, softcap, biases })
-  return [call.rank(first, "Q") === 4 ? y : mergeHeads(call, y), key, value]
+  return [call.rank(first, "Q") === 4 ? y : mergeHeads(call, y, heads, value), key, value]
 }

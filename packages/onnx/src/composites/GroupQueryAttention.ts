@@ -64,7 +64,7 @@ export const groupQueryAttention: Decomposition = (call) => {
     biases,
     ...(sink === undefined ? {} : { sink }),
   })
-  return [mergeHeads(call, y), key, value]
+  return [mergeHeads(call, y, heads, value), key, value]
 }
 
 /** The rotary embedding of the operator, for queries and keys. */

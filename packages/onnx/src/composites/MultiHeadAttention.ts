@@ -91,7 +91,7 @@ export const multiHeadAttention: Decomposition = (call) => {
   const given = call.float("scale", 0)
   const scale = given === 0 ? 1 / Math.sqrt(call.size(query, 3, "head size")) : given
   const y = attend(call, { query, key, value, heads, keyHeads: heads, scale, biases })
-  return [mergeHeads(call, y), key, value]
+  return [mergeHeads(call, y, heads, value), key, value]
 }
 
 /** com.microsoft.Attention: the projection to queries, keys and values is part of it, and past and present are packed. */
@@ -124,5 +124,5 @@ export const attentionContrib: Decomposition = (call) => {
   const scale = given === 0 ? 1 / Math.sqrt(sizes[0]! / heads) : given
   const y = attend(call, { query: q!, key, value, heads, keyHeads: heads, scale, biases })
   const present = call.reads(1) ? g.concat([g.unsqueeze(key, [0]), g.unsqueeze(value, [0])], 0) : undefined
-  return [mergeHeads(call, y), present]
+  return [mergeHeads(call, y, heads, value), present]
 }

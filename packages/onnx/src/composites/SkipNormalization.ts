@@ -1,5 +1,6 @@
 import { float, int, type Value } from "../Graph.ts"
 import type { Composite, Decomposition } from "./Composite.ts"
+import { countFrom, lengthOf } from "./masks.ts"
 
 /** `layerNormalization` over the last axis; without a bias where the operator has none. */
 const layerNormalization = (call: Composite, x: Value, scale: Value, bias: Value | undefined): Value =>
@@ -64,12 +65,8 @@ export const embedLayerNormalization: Decomposition = (call) => {
   const mask = call.optional(7)
   const given = call.optional(8)
   const words = g.gather(call.input(2, "word_embedding"), ids)
-  const sequence = g.op("Shape", [ids], { attributes: { start: int(1), end: int(2) } })[0]!
-  const positions =
-    given === undefined
-      ? g.op("Slice", [positionTable, g.indices([0]), sequence, g.indices([0])])[0]!
-      : g.gather(positionTable, given)
-  const placed = g.add(words, positions)
+  const positions = given ?? countFrom(call, 0, lengthOf(call, ids, 1))
+  const placed = g.add(words, g.gather(positionTable, positions))
   const total =
     segments === undefined || segmentTable === undefined ? placed : g.add(placed, g.gather(segmentTable, segments))
   const normal = layerNormalization(call, total, call.input(5, "gamma"), call.input(6, "beta"))

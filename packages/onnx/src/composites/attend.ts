@@ -30,20 +30,26 @@ export const attend = (call: Composite, attention: Attend): Value => {
   const { query, key, value, heads, keyHeads, scale, softcap = 0, biases, sink } = attention
   const shares = heads !== keyHeads
   const stack = (x: Value): Value => (shares ? g.reshape(x, [0, keyHeads, -1, keep(x)]) : x)
-  const unstack = (x: Value): Value => (shares ? g.reshape(x, [0, heads, rows(query), keep(x)]) : x)
+  const unstack = (x: Value, width: number): Value => (shares ? g.reshape(x, [0, heads, rows(query), width]) : x)
   const scaled = scale === 1 ? query : g.mul(query, call.scalar(scale, query))
-  const raw = unstack(g.matmul(stack(scaled), g.transpose(key, [0, 1, 3, 2])))
+  const raw = unstack(g.matmul(stack(scaled), g.transpose(key, [0, 1, 3, 2])), keys(key))
   const cap = call.scalar(softcap, raw)
   const capped = softcap === 0 ? raw : g.mul(g.tanh(g.div(raw, cap)), cap)
   const scores = biases.reduce((sum, bias) => g.add(sum, bias), capped)
   const weights = sink === undefined ? g.softmax(scores) : softmaxWithSink(call, scores, raw, sink)
-  return unstack(g.matmul(stack(weights), value))
+  return unstack(g.matmul(stack(weights), value), keep(value))
 }
 
 /** The size of the last axis where it is known, else the sign to keep it. */
 const keep = (x: Value): number => {
   const last = x.dims?.at(-1)
   return typeof last === "number" ? last : 0
+}
+
+/** The number of keys where it is known, else the sign to keep what the last axis has. */
+const keys = (key: Value): number => {
+  const size = key.dims?.at(2)
+  return typeof size === "number" ? size : 0
 }
 
 /** The number of queries where it is known, else the sign to work it out. */
@@ -75,11 +81,10 @@ const headSize = (x: Value, heads: number): number => {
   return typeof width === "number" && width % heads === 0 ? width / heads : -1
 }
 
-/** `[batch, heads, tokens, size]` as `[batch, tokens, heads · size]`. */
-export const mergeHeads = (call: Composite, x: Value): Value => {
-  const [, heads, , size] = x.dims ?? []
-  const width = typeof heads === "number" && typeof size === "number" ? heads * size : -1
-  return call.g.reshape(call.g.transpose(x, [0, 2, 1, 3]), [0, 0, width])
+/** What attention gives `[batch, heads, tokens, size]` as `[batch, tokens, heads · size]`; `value` has the same size. */
+export const mergeHeads = (call: Composite, x: Value, heads: number, value: Value): Value => {
+  const size = keep(value)
+  return call.g.reshape(call.g.transpose(x, [0, 2, 1, 3]), [0, 0, size === 0 ? -1 : heads * size])
 }
 
 /** Earlier keys or values before the new ones, along the axis of tokens. */

@@ -27,6 +27,7 @@ export const broadcastDims = (shapes: readonly (Dims | undefined)[]): Dims | und
       else if (a === 1) merged.push(b)
       else if (typeof a === "string" && typeof b === "number") merged.push(b)
       else if (typeof b === "string" && typeof a === "number") merged.push(a)
+      else if (typeof a === "string" && typeof b === "string") merged.push(`?${axis}`)
       else return undefined
     }
     result = merged
