@@ -132,7 +132,6 @@ const run = Effect.fnUntraced(function* (settings: DprSettings, { observe, stopR
     resume: settings.resume,
     emit,
     beforeSave: metrics.flush,
-    programs: livePrograms(retrieval.maxLength),
     ...(stopRequested === undefined ? {} : { stopRequested }),
   }).pipe(
     Effect.flatMap((result) =>
@@ -186,9 +185,6 @@ const run = Effect.fnUntraced(function* (settings: DprSettings, { observe, stopR
     ),
   )
 })
-
-/** Compiled programs that are kept: each holds its working memory, gigabytes for long texts and little for short ones. */
-const livePrograms = (maxLength: number): number => (maxLength <= 64 ? 12 : 4)
 
 /** Names of what is trained: all that is not frozen and that the loss depends on (an ONNX file can hold other tensors). */
 const trainable = Effect.fnUntraced(function* (towers: Towers, settings: DprSettings, program: Program) {

@@ -68,7 +68,7 @@ export interface TrainOptions<B extends Batch, E, R, O> {
   readonly beforeSave?: Effect.Effect<void, O>
   /** Asked after every step; true ends the run with a checkpoint and `TrainingInterrupted`. */
   readonly stopRequested?: Effect.Effect<boolean>
-  /** Compiled programs that may be alive at once. */
+  /** Compiled programs that may be alive at once; 16 where absent. Those that wait take little memory. */
   readonly programs?: number
 }
 
@@ -116,7 +116,7 @@ export const train = Effect.fnUntraced(function* <B extends Batch, E, R, O>(
     })
   }
   const state = yield* residentState(options.parameters, options.trainable, accumulate > 1, restored)
-  const compiled = yield* makeProgramCache(options.programs ?? 6, state)
+  const compiled = yield* makeProgramCache(options.programs ?? 16, state)
   let progress: TrainState = restored?.state ?? {
     format: 1,
     step: 0,

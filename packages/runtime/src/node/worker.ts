@@ -49,8 +49,11 @@ const compile = async (request: Extract<Request, { kind: "compile" }>): Promise<
     intraOpNumThreads: settings.threads,
     interOpNumThreads: 1,
     executionMode: "sequential",
-    // A planned block comes on top of what the first, unplanned run took: 1.6 times the memory for no speed.
+    // A planned block comes on top of what the first, unplanned run took: 1.6 times the memory for no speed. An arena is
+    // kept by each session for itself: with the process' allocator instead, sessions that take turns share their memory,
+    // and a run over batches of many shapes needs that of the largest one.
     enableMemPattern: false,
+    enableCpuMemArena: false,
     logSeverityLevel: 3,
     ...(request.profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: request.profile }),
   }
