@@ -13,8 +13,8 @@ export type Activation = "silu" | "gelu" | "gelu_tanh" | "relu"
 export interface DecoderLayer {
   /** How many tokens back a token sees, itself included; all where undefined. */
   readonly window: number | undefined
-  /** Whether queries and keys are turned by their positions. */
-  readonly rotary: boolean
+  /** How queries and keys are turned by their positions; not at all where undefined. */
+  readonly rope: Rope | undefined
   /** Multiplies the products of queries and keys. */
   readonly scale: number
 }
@@ -36,10 +36,21 @@ export interface DecoderConfig {
   readonly normEpsilon: number
   /** Whether the vocabulary's output weights are its embeddings. */
   readonly tiedEmbeddings: boolean
-  /** Absent where positions have embeddings of their own (GPT-2). */
-  readonly rope: Rope | undefined
-  /** Whether heads of queries and keys are normalized before they are turned. */
-  readonly queryKeyNorms: boolean
+  /** What of queries and keys is normalized before they are turned: each head by itself, or all heads as one. */
+  readonly queryKeyNorms: "none" | "heads" | "whole"
+  /** Where the norms of attention and feed-forward stand: before them, behind them, or both. */
+  readonly norms: "before" | "after" | "around"
+  /** Is added to the weights of norms. */
+  readonly normOffset: number
+  /** Whether queries, keys and values are one weight, and in the Llama family the feed-forward's first two products, too. */
+  readonly packed: boolean
+  readonly embeddingScale: number
+  /** Multiplies what attention and feed-forward add. */
+  readonly residualScale: number
+  readonly logitScale: number
+  /** Scores of attention and logits x become cap · tanh(x / cap). */
+  readonly scoreCap: number | undefined
+  readonly logitCap: number | undefined
   readonly biases: { readonly queryKeyValue: boolean; readonly attentionOutput: boolean; readonly feedForward: boolean }
   /** The rates that the model's config asks for in training; `hidden` also on GPT-2's embeddings. */
   readonly dropout: DropoutRates

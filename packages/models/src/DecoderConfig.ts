@@ -1,43 +1,9 @@
-import { elementCount, type Tensor } from "@tandem/onnx"
-import type { Parameter } from "./Bert.ts"
 import type { Activation, DecoderConfig, DecoderLayer } from "./Decoder.ts"
 import { InvalidLanguageModel, UnsupportedArchitecture } from "./Errors.ts"
-import { toFloat32 } from "./Floats.ts"
 import { type ConfigFields, configFields } from "./internal/ConfigFields.ts"
-import { readRope } from "./Rope.ts"
-
-/** What transformers takes where a config of that type leaves a field out, and what none of its fields says. */
-interface LlamaType {
-  readonly keyValueHeads?: number
-  readonly headSize?: number
-  readonly maxPositions: number
-  readonly theta?: number
-  readonly tied?: boolean
-  /** Queries, keys and values always have biases and the attention's output has none. */
-  readonly queryKeyValueBias?: boolean
-  readonly queryKeyNorms?: boolean
-  /** Which layers a `sliding_window` holds for: all, or those that `use_sliding_window` and the layer types say. */
-  readonly window?: "all" | "chosen"
-  readonly slidingWindow?: number
-  /** Every so many layers one does not turn queries and keys. */
-  readonly unturnedInterval?: number
-}
-
-/** The types of the Llama family; their blocks differ in nothing but what stands here and in their configs' fields. */
-const llamaTypes: Readonly<Record<string, LlamaType>> = {
-  llama: { maxPositions: 2048 },
-  mistral: { maxPositions: 131072, keyValueHeads: 8, window: "all", slidingWindow: 4096 },
-  qwen2: { maxPositions: 32768, keyValueHeads: 32, queryKeyValueBias: true, window: "chosen", slidingWindow: 4096 },
-  qwen3: {
-    maxPositions: 32768,
-    keyValueHeads: 32,
-    headSize: 128,
-    queryKeyNorms: true,
-    window: "chosen",
-    slidingWindow: 4096,
-  },
-  smollm3: { maxPositions: 32768, keyValueHeads: 4, theta: 2e6, tied: true, window: "chosen", unturnedInterval: 4 },
-}
+import { isRecord } from "./internal/Record.ts"
+import { type LlamaType, llamaTypes } from "./LlamaTypes.ts"
+import { type Rope, readRope } from "./Rope.ts"
 
 /** The `model_type`s of decoder-only models that graphs are built for. */
 export const decoderTypes: readonly string[] = ["gpt2", ...Object.keys(llamaTypes)]
@@ -54,11 +20,12 @@ const activations: Readonly<Record<string, Activation>> = {
 
 /**
  * Reads the `config.json` of a decoder-only language model: GPT-2, and the Llama family (Llama, SmolLM, Mistral, Qwen2,
- * Qwen3), as transformers 4 and 5 write it. Missing or impossible numbers end in `InvalidLanguageModel`, other
+ * Qwen3, Granite, OLMo 2, Phi-3, Gemma), as transformers 4 and 5 write it. Missing or impossible numbers end in `InvalidLanguageModel`, other
  * architectures and settings that change the mathematics in `UnsupportedArchitecture`.
  */
 export const decoderConfig = (json: unknown, file = "config.json"): DecoderConfig => {
   const fields = configFields(json, file)
+  fields.refuse("quantization_config", isRecord(fields.json["quantization_config"]), "take the model's full weights")
   const type = fields.json["model_type"]
   const llama = typeof type === "string" && Object.hasOwn(llamaTypes, type) ? llamaTypes[type] : undefined
   if (type !== "gpt2" && llama === undefined) {
@@ -94,7 +61,7 @@ const gpt2Config = (fields: ConfigFields): DecoderConfig => {
   const headSize = divided(fields, hiddenSize, heads)
   const layers = Array.from({ length: fields.count(["n_layer", "num_hidden_layers"], 12, 1) }, (_, index) => ({
     window: undefined,
-    rotary: false,
+    rope: undefined,
     scale: (scaled ? headSize ** -0.5 : 1) / (byDepth ? index + 1 : 1),
   }))
   return {
@@ -110,20 +77,34 @@ const gpt2Config = (fields: ConfigFields): DecoderConfig => {
     activation: fields.choice("activation_function", "gelu_new", activations),
     normEpsilon: fields.number("layer_norm_epsilon", 1e-5, 0),
     tiedEmbeddings: fields.boolean("tie_word_embeddings", true),
-    rope: undefined,
-    queryKeyNorms: false,
+    queryKeyNorms: "none",
+    norms: "before",
+    normOffset: 0,
+    packed: true,
+    embeddingScale: 1,
+    residualScale: 1,
+    logitScale: 1,
+    scoreCap: undefined,
+    logitCap: undefined,
     biases: { queryKeyValue: true, attentionOutput: true, feedForward: true },
     dropout: { hidden: fields.number("resid_pdrop", 0.1, 0), attention: fields.number("attn_pdrop", 0.1, 0) },
   }
 }
 
 const llamaConfig = (fields: ConfigFields, type: LlamaType): DecoderConfig => {
+  fields.refuse("use_bidirectional_attention", fields.json["use_bidirectional_attention"] === true)
   const hiddenSize = fields.count("hidden_size", undefined, 1)
   const heads = fields.count("num_attention_heads", undefined, 1)
   const given = fields.json["head_dim"] ?? type.headSize
   const headSize = given === undefined ? divided(fields, hiddenSize, heads) : fields.count("head_dim", type.headSize, 1)
   const maxPositions = fields.count("max_position_embeddings", type.maxPositions, 1)
   const attentionBias = fields.boolean("attention_bias", false)
+  const divisor = fields.number("query_pre_attn_scalar", type.scoreDivisor ?? headSize, 0)
+  const isGranite = fields.json["attention_multiplier"] !== undefined
+  const scale = isGranite ? fields.number("attention_multiplier", 1, 0) : divisor ** -0.5
+  const named = fields.json["hidden_activation"]
+  const activationField = named === undefined || named === null ? "hidden_act" : "hidden_activation"
+  const usual = type.activation === "gelu_tanh" ? "gelu_pytorch_tanh" : "silu"
   return {
     family: "llama",
     vocabularySize: fields.count("vocab_size", undefined, 1),
@@ -133,41 +114,83 @@ const llamaConfig = (fields: ConfigFields, type: LlamaType): DecoderConfig => {
     keyValueHeads: fields.count("num_key_value_heads", type.keyValueHeads ?? heads, 1),
     headSize,
     maxPositions,
-    layers: llamaLayers(fields, type, headSize ** -0.5),
-    activation: fields.choice("hidden_act", "silu", activations),
-    normEpsilon: fields.number("rms_norm_eps", 1e-6, 0),
+    layers: llamaLayers(fields, type, scale, readRopes(fields, type, { headSize, maxPositions })),
+    activation: fields.choice(activationField, usual, activations),
+    normEpsilon: fields.number("rms_norm_eps", type.normEpsilon ?? 1e-6, 0),
     tiedEmbeddings: fields.boolean("tie_word_embeddings", type.tied ?? false),
-    rope: readRope(fields, { headSize, maxPositions, theta: type.theta ?? 10000 }),
-    queryKeyNorms: type.queryKeyNorms ?? false,
+    queryKeyNorms: type.queryKeyNorms ?? "none",
+    norms: type.norms ?? "before",
+    normOffset: type.normOffset ?? 0,
+    packed: type.packed ?? false,
+    embeddingScale: fields.number("embedding_multiplier", type.scalesEmbeddings === true ? hiddenSize ** 0.5 : 1, 0),
+    residualScale: fields.number("residual_multiplier", 1, 0),
+    logitScale: 1 / fields.number("logits_scaling", 1, 0),
+    scoreCap: cap(fields, "attn_logit_softcapping", type.scoreCap),
+    logitCap: cap(fields, "final_logit_softcapping", type.logitCap),
     biases: {
       queryKeyValue: type.queryKeyValueBias ?? attentionBias,
       attentionOutput: type.queryKeyValueBias === true ? false : attentionBias,
       feedForward: fields.boolean("mlp_bias", false),
     },
-    dropout: { hidden: 0, attention: fields.number("attention_dropout", 0, 0) },
+    dropout: { hidden: fields.number("resid_pdrop", 0, 0), attention: fields.number("attention_dropout", 0, 0) },
   }
 }
 
-const llamaLayers = (fields: ConfigFields, type: LlamaType, scale: number): readonly DecoderLayer[] => {
+/** A bound of scores or logits; `null` says that there is none, a missing field what the type has. */
+const cap = (fields: ConfigFields, field: string, usual: number | undefined): number | undefined => {
+  const value = fields.json[field]
+  return value === null || (value === undefined && usual === undefined) ? undefined : fields.number(field, usual, 0)
+}
+
+/** The rotary embeddings of layers that see everything and of those with a window. */
+const readRopes = (
+  fields: ConfigFields,
+  type: LlamaType,
+  sizes: { readonly headSize: number; readonly maxPositions: number },
+): { readonly full: Rope; readonly local: Rope } => {
+  const { json, file } = fields
+  const defaults = { ...sizes, originalMaxPositions: type.originalMaxPositions }
+  const nested = json["rope_parameters"]
+  const parts = isRecord(nested) && isRecord(nested["full_attention"]) ? nested : undefined
+  if (type.localTheta === undefined || parts === undefined) {
+    const full = readRope(fields, { ...defaults, theta: type.theta ?? 10000 })
+    if (type.localTheta === undefined) return { full, local: full }
+    const theta = fields.number("rope_local_base_freq", type.localTheta, 0)
+    return { full, local: readRope(configFields({}, file), { ...defaults, theta }) }
+  }
+  const part = (name: string, theta: number): Rope =>
+    readRope(configFields({ rope_parameters: parts[name] ?? {} }, file), { ...defaults, theta })
+  return { full: part("full_attention", type.theta ?? 10000), local: part("sliding_attention", type.localTheta) }
+}
+
+const llamaLayers = (
+  fields: ConfigFields,
+  type: LlamaType,
+  scale: number,
+  ropes: { readonly full: Rope; readonly local: Rope },
+): readonly DecoderLayer[] => {
   const count = fields.count("num_hidden_layers", undefined, 1)
   const { json } = fields
-  const on = type.window === "all" || (type.window === "chosen" && fields.boolean("use_sliding_window", false))
-  const stated = json["sliding_window"] === null ? undefined : (json["sliding_window"] ?? type.slidingWindow)
-  const window = on && stated !== undefined ? fields.count("sliding_window", type.slidingWindow, 1) : undefined
-  const interval = fields.count("no_rope_layer_interval", type.unturnedInterval ?? 0, 0)
+  const { window: kind, slidingWindow, unturnedInterval } = type
+  const on = kind === "chosen" ? fields.boolean("use_sliding_window", false) : kind !== undefined
+  const stated = json["sliding_window"] === null ? undefined : (json["sliding_window"] ?? slidingWindow)
+  const window = on && stated !== undefined ? fields.count("sliding_window", slidingWindow, 1) : undefined
+  const interval = fields.count("no_rope_layer_interval", unturnedInterval ?? 0, 0)
   const turned = listed(fields, "no_rope_layers", count)
-  const kinds = listed(fields, "layer_types", count)
+  const kinds = kind === "all" ? undefined : listed(fields, "layer_types", count)
   const firstWindow = fields.count("max_window_layers", 28, 0)
+  const pattern = typeof kind === "number" ? fields.count("sliding_window_pattern", kind, 1) : 0
   return Array.from({ length: count }, (_, index) => {
-    const rotary = turned === undefined ? interval === 0 || (index + 1) % interval !== 0 : turned[index] !== 0
-    const slides =
-      type.window === "all" ||
-      (kinds !== undefined
-        ? kinds[index] === "sliding_attention"
-        : type.unturnedInterval === undefined
-          ? index >= firstWindow
-          : rotary)
-    return { window: slides ? window : undefined, rotary: type.unturnedInterval === undefined || rotary, scale }
+    const turns = turned === undefined ? interval === 0 || (index + 1) % interval !== 0 : turned[index] !== 0
+    const rotary = unturnedInterval === undefined || turns
+    const usual =
+      pattern > 0 ? (index + 1) % pattern !== 0 : unturnedInterval === undefined ? index >= firstWindow : rotary
+    const slides = kind === "all" || (kinds === undefined ? usual : kinds[index] === "sliding_attention")
+    return {
+      window: slides ? window : undefined,
+      rope: rotary ? (slides ? ropes.local : ropes.full) : undefined,
+      scale,
+    }
   })
 }
 
@@ -193,114 +216,4 @@ const divided = (fields: ConfigFields, hiddenSize: number, heads: number): numbe
     expected: `a multiple of ${heads}`,
     found: `${hiddenSize}`,
   })
-}
-
-/** The name that Hugging Face gives to the embeddings of tokens. */
-export const embeddingsName = (config: DecoderConfig): string =>
-  config.family === "gpt2" ? "transformer.wte.weight" : "model.embed_tokens.weight"
-
-/** The name of the weights that make logits: the embeddings' where they are tied. */
-export const outputName = (config: DecoderConfig): string =>
-  config.tiedEmbeddings ? embeddingsName(config) : "lm_head.weight"
-
-/** Every weight of a decoder by Hugging Face name, in the order in which the model uses them. */
-export const decoderParameters = (config: DecoderConfig): readonly Parameter[] => {
-  const { vocabularySize, hiddenSize, maxPositions, family } = config
-  const gpt2 = family === "gpt2"
-  return [
-    { name: embeddingsName(config), dims: [vocabularySize, hiddenSize], role: "embedding" },
-    ...(gpt2 ? [{ name: "transformer.wpe.weight", dims: [maxPositions, hiddenSize], role: "embedding" } as const] : []),
-    ...config.layers.flatMap((_, layer) => (gpt2 ? gpt2Block(config, layer) : llamaBlock(config, layer))),
-    { name: gpt2 ? "transformer.ln_f.weight" : "model.norm.weight", dims: [hiddenSize], role: "scale" },
-    ...(gpt2 ? [{ name: "transformer.ln_f.bias", dims: [hiddenSize], role: "bias" } as const] : []),
-    ...(config.tiedEmbeddings
-      ? []
-      : [{ name: "lm_head.weight", dims: [vocabularySize, hiddenSize], role: "weight" } as const]),
-  ]
-}
-
-/** GPT-2 keeps the weights of products as `[in, out]`. */
-const gpt2Block = ({ hiddenSize: hidden, intermediateSize: inner }: DecoderConfig, layer: number) => {
-  const at = (name: string): string => `transformer.h.${layer}.${name}`
-  const linear = (name: string, into: number, out: number): readonly Parameter[] => [
-    { name: `${at(name)}.weight`, dims: [into, out], role: "weight" },
-    { name: `${at(name)}.bias`, dims: [out], role: "bias" },
-  ]
-  const norm = (name: string): readonly Parameter[] => [
-    { name: `${at(name)}.weight`, dims: [hidden], role: "scale" },
-    { name: `${at(name)}.bias`, dims: [hidden], role: "bias" },
-  ]
-  return [
-    ...norm("ln_1"),
-    ...linear("attn.c_attn", hidden, 3 * hidden),
-    ...linear("attn.c_proj", hidden, hidden),
-    ...norm("ln_2"),
-    ...linear("mlp.c_fc", hidden, inner),
-    ...linear("mlp.c_proj", inner, hidden),
-  ]
-}
-
-const llamaBlock = (config: DecoderConfig, layer: number): readonly Parameter[] => {
-  const { hiddenSize: hidden, intermediateSize: inner, heads, keyValueHeads, headSize, biases } = config
-  const at = (name: string): string => `model.layers.${layer}.${name}`
-  const linear = (name: string, out: number, into: number, bias: boolean): readonly Parameter[] => [
-    { name: `${at(name)}.weight`, dims: [out, into], role: "weight" },
-    ...(bias ? [{ name: `${at(name)}.bias`, dims: [out], role: "bias" } as const] : []),
-  ]
-  const norm = (name: string, size: number): Parameter => ({ name: `${at(name)}.weight`, dims: [size], role: "scale" })
-  return [
-    norm("input_layernorm", hidden),
-    ...linear("self_attn.q_proj", heads * headSize, hidden, biases.queryKeyValue),
-    ...linear("self_attn.k_proj", keyValueHeads * headSize, hidden, biases.queryKeyValue),
-    ...linear("self_attn.v_proj", keyValueHeads * headSize, hidden, biases.queryKeyValue),
-    ...(config.queryKeyNorms ? [norm("self_attn.q_norm", headSize), norm("self_attn.k_norm", headSize)] : []),
-    ...linear("self_attn.o_proj", hidden, heads * headSize, biases.attentionOutput),
-    norm("post_attention_layernorm", hidden),
-    ...linear("mlp.gate_proj", inner, hidden, biases.feedForward),
-    ...linear("mlp.up_proj", inner, hidden, biases.feedForward),
-    ...linear("mlp.down_proj", hidden, inner, biases.feedForward),
-  ]
-}
-
-/** The weights of a language model among the tensors of a file. */
-export interface LanguageModelWeights {
-  readonly parameters: ReadonlyMap<string, Tensor>
-  readonly unused: ReadonlyMap<string, Tensor>
-}
-
-/**
- * Picks named weights out of a checkpoint, as `float32`. A name may lack its first part, as checkpoints of models
- * without a head have it. A missing weight or one of another shape ends in `InvalidLanguageModel`.
- */
-export const pickWeights = (
-  wanted: readonly Parameter[],
-  tensors: ReadonlyMap<string, Tensor>,
-  file = "model.safetensors",
-): LanguageModelWeights => {
-  const used = new Set<string>()
-  const parameters = new Map<string, Tensor>()
-  for (const { name, dims } of wanted) {
-    const key = [name, name.replace(/^(transformer|model)\./, "")].find((candidate) => tensors.has(candidate))
-    const value = key === undefined ? undefined : tensors.get(key)
-    if (key === undefined || value === undefined) {
-      throw new InvalidLanguageModel({
-        message: `the weights lack ${name}`,
-        file,
-        tensor: name,
-        hint: "the checkpoint belongs to another architecture than config.json says, or to a part of a model",
-      })
-    }
-    if (value.dims.join() !== dims.join()) {
-      throw new InvalidLanguageModel({
-        message: `tensor ${key} has another shape than the model's config says`,
-        file,
-        tensor: key,
-        expected: `[${dims}], ${elementCount(dims)} elements`,
-        found: `[${value.dims}]`,
-      })
-    }
-    used.add(key)
-    parameters.set(name, toFloat32(value, key))
-  }
-  return { parameters, unused: new Map([...tensors].filter(([name]) => !used.has(name))) }
 }

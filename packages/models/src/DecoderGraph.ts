@@ -1,11 +1,11 @@
 import { type Dims, type Graph, GraphBuilder, type Tensor, type Value } from "@tandem/onnx"
 import type { DecoderConfig, DecoderGraph, DecoderLayer, DecoderShape } from "./Decoder.ts"
-import { decoderParameters, embeddingsName, outputName } from "./DecoderConfig.ts"
+import { decoderParameters, embeddingsName, normNames, outputName } from "./DecoderParameters.ts"
 import type { DropoutMask, DropoutRates } from "./Encoder.ts"
 import { InvalidLanguageModel, SequenceTooLong } from "./Errors.ts"
 import { activate, fusedRmsNormalization, rmsNormalization } from "./internal/Blocks.ts"
 import { maskPositions, tokenRows } from "./internal/TokenRows.ts"
-import { type Rotation, rotate, rotation } from "./Rope.ts"
+import { rotate, rotation } from "./Rope.ts"
 
 /** The inputs that a decoder takes for training. */
 export const decoderInputs: readonly string[] = ["input_ids", "attention_mask"]
@@ -58,7 +58,7 @@ export const decoderGraph = (config: DecoderConfig, shape: DecoderShape): Decode
     attend: (query, key, value, layer) => {
       const bias = attentionBias(g, mask!, layer, batch, tokens)
       const q = g.reshape(toHeads(query, heads, [0, 2, 1, 3]), [batch, keyValueHeads, group * tokens, headSize])
-      const products = g.matmul(q, toHeads(key, keyValueHeads, [0, 2, 3, 1]))
+      const products = capped(g, g.matmul(q, toHeads(key, keyValueHeads, [0, 2, 3, 1])), config.scoreCap)
       const scores = g.add(g.reshape(products, [batch, heads, tokens, tokens]), bias)
       const kept = form.drop(g.softmax(scores, -1), [batch, heads, tokens, tokens], dropout.attention)
       const probabilities = g.reshape(kept, [batch, keyValueHeads, group * tokens, tokens])
@@ -164,7 +164,8 @@ export const decoderInferenceGraph = (config: DecoderConfig, parameters: Readonl
         return all
       })
       const q = g.reshape(toHeads(query, heads), [0, keyValueHeads, -1, headSize])
-      const scores = g.reshape(g.matmul(q, g.transpose(k!, [0, 1, 3, 2])), [0, heads, -1, 0])
+      const products = capped(g, g.matmul(q, g.transpose(k!, [0, 1, 3, 2])), config.scoreCap)
+      const scores = g.reshape(products, [0, heads, -1, 0])
       const allowed = g.op("And", [visible(layer.window), real])[0]!
       const probabilities = g.softmax(g.where(allowed, scores, g.scalar(-masked)), -1)
       const context = g.matmul(g.reshape(probabilities, [0, keyValueHeads, -1, 0]), v!)
@@ -206,8 +207,13 @@ const checkShape = (config: DecoderConfig, shape: DecoderShape, dropout: Dropout
 }
 
 /** Longest sequence that a decoder has positions for. */
-export const longestSequence = ({ maxPositions, rope }: DecoderConfig): number =>
-  rope?.scaling.kind === "dynamic" ? Math.floor(maxPositions * rope.scaling.factor) : maxPositions
+export const longestSequence = ({ maxPositions, layers }: DecoderConfig): number => {
+  const scaling = layers[0]?.rope?.scaling
+  return scaling?.kind === "dynamic" ? Math.floor(maxPositions * scaling.factor) : maxPositions
+}
+
+const capped = (g: GraphBuilder, x: Value, cap: number | undefined): Value =>
+  cap === undefined ? x : g.mul(g.tanh(g.mul(x, g.scalar(1 / cap))), g.scalar(cap))
 
 /** What is added to the score of a token that must not be seen: e to this power is 0, and no sum with a score overflows. */
 const masked = 1e9
@@ -260,22 +266,25 @@ interface Form {
 const decode = (config: DecoderConfig, form: Form): { readonly logits: Value; readonly hidden: Value } => {
   const { g } = form
   const block = config.family === "gpt2" ? gpt2Block : llamaBlock
-  const turn = config.rope === undefined ? undefined : rotation(g, config.rope, form.positions, form.allPositions)
   let x = g.scope("embeddings", () => embed(config, form))
   for (const [index, layer] of config.layers.entries()) {
     const last = index === config.layers.length - 1
-    x = g.scope(`layer.${index}`, () => block({ config, form, layer, index, last, turn }, x))
+    x = g.scope(`layer.${index}`, () => block({ config, form, layer, index, last }, x))
   }
   const name = config.family === "gpt2" ? "transformer.ln_f" : "model.norm"
   const hidden = norm(config, form, x, name)
-  const logits = g.scope("vocabulary", () => g.gemm(hidden, form.weight(outputName(config))!, { transB: true }))
-  return { logits, hidden }
+  const logits = g.scope("vocabulary", () =>
+    g.gemm(hidden, form.weight(outputName(config))!, { transB: true, alpha: config.logitScale }),
+  )
+  return { logits: capped(g, logits, config.logitCap), hidden }
 }
 
 const embed = (config: DecoderConfig, form: Form): Value => {
   const { g, weight, dropout } = form
   const words = g.gather(weight(embeddingsName(config))!, form.ids)
-  if (config.family !== "gpt2") return words
+  if (config.family !== "gpt2") {
+    return config.embeddingScale === 1 ? words : g.mul(words, g.scalar(config.embeddingScale))
+  }
   const sum = g.add(words, g.gather(weight("transformer.wpe.weight")!, form.positions))
   if (dropout.hidden === 0) return sum
   return form.drop(g.mul(sum, g.scalar(1 / (1 - dropout.hidden))), undefined, dropout.hidden)
@@ -289,8 +298,12 @@ const norm = (config: DecoderConfig, form: Form, x: Value, name: string): Value 
     : rootMeanSquare(config, form, x, scale)
 }
 
-const rootMeanSquare = ({ normEpsilon }: DecoderConfig, { g, training }: Form, x: Value, scale: Value): Value =>
-  (training ? fusedRmsNormalization : rmsNormalization)(g, x, scale, normEpsilon)
+const rootMeanSquare = (config: DecoderConfig, { g, training }: Form, x: Value, weight: Value, factor = 1): Value => {
+  const { normEpsilon, normOffset } = config
+  const offset = normOffset === 0 ? weight : g.add(weight, g.scalar(normOffset))
+  const scale = factor === 1 ? offset : g.mul(offset, g.scalar(factor))
+  return (training ? fusedRmsNormalization : rmsNormalization)(g, x, scale, normEpsilon)
+}
 
 interface Block {
   readonly config: DecoderConfig
@@ -299,7 +312,6 @@ interface Block {
   readonly index: number
   /** The last block's work behind the attention is needed only at the rows that logits are computed at. */
   readonly last: boolean
-  readonly turn: Rotation | undefined
 }
 
 /** `factor · (x · W + b)`, where Hugging Face keeps W as `[in, out]` if `turned`, else as `[out, in]`. */
@@ -336,34 +348,63 @@ const gpt2Block = ({ config, form, layer, index, last }: Block, x: Value): Value
 }
 
 const llamaBlock = (block: Block, x: Value): Value => {
-  const { config, form, layer, index, last } = block
+  const { config, form, index, last } = block
   const { g } = form
   const at = (name: string): string => `model.layers.${index}.${name}`
-  const [q, k, v] = llamaHeads(block, norm(config, form, x, at("input_layernorm")))
+  const names: Partial<Record<keyof (typeof normNames)["around"], string>> = normNames[config.norms]
+  const normed = (rows: Value, place: keyof typeof names): Value => {
+    const name = names[place]
+    return name === undefined ? rows : norm(config, form, rows, at(name))
+  }
+  const [q, k, v] = llamaHeads(block, normed(x, "attentionInput"))
   const finish = last ? form.finish : (rows: Value) => rows
-  const context = finish(form.attend(q!, k!, v!, layer, index))
-  const middle = g.add(finish(x), linear(form, context, at("self_attn.o_proj"), false))
-  const normal = norm(config, form, middle, at("post_attention_layernorm"))
-  const gate = activate(g, config.activation, linear(form, normal, at("mlp.gate_proj"), false))
-  const inner = g.mul(gate, linear(form, normal, at("mlp.up_proj"), false))
-  return g.add(middle, linear(form, inner, at("mlp.down_proj"), false))
+  const context = finish(form.attend(q!, k!, v!, block.layer, index))
+  const { residualScale } = config
+  const attended = linear(form, context, at("self_attn.o_proj"), false, residualScale)
+  const middle = g.add(finish(x), normed(attended, "attentionOutput"))
+  const [gate, up] = opened(block, normed(middle, "feedForwardInput"))
+  const inner = g.mul(activate(g, config.activation, gate), up)
+  const fed = linear(form, inner, at("mlp.down_proj"), false, residualScale)
+  return g.add(middle, normed(fed, "feedForwardOutput"))
+}
+
+/** The two products that open a feed-forward. */
+const opened = ({ config, form, index }: Block, x: Value): readonly [gate: Value, up: Value] => {
+  const at = (name: string): string => `model.layers.${index}.mlp.${name}`
+  if (!config.packed) {
+    return [linear(form, x, at("gate_proj"), false), linear(form, x, at("up_proj"), false)]
+  }
+  const { intermediateSize: inner } = config
+  const [gate, up] = form.g.split(linear(form, x, at("gate_up_proj"), false), [inner, inner], 1)
+  return [gate!, up!]
 }
 
 /** Heads of queries, keys and values `[rows, count, headSize]`, scaled, normalized and turned. */
-const llamaHeads = ({ config, form, layer, index, turn }: Block, x: Value): readonly Value[] => {
+const llamaHeads = ({ config, form, layer, index }: Block, x: Value): readonly Value[] => {
   const { g, weight, dropout } = form
-  const { rope, queryKeyNorms } = config
+  const { queryKeyNorms, headSize } = config
+  const at = (name: string): string => `model.layers.${index}.self_attn.${name}`
   const counts = [config.heads, config.keyValueHeads, config.keyValueHeads]
-  const names = ["q", "k", "v"].map((part) => `model.layers.${index}.self_attn.${part}_proj`)
   // The factors ride on products, or on the norm behind them
-  const factors = [queryKeyNorms ? 1 : layer.scale, 1, 1 / (1 - dropout.attention)]
-  return names.map((name, kind) => {
-    const heads = form.heads(linear(form, x, name, false, factors[kind]), counts[kind]!)
-    if (kind === 2) return heads
-    const stem = `model.layers.${index}.self_attn.${kind === 0 ? "q" : "k"}_norm.weight`
-    const scale = weight(stem)
-    const scaled = kind === 0 && scale !== undefined ? g.mul(scale, g.scalar(layer.scale)) : scale
-    const normal = scaled === undefined ? heads : rootMeanSquare(config, form, heads, scaled)
-    return rope === undefined || turn === undefined || !layer.rotary ? normal : rotate(g, normal, turn, rope)
+  const factors = [queryKeyNorms === "none" ? layer.scale : 1, 1, 1 / (1 - dropout.attention)]
+  const parts = config.packed
+    ? g
+        .split(
+          linear(form, x, at("qkv_proj"), false),
+          counts.map((count) => count * headSize),
+          1,
+        )
+        .map((part, kind) => (factors[kind] === 1 ? part : g.mul(part, g.scalar(factors[kind]!))))
+    : ["q", "k", "v"].map((part, kind) => linear(form, x, at(`${part}_proj`), false, factors[kind]))
+  const turn = layer.rope === undefined ? undefined : rotation(g, layer.rope, form.positions, form.allPositions)
+  return parts.map((part, kind) => {
+    const heads = (rows: Value): Value => form.heads(rows, counts[kind]!)
+    if (kind === 2) return heads(part)
+    const factor = kind === 0 ? layer.scale : 1
+    const scale = weight(at(kind === 0 ? "q_norm.weight" : "k_norm.weight"))
+    const normal = (rows: Value): Value =>
+      scale === undefined ? rows : rootMeanSquare(config, form, rows, scale, factor)
+    const ready = queryKeyNorms === "whole" ? heads(normal(part)) : normal(heads(part))
+    return layer.rope === undefined || turn === undefined ? ready : rotate(g, ready, turn, layer.rope)
   })
 }

@@ -48,6 +48,8 @@ export interface RopeDefaults {
   readonly headSize: number
   readonly maxPositions: number
   readonly theta: number
+  /** Positions before a scaling, where no field names them; `maxPositions` where absent. */
+  readonly originalMaxPositions?: number | undefined
 }
 
 /**
@@ -74,12 +76,13 @@ export const readRope = (fields: ConfigFields, defaults: RopeDefaults): Rope => 
     })
   }
   const named = own.json["rope_type"] ?? own.json["type"] ?? "default"
-  const kind = kinds.find((known) => known === named)
+  // Phi-3's name of it before it got its own
+  const kind = named === "su" ? "longrope" : kinds.find((known) => known === named)
   if (kind === undefined) own.refuse(own.json["rope_type"] === undefined ? "type" : "rope_type", true)
   const original = (): number =>
     fields.number(
       "original_max_position_embeddings",
-      own.number("original_max_position_embeddings", defaults.maxPositions, 1),
+      own.number("original_max_position_embeddings", defaults.originalMaxPositions ?? defaults.maxPositions, 1),
       1,
     )
   const plain = { theta, size, attentionFactor: 1 }

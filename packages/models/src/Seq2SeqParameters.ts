@@ -1,6 +1,6 @@
 import { type Tensor, tensor } from "@tandem/onnx"
 import type { Parameter } from "./Bert.ts"
-import { type LanguageModelWeights, pickWeights } from "./DecoderConfig.ts"
+import { type LanguageModelWeights, pickWeights } from "./DecoderParameters.ts"
 import { InvalidLanguageModel } from "./Errors.ts"
 import { toFloat32 } from "./Floats.ts"
 import type { Seq2SeqConfig } from "./Seq2Seq.ts"

@@ -17,14 +17,9 @@ export type {
   DecoderShape,
   LanguageModelSource,
 } from "./Decoder.ts"
-export {
-  decoderConfig,
-  decoderParameters,
-  decoderTypes,
-  type LanguageModelWeights,
-  pickWeights,
-} from "./DecoderConfig.ts"
+export { decoderConfig, decoderTypes } from "./DecoderConfig.ts"
 export { decoderGraph, decoderInferenceGraph, decoderInputs } from "./DecoderGraph.ts"
+export { decoderParameters, type LanguageModelWeights, pickWeights } from "./DecoderParameters.ts"
 export {
   type DropoutMask,
   type DropoutRates,
