@@ -200,26 +200,41 @@ for (const [name, makeBase] of Object.entries(bases)) {
   })
 }
 
-for (const file of ["dynamo.onnx", "script.onnx"]) {
-  it(`PEFT's adapters have PEFT's gradients on PyTorch's export ${file}, whose weights have other names`, async (t) => {
-    const adapter = peftAdapter("lora/bert")
-    const reference = goldenTensors("lora/bert/reference.safetensors")
-    const inputs = dropped(reference, "in.")
-    const exported = upgrade(readModel(goldenBytes(`bert-tiny/${file}`)))
-    const shapes = Object.fromEntries(exported.inputs.map((input) => [input.name, inputs.get(input.name)!.dims]))
-    const encoder = await onCpu(specialize(exported, shapes, { parameters: new Set(exported.initializers.keys()) }))
-    const graph = withBertLoss({ ...encoder, outputs: encoder.outputs.slice(0, 1) }, reference.get("R")!)
-    const modules = modulesByValue(graph.initializers, goldenTensors("bert-tiny/model.safetensors"))
-    const { settings, values } = attachPeftAdapter(
-      { ...adapter, config: { ...adapter.config, dropout: 0 } },
-      graph,
-      modules,
-    )
-    const lora = addLora(graph, settings)
-    const feeds = Object.fromEntries(exported.inputs.map((input) => [input.name, inputs.get(input.name)!]))
-    assertGradients(t, "lora/bert", lora, await gradientsOf(lora, feeds, values))
-  })
+/** PyTorch's export of bert-tiny for the golden batch; its weights are initializers under the exporter's names. */
+const exportedBert = async (file: string) => {
+  const inputs = dropped(goldenTensors("lora/bert/reference.safetensors"), "in.")
+  const exported = upgrade(readModel(goldenBytes(`bert-tiny/${file}`)))
+  const shapes = Object.fromEntries(exported.inputs.map((input) => [input.name, inputs.get(input.name)!.dims]))
+  const encoder = await onCpu(specialize(exported, shapes, { parameters: new Set(exported.initializers.keys()) }))
+  const R = goldenTensors("lora/bert/reference.safetensors").get("R")!
+  const graph = withBertLoss({ ...encoder, outputs: encoder.outputs.slice(0, 1) }, R)
+  return { graph, feeds: Object.fromEntries(exported.inputs.map((input) => [input.name, inputs.get(input.name)!])) }
 }
+
+describe("PEFT's adapters on PyTorch's exports, whose weights have other names", () => {
+  const adapter = peftAdapter("lora/bert")
+  const still = { ...adapter, config: { ...adapter.config, dropout: 0 } }
+  const checkpoint = goldenTensors("bert-tiny/model.safetensors")
+
+  for (const [file, how] of [
+    ["dynamo.onnx", "values"],
+    ["script.onnx", "values"],
+    ["script.onnx", "nodes' names"],
+  ] as const) {
+    it(`have PEFT's gradients on ${file}, modules told by the weights' ${how}`, async (t) => {
+      const { graph, feeds } = await exportedBert(file)
+      const modules = how === "values" ? modulesByValue(graph.initializers, checkpoint) : undefined
+      const { settings, values } = attachPeftAdapter(still, graph, modules)
+      const lora = addLora(graph, settings)
+      assertGradients(t, "lora/bert", lora, await gradientsOf(lora, feeds, values))
+    })
+  }
+
+  it("are refused where neither names nor values tell the modules", async () => {
+    const { graph } = await exportedBert("dynamo.onnx")
+    assert.throws(() => attachPeftAdapter(still, graph), { _tag: "InvalidAdapter", hint: /safetensors/ })
+  })
+})
 
 describe("adapters that are made here", () => {
   for (const name of ["bert", "llama"] as const) {
