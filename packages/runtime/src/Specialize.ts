@@ -1,9 +1,11 @@
 import {
+  DataDependentBranch,
   deadCode,
   elementCount,
   type Graph,
   GraphBuilder,
   int64,
+  mergeBranches,
   type Node,
   type Tensor,
   type Value,
@@ -11,6 +13,7 @@ import {
 } from "@tandem/onnx"
 import { Effect } from "effect"
 import { type CompileFailed, RunFailed } from "./Errors.ts"
+import { decided, deciding, hasBranches } from "./internal/branches.ts"
 import { Settling } from "./internal/settling.ts"
 import { Runtime } from "./Runtime.ts"
 
@@ -30,13 +33,16 @@ export interface SpecializeOptions {
  * operator that they do not know) is read off a run of the model itself on zeros, optimizations off, through `Shape`
  * nodes, so that no large value leaves the runtime.
  *
+ * An `If` whose condition hangs on constants and shapes becomes the branch that runs; of others both branches are
+ * computed (`mergeBranches`), or `DataDependentBranch` says why they cannot be.
+ *
  * Initializers, inputs and outputs keep their names. Operator sets stay as they are, so `upgrade` a foreign graph first.
  */
 export const specialize = Effect.fnUntraced(function* (
   graph: Graph,
   shapes: Readonly<Record<string, readonly number[]>>,
   options: SpecializeOptions = {},
-): Effect.fn.Return<Graph, CompileFailed | RunFailed, Runtime> {
+): Effect.fn.Return<Graph, CompileFailed | RunFailed | DataDependentBranch, Runtime> {
   const parameters = options.parameters ?? new Set<string>()
   const inputs: Value[] = []
   for (const input of graph.inputs) {
@@ -51,7 +57,7 @@ export const specialize = Effect.fnUntraced(function* (
     }
     inputs.push({ ...input, dims })
   }
-  const fixed = { ...graph, inputs, values: new Map<string, Value>() }
+  const fixed = yield* withoutBranches({ ...graph, inputs, values: new Map<string, Value>() }, parameters)
   const constant = shapeOnly(fixed, parameters)
   let settling = new Settling(fixed, constant, new Map(graph.initializers), new Map())
   yield* settle(settling)
@@ -77,6 +83,27 @@ export const specialize = Effect.fnUntraced(function* (
   return result.graph
 })
 
+/** The graph without `If`: the branch that constants and shapes choose, else both and a choice among their results. */
+const withoutBranches = Effect.fnUntraced(function* (graph: Graph, parameters: ReadonlySet<string>) {
+  let current = graph
+  while (hasBranches(current)) {
+    const part = deciding(current)
+    const settling = new Settling(part, shapeOnly(part, parameters), new Map(part.initializers), new Map())
+    yield* settle(settling)
+    const next = decided(current, settling.constants)
+    if (next === undefined) break
+    current = next
+  }
+  const rest = current
+  return yield* Effect.try({
+    try: () => mergeBranches(rest),
+    catch: (cause) => {
+      if (cause instanceof DataDependentBranch) return cause
+      throw cause
+    },
+  })
+})
+
 /** Rounds of inference and shape arithmetic, until neither tells anything new. */
 const settle = Effect.fnUntraced(function* (settling: Settling) {
   for (;;) {
@@ -95,7 +122,8 @@ const shapeOnly = (graph: Graph, parameters: ReadonlySet<string>): Set<string> =
     name === "" || result.has(name) || (graph.initializers.has(name) && !isParameter(name))
   for (const node of graph.nodes) {
     const isShape = node.domain === "" && (node.op === "Shape" || node.op === "Size")
-    if (isShape || (!random.has(node.op) && node.inputs.every(constant)))
+    const holdsGraph = Object.values(node.attributes).some(({ kind }) => kind === "graph")
+    if (isShape || (!random.has(node.op) && !holdsGraph && node.inputs.every(constant)))
       for (const name of node.outputs) result.add(name)
   }
   return result

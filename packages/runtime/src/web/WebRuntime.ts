@@ -3,6 +3,7 @@ import { Effect, Layer } from "effect"
 import { ProviderUnavailable, RunFailed } from "../Errors.ts"
 import type { Reply, Request } from "../internal/protocol.ts"
 import { type Ask, probe, service } from "../internal/service.ts"
+import { requestDevice } from "../internal/web/requestDevice.ts"
 import { type OrtWeb, WebEngine } from "../internal/web/WebEngine.ts"
 import { Runtime, type WebProvider } from "../Runtime.ts"
 
@@ -70,23 +71,27 @@ const start = Effect.fnUntraced(function* (provider: WebProvider, options: WebRu
       expected: provider,
       hint: hints[provider],
     })
-  if (provider === "webgpu" && (typeof navigator === "undefined" || !("gpu" in navigator))) {
-    return yield* unavailable("there is no navigator.gpu")
-  }
+  const device =
+    provider === "webgpu"
+      ? yield* Effect.tryPromise({ try: requestDevice, catch: (cause) => unavailable(reasonOf(cause)) })
+      : undefined
   const ort = yield* Effect.tryPromise({ try: builds[provider], catch: (cause) => unavailable(reasonOf(cause)) })
   ort.env.wasm.numThreads = options.threads ?? 1
   if (options.wasmPaths !== undefined) ort.env.wasm.wasmPaths = options.wasmPaths
-  const engine = new WebEngine(ort, provider, options.modules ?? {})
+  const engine = new WebEngine(ort, device, options.modules ?? {})
   const ask = asked(engine)
+  yield* Effect.addFinalizer(() => Effect.promise(() => engine.close()))
+  // It stays until the end, and with it the shaders that further sessions share.
   const probed = ask(
-    { kind: "compile", executable: -1, model: probe(), optimize: "all", profile: undefined },
+    { kind: "compile", executable: probeNumber, model: probe(), optimize: "all", profile: undefined },
     () => undefined,
   )
   yield* Effect.mapError(probed, (cause) => unavailable(cause.message))
-  yield* Effect.orDie(ask({ kind: "release", executable: -1 }, () => undefined))
-  yield* Effect.addFinalizer(() => Effect.sync(() => engine.close()))
   return ask
 })
+
+/** No executable of the service has this number. */
+const probeNumber = -2
 
 /** Hands requests to the engine, one at a time and in order: sessions are not reentrant, and kernels change buffers. */
 const asked = (engine: WebEngine): Ask => {

@@ -14,18 +14,20 @@ interface Session {
   readonly profiled: boolean
 }
 
-/** The owner of onnxruntime-web's sessions and of resident buffers. Requests must come one after the other. */
+/**
+ * The owner of onnxruntime-web's sessions and of resident buffers: on WebGPU where it has a device, else in WebAssembly.
+ * Requests must come one after the other.
+ */
 export class WebEngine {
   readonly #ort: OrtWeb
-  readonly #provider: "wasm" | "webgpu"
+  readonly #device: GPUDevice | undefined
   readonly #modules: Readonly<Record<string, object>>
   readonly #sessions = new Map<number, Session>()
   readonly #buffers = new Map<number, DeviceTensor>()
-  #device: GPUDevice | undefined
 
-  constructor(library: OrtWeb, provider: "wasm" | "webgpu", modules: Readonly<Record<string, object>>) {
+  constructor(library: OrtWeb, device: GPUDevice | undefined, modules: Readonly<Record<string, object>>) {
     this.#ort = library
-    this.#provider = provider
+    this.#device = device
     this.#modules = modules
   }
 
@@ -58,15 +60,18 @@ export class WebEngine {
     }
   }
 
-  /** Gives back what the device holds. */
-  close(): void {
+  /** Ends what is left and gives the device back. */
+  async close(): Promise<void> {
     for (const buffer of this.#buffers.values()) buffer.release()
+    for (const { session } of this.#sessions.values()) await session.release()
     this.#buffers.clear()
+    this.#sessions.clear()
+    this.#device?.destroy()
   }
 
   async #compile(request: Extract<Request, { kind: "compile" }>): Promise<readonly string[]> {
     const options: ort.InferenceSession.SessionOptions = {
-      executionProviders: [this.#provider],
+      executionProviders: [this.#device === undefined ? "wasm" : { name: "webgpu", device: this.#device }],
       graphOptimizationLevel: request.optimize === "all" ? "all" : "disabled",
       logSeverityLevel: 3,
       ...(request.profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: request.profile }),
@@ -74,7 +79,7 @@ export class WebEngine {
     const fallbacks: string[] = []
     const create = async (): Promise<ort.InferenceSession> => {
       const { InferenceSession } = this.#ort
-      if (this.#provider === "wasm") return InferenceSession.create(request.model, options)
+      if (this.#device === undefined) return InferenceSession.create(request.model, options)
       const strict = { ...options, extra: { session: { disable_cpu_ep_fallback: "1" } } }
       try {
         return await InferenceSession.create(request.model, { ...strict, logSeverityLevel: 4 })
@@ -84,7 +89,6 @@ export class WebEngine {
       }
     }
     const session = await create()
-    if (this.#provider === "webgpu") this.#device ??= await this.#ort.env.webgpu.device
     this.#sessions.set(request.executable, {
       session,
       inputTypes: new Map(session.inputMetadata.flatMap((value) => (value.isTensor ? [[value.name, value.type]] : []))),
