@@ -7,6 +7,7 @@ import { toFloat32 } from "./Floats.ts"
 import type { GradCheckReport, ParameterCheck } from "./GradCheckReport.ts"
 import { attemptGradient, type GradientError, thrownAsFailures } from "./internal/Attempt.ts"
 import { lossOf, lossOutputs, withLoss } from "./internal/LossGraph.ts"
+import { putBlock, takeBlock } from "./internal/MatchBlocks.ts"
 import { matchParameters, type ParameterMatch, transposeLast } from "./MatchParameters.ts"
 import { onlyOutputs, prepareGraph } from "./PrepareGraph.ts"
 import { fitInput } from "./SampleInputs.ts"
@@ -156,10 +157,13 @@ const compare = (
     const turned = transposeLast(expected)
     // The sum over tied copies, in the reference's layout; what the loss does not depend on adds nothing.
     const sum = new Float64Array(expected.data.length)
-    for (const { name, transposed, scale: factor = 1 } of partners) {
+    for (const { name, transposed, scale: factor = 1, from, to, dims } of partners) {
       const gradient = gradientOf(name)
       if (gradient === undefined) continue
-      const value = toFloat32({ ...gradient, dims: transposed ? turned.dims : expected.dims }, name)
+      const stored = transposed ? turned.dims : expected.dims
+      const whole = toFloat32({ ...gradient, dims: dims ?? stored }, name)
+      const part = from === undefined ? whole : takeBlock(whole, from, stored)
+      const value = to === undefined ? part : putBlock(part, to, stored)
       const { data } = transposed ? transposeLast(value) : value
       for (let i = 0; i < sum.length; i++) sum[i] = sum[i]! + factor * data[i]!
     }
@@ -171,7 +175,7 @@ const compare = (
       name: parameter,
       partner: first?.name ?? "",
       transposed: first?.transposed ?? false,
-      ...(partners.length > 1 || first?.scale !== undefined ? { partners } : {}),
+      ...(partners.length > 1 || first?.scale !== undefined || first?.from !== undefined ? { partners } : {}),
       relativeError,
       ok: relativeError <= rtol,
     }

@@ -1,5 +1,6 @@
 import type { Float32Tensor, Tensor } from "@tandem/onnx"
 import { toFloat32 } from "./Floats.ts"
+import { type Corner, findBlock } from "./internal/MatchBlocks.ts"
 
 /** An initializer that holds the values of a parameter, or those of its transpose. */
 export interface Partner {
@@ -12,6 +13,12 @@ export interface Partner {
    */
   readonly scale?: number
   readonly offset?: number
+  /** Where it holds more than the parameter, as query, key and value in one: the corner of the parameter's block. */
+  readonly from?: Corner
+  /** Where it holds a part of the parameter alone: the corner of its block in the parameter. */
+  readonly to?: Corner
+  /** Its shape. */
+  readonly dims?: readonly number[]
 }
 
 /** A parameter of the reference and every initializer with its values; several are copies of one tied weight. */
@@ -31,10 +38,10 @@ export interface ParameterMatches {
 
 /**
  * Finds the initializers of an exported model that hold a reference's parameters, by value, because exporters rename,
- * reshape, transpose, copy and merge them. Values must be equal to the last bit; −0 counts as 0; only where nothing is
- * equal, an initializer that is a multiple of a parameter of 8 elements or more, or lies a constant away, is taken, too.
- * A parameter that
- * stands in the file several times has several partners, and its gradient is the sum of theirs. Parameters of equal
+ * reshape, transpose, copy, join and cut them. Values must be equal to the last bit; −0 counts as 0. Only where nothing is
+ * equal, and a parameter has 8 elements or more, it is looked for as a block of a larger initializer, as what several
+ * initializers hold block by block, and as an initializer that is a multiple of it, or lies a constant away.
+ * A parameter that stands in the file several times has several partners, and its gradient is the sum of theirs. Parameters of equal
  * values and equal gradients are one tied weight under several names, and have the same partners.
  */
 export const matchParameters = (
@@ -49,14 +56,20 @@ export const matchParameters = (
     partners: partnersOf(index, parameter, weight),
   }))
   const taken = new Set(equal.flatMap(({ partners }) => partners.map(({ name }) => name)))
-  const free = new Map([...initializers].filter(([name, { type }]) => !taken.has(name) && floats.has(type)))
+  const free = new Map<string, Float32Tensor>()
+  for (const [name, value] of initializers) {
+    if (!taken.has(name) && floats.has(value.type)) free.set(name, toFloat32(value, name))
+  }
   const found = equal.map(({ parameter, weight, partners }) => ({
     parameter,
-    partners: partners.length > 0 ? partners : imagesOf(free, parameter, weight),
+    partners: partners.length > 0 ? partners : lessEqual(free, toFloat32(weight, parameter)),
   }))
   const sharing = new Map<string, string[]>()
   for (const { parameter, partners } of found) {
-    for (const { name } of partners) sharing.set(name, [...(sharing.get(name) ?? []), parameter])
+    for (const { name, from } of partners) {
+      const place = from === undefined ? name : `${name} from ${from.row}, ${from.column}`
+      sharing.set(place, [...(sharing.get(place) ?? []), parameter])
+    }
   }
   const gradientKeys = (name: string) => {
     const gradient = gradients.get(name)
@@ -118,20 +131,58 @@ const partnersOf = (
   return [...plain, ...turned.map((partner) => ({ name: partner, transposed: true }))]
 }
 
-/** Initializers that are scale · parameter + offset, which leaves no doubt where a parameter has some elements. */
-const imagesOf = (free: ReadonlyMap<string, Tensor>, parameter: string, weight: Tensor): readonly Partner[] => {
+/** Initializers that hold a parameter otherwise than whole and value by value. */
+const lessEqual = (free: ReadonlyMap<string, Float32Tensor>, weight: Float32Tensor): readonly Partner[] => {
   if (weight.data.length < fewest) return []
-  const value = toFloat32(weight, parameter)
-  const turned = transposeLast(value)
-  return [...free].flatMap(([name, tensor]): Partner[] => {
-    if (tensor.data.length !== value.data.length) return []
-    const { data } = toFloat32(tensor, name)
-    const direct = affine(value.data, data)
-    if (direct !== undefined) return [{ name, transposed: false, ...direct }]
-    const image = turned === value ? undefined : affine(turned.data, data)
-    return image === undefined ? [] : [{ name, transposed: true, ...image }]
-  })
+  const forms = [{ value: weight, transposed: false }]
+  const turned = transposeLast(weight)
+  if (turned !== weight) forms.push({ value: turned, transposed: true })
+  const kinds = [holdersOf, piecesOf, imagesOf]
+  for (const kind of kinds) {
+    const partners = kind(free, forms)
+    if (partners.length > 0) return partners
+  }
+  return []
 }
+
+interface Form {
+  readonly value: Float32Tensor
+  readonly transposed: boolean
+}
+
+type Search = (free: ReadonlyMap<string, Float32Tensor>, forms: readonly Form[]) => readonly Partner[]
+
+/** Larger initializers with the parameter as a block. */
+const holdersOf: Search = (free, forms) =>
+  [...free].flatMap(([name, tensor]) =>
+    forms.flatMap(({ value, transposed }): Partner[] => {
+      const from = findBlock(value, tensor)
+      return from === undefined ? [] : [{ name, transposed, from, dims: tensor.dims }]
+    }),
+  )
+
+/** Smaller initializers that are the whole parameter together. */
+const piecesOf: Search = (free, forms) => {
+  for (const { value, transposed } of forms) {
+    const pieces = [...free].flatMap(([name, tensor]): Partner[] => {
+      const to = findBlock(tensor, value)
+      return to === undefined ? [] : [{ name, transposed, to, dims: tensor.dims }]
+    })
+    const covered = pieces.reduce((sum, { name }) => sum + (free.get(name)?.data.length ?? 0), 0)
+    if (covered === value.data.length) return pieces
+  }
+  return []
+}
+
+/** Initializers that are scale · parameter + offset, which leaves no doubt where a parameter has some elements. */
+const imagesOf: Search = (free, forms) =>
+  [...free].flatMap(([name, { data }]): Partner[] => {
+    for (const { value, transposed } of forms) {
+      const image = data.length === value.data.length ? affine(value.data, data) : undefined
+      if (image !== undefined) return [{ name, transposed, ...image }]
+    }
+    return []
+  })
 
 const fewest = 8
 

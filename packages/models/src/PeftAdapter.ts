@@ -182,7 +182,10 @@ export const modulesByValue = (
   const { matched } = matchParameters(initializers, weights, new Map())
   const modules = new Map<string, string>()
   for (const { parameter, partners } of matched) {
-    for (const { name } of partners) if (!modules.has(name)) modules.set(name, parameter.replace(/\.weight$/, ""))
+    for (const { name, from, to } of partners) {
+      const isWhole = from === undefined && to === undefined
+      if (isWhole && !modules.has(name)) modules.set(name, parameter.replace(/\.weight$/, ""))
+    }
   }
   return modules
 }
