@@ -59,7 +59,7 @@ export const specialize = Effect.fnUntraced(function* (
   }
   const fixed = yield* withoutBranches({ ...graph, inputs, values: new Map<string, Value>() }, parameters)
   const constant = shapeOnly(fixed, parameters)
-  let settling = new Settling(fixed, constant, new Map(graph.initializers), new Map())
+  let settling = new Settling(fixed, constant, new Map(fixed.initializers), new Map())
   yield* settle(settling)
   const unknown = settling.unknown()
   if (unknown.length > 0) {
