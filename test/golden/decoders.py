@@ -17,6 +17,10 @@ import torch
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import (
+    Gemma2Config, Gemma2ForCausalLM, Gemma3ForCausalLM, Gemma3TextConfig, GemmaConfig, GemmaForCausalLM, GraniteConfig,
+    GraniteForCausalLM, Olmo2Config, Olmo2ForCausalLM, Phi3Config, Phi3ForCausalLM, SmolLM3Config, SmolLM3ForCausalLM,
+)
+from transformers import (
     GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM, Qwen2Config,
     Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM, get_linear_schedule_with_warmup,
 )
@@ -105,6 +109,30 @@ def make_models() -> dict:
     }
 
 
+def more_models() -> dict:
+    """Further types of the family, of which only config, weights and reference are kept."""
+    ends = dict(bos_token_id=0, eos_token_id=0, pad_token_id=1)
+    small = dict(
+        vocab_size=VOCABULARY, hidden_size=16, intermediate_size=24, num_hidden_layers=3, max_position_embeddings=128,
+        num_attention_heads=4, num_key_value_heads=2, **ends)
+    return {
+        "smollm3": SmolLM3ForCausalLM(SmolLM3Config(**small, no_rope_layer_interval=2)),
+        "granite": GraniteForCausalLM(GraniteConfig(
+            **small, embedding_multiplier=1.5, logits_scaling=2.0, residual_multiplier=0.7, attention_multiplier=0.4, mlp_bias=True)),
+        "olmo2": Olmo2ForCausalLM(Olmo2Config(**small)),
+        "phi3": Phi3ForCausalLM(Phi3Config(
+            **small, sliding_window=6, original_max_position_embeddings=8, partial_rotary_factor=0.5, rope_parameters=dict(
+                rope_type="longrope", rope_theta=500.0, partial_rotary_factor=0.5, short_factor=[1.0], long_factor=[2.5]))),
+        "gemma": GemmaForCausalLM(GemmaConfig(**small, head_dim=6)),
+        "gemma2": Gemma2ForCausalLM(Gemma2Config(**small, head_dim=6, query_pre_attn_scalar=5, sliding_window=4, attn_logit_softcapping=2.0,
+                                                 final_logit_softcapping=3.0, attn_implementation="eager")),
+        "gemma3": Gemma3ForCausalLM(Gemma3TextConfig(**small, head_dim=6, query_pre_attn_scalar=5, sliding_window=4, layer_types=[
+            "sliding_attention", "full_attention", "sliding_attention"], rope_parameters={
+                "full_attention": {"rope_type": "linear", "factor": 2.0, "rope_theta": 5000.0},
+                "sliding_attention": {"rope_type": "default", "rope_theta": 100.0}})),
+    }
+
+
 def positions_of(mask: torch.Tensor) -> torch.Tensor:
     return (mask.cumsum(-1) - 1).clamp(min=0)
 
@@ -152,6 +180,9 @@ def write_tokenizer(path, tokenizer: Tokenizer, fallback: bool) -> None:
         "tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": 96, "clean_up_tokenization_spaces": False, **names})
 
 
+MORE = ["smollm3", "granite", "olmo2", "phi3", "gemma", "gemma2", "gemma3"]
+
+
 def write_model(name: str, model, seed: int) -> None:
     path = folder(f"decoders/{name}")
     model.eval()
@@ -159,9 +190,8 @@ def write_model(name: str, model, seed: int) -> None:
     model.generation_config.eos_token_id = model.config.eos_token_id
     model.config.architectures = [type(model).__name__]
     model.config.save_pretrained(path)
-    model.generation_config.save_pretrained(path)
-    tokenizer = byte_fallback() if name == "llama" else byte_level()
-    write_tokenizer(path, tokenizer, name == "llama")
+    if name not in MORE:
+        model.generation_config.save_pretrained(path)
     weights = {k: v.detach().clone().contiguous() for k, v in model.named_parameters()}
     if name == "qwen2":
         names = sorted(weights)
@@ -183,13 +213,17 @@ def write_model(name: str, model, seed: int) -> None:
         assert value.grad is not None and value.grad.abs().max() > 0, parameter
         reference[f"g.{parameter}"] = value.grad
     save(path / "reference.safetensors", reference)
-
+    print(name, f"loss {float(loss):.4f}")
+    if name in MORE:
+        return
+    tokenizer = byte_fallback() if name == "llama" else byte_level()
+    write_tokenizer(path, tokenizer, name == "llama")
     text = "the long river was"
     prompt = tokenizer.encode(text).ids
     made = greedy(model, prompt, 50)
     assert made["smallestGap"] > 1e-4, (name, made["smallestGap"])
     save_json(path / "generation.json", {"text": text, "prompt": prompt, **made, "generated": tokenizer.decode(made["tokens"])})
-    print(name, f"loss {float(loss):.4f}", "gap", made["smallestGap"], "distinct", len(set(made["tokens"])))
+    print(name, "gap", made["smallestGap"], "distinct", len(set(made["tokens"])))
 
 
 SCALINGS = {
@@ -274,7 +308,7 @@ def write_tokenizers(path) -> None:
 def main() -> None:
     wanted = set(sys.argv[1:])
     path = folder("decoders")
-    for index, (name, model) in enumerate(make_models().items()):
+    for index, (name, model) in enumerate({**make_models(), **more_models()}.items()):
         if not wanted or name in wanted:
             write_model(name, model, 100 * (index + 1))
     if not wanted or "rope" in wanted:

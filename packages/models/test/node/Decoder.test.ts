@@ -9,10 +9,12 @@ import { promisify } from "node:util"
 import { elementCount, float32, int64, readModel, staticDims, type Tensor, toHalf, toNumbers } from "@tandem/onnx"
 import { Effect } from "effect"
 import type { Decoder, DecoderShape } from "../../src/Decoder.ts"
+import { decoderConfig } from "../../src/DecoderConfig.ts"
 import { decoderGraph, decoderInferenceGraph } from "../../src/DecoderGraph.ts"
+import { decoderParameters, pickWeights } from "../../src/DecoderParameters.ts"
 import { loadDecoder } from "../../src/node/Decoder.ts"
 import { saveDecoder } from "../../src/node/SaveDecoder.ts"
-import { readSafetensors } from "../../src/Safetensors.ts"
+import { readSafetensors, writeSafetensors } from "../../src/Safetensors.ts"
 import { execute, withRuntime } from "../support/Embed.ts"
 import { goldenJson, goldenPath, goldenTensors, largestDifference } from "../support/Golden.ts"
 
@@ -83,9 +85,14 @@ const columns = (value: Tensor, from: number, to: number): Tensor => {
   return int64([rows, to - from], kept.flat())
 }
 
-for (const name of models) {
+const further = ["smollm3", "granite", "olmo2", "phi3", "gemma", "gemma2", "gemma3"]
+
+for (const name of [...models, ...further]) {
   test(`${name}: a batch with padding on both sides gives PyTorch's logits through the cache, in fp32 and nearly in fp16`, async (t) => {
-    const { config, parameters } = await load(golden(name))
+    const config = decoderConfig(goldenJson(`decoders/${name}/config.json`))
+    const files = (await readdir(golden(name))).filter((file) => /^model.*\.safetensors$/.test(file))
+    const tensors = new Map(files.flatMap((file) => [...goldenTensors(`decoders/${name}/${file}`)]))
+    const { parameters } = pickWeights(decoderParameters(config), tensors)
     const reference = goldenTensors(`decoders/${name}/reference.safetensors`)
     const [ids, mask] = [reference.get("in.input_ids")!, reference.get("in.attention_mask")!]
     const [batch = 0, tokens = 0] = ids.dims
@@ -96,10 +103,14 @@ for (const name of models) {
         before.reduce((sum, real) => sum + real, 0),
       )
     })
-    const graph = decoderInferenceGraph(config!, parameters)
+    const graph = decoderInferenceGraph(config, parameters)
+    const expected = reference.get("logits")!
+    const largest = Math.max(...toNumbers(expected).map(Math.abs))
+    // Keys that were turned for a short text stay so when it grows beyond longrope's threshold, as in transformers
+    const parts = name === "phi3" ? [tokens] : [5, 6, tokens]
     for (const [form, tolerance] of [
       [graph, 1e-4],
-      [toHalf(graph), 0.1],
+      [toHalf(graph), 0.02 * largest],
     ] as const) {
       let past = Object.fromEntries(
         form.inputs.flatMap(({ name: input, dims }): [string, Tensor][] =>
@@ -107,11 +118,8 @@ for (const name of models) {
         ),
       )
       const found: number[][] = Array.from({ length: batch }, () => [])
-      for (const [from, to] of [
-        [0, 5],
-        [5, 6],
-        [6, tokens],
-      ] as const) {
+      for (const [index, to] of parts.entries()) {
+        const from = parts[index - 1] ?? 0
         const out = await execute(form, {
           input_ids: columns(ids, from, to),
           attention_mask: columns(mask, 0, to),
@@ -125,7 +133,6 @@ for (const name of models) {
           Object.keys(past).map((key) => [key, out[key.replace("past_key_values", "present")]!] as const),
         )
       }
-      const expected = reference.get("logits")!
       const off = rowError(float32(expected.dims, found.flat()), expected, mask)
       t.diagnostic(`${off.toExponential(1)}`)
       assert.ok(off < tolerance, `logits stray by ${off}`)
@@ -158,6 +165,27 @@ test("dropout sits where Hugging Face's models have it; masks of ones scale by t
     assert.ok(rowError(await run(0.5, true), expected, inputs.attention_mask) > 1e-1)
     assert.ok(rowError(await run(0.5, false), expected, inputs.attention_mask) > 1e-1)
   }
+})
+
+test("checkpoints without a head's prefix, with buffers and with a copy of tied embeddings are understood", async () => {
+  const directory = join(scratch, "bare-gpt2")
+  await cp(golden("gpt2"), directory, { recursive: true })
+  const file = join(directory, "model.safetensors")
+  const { tensors } = readSafetensors(new Uint8Array(await readFile(file)))
+  const bare = [...tensors].map(([key, value]) => [key.replace("transformer.", ""), value] as const)
+  const stale = float32([1], [7])
+  const more = [
+    ["h.0.attn.bias", stale],
+    ["lm_head.weight", stale],
+    ["v_head.weight", stale],
+  ] as const
+  await writeFile(file, writeSafetensors(new Map([...bare, ...more])))
+  const decoder = await load(directory)
+  assert.deepEqual(new Map([...decoder.parameters].sort()), new Map([...tensors].sort()))
+  const target = join(scratch, "bare-gpt2-saved")
+  await Effect.runPromise(saveDecoder(target, decoder, undefined, { types: ["fp32"] }))
+  const saved = readSafetensors(new Uint8Array(await readFile(join(target, "model.safetensors")))).tensors
+  assert.deepEqual([...saved.keys()].sort(), [...tensors.keys(), "v_head.weight"].sort())
 })
 
 test("the saved directory holds what Python reads: weights under Hugging Face's names, one config, the tokenizer", async () => {
@@ -206,7 +234,7 @@ test("models beyond the limit keep their weights in data files that transformers
   assert.equal(again.source.kind, "onnx")
 })
 
-for (const name of models) {
+for (const name of ["gpt2", "llama", "qwen3"]) {
   test(`${name}: its own ONNX file trains with an empty past and takes weights back`, async () => {
     const reference = goldenTensors(`decoders/${name}/reference.safetensors`)
     const source = join(scratch, `${name}-onnx`)
@@ -234,7 +262,7 @@ for (const name of models) {
     for (const [key, value] of moved) assert.deepEqual(model.initializers.get(key)?.data, value.data)
     const before = readModel(new Uint8Array(await readFile(join(source, "onnx/model.onnx"))))
     assert.deepEqual(model.nodes, before.nodes)
-    for (const type of ["fp32", "fp16", "q8"]) {
+    for (const type of name === "llama" ? ["fp32", "fp16", "q8"] : ["fp32"]) {
       const made = await generate(target, type, goldenJson(`decoders/${name}/generation.json`))
       assert.equal(made.tokens.length, 50)
     }
@@ -263,6 +291,7 @@ const broken: readonly (readonly [string, (directory: string) => Promise<unknown
   ["a wrong size", (at) => edit(at, { intermediate_size: 25 }), "InvalidLanguageModel", /another shape/],
   ["a layer too many", (at) => edit(at, { num_hidden_layers: 3 }), "InvalidLanguageModel", /layer_types/],
   ["an unknown scaling", (at) => edit(at, { rope_parameters: { rope_type: "x" } }), "UnsupportedArchitecture", /rope/],
+  ["quantized weights", (at) => edit(at, { quantization_config: { bits: 4 } }), "UnsupportedArchitecture", /quantiz/],
   ["an encoder and a decoder", (at) => edit(at, { is_encoder_decoder: true }), "UnsupportedArchitecture", /encoder/],
   [
     "an index that leaves the folder",
