@@ -1,8 +1,9 @@
-import { deadCode, fuse, type Graph, type Tensor, upgrade, type Value } from "@tandem/onnx"
+import { deadCode, fuse, type Graph, type Tensor, type Value } from "@tandem/onnx"
 import { type Runtime, specialize } from "@tandem/runtime"
 import { Effect } from "effect"
 import type { Encoder, EncoderConfig, EncoderGraph, EncoderShape, Pooling, Prompts } from "./Encoder.ts"
 import { type ModelError, SequenceTooLong, UnsupportedEncoder } from "./Errors.ts"
+import { prepareGraph } from "./PrepareGraph.ts"
 import type { Tokenizer } from "./Tokenizer.ts"
 import { attempt } from "./WeightsEncoder.ts"
 
@@ -111,9 +112,9 @@ const staticGraph = (
         hint: "lower the maximum length",
       })
     }
-    const upgraded = yield* attempt(() => upgrade(model))
-    const shapes = Object.fromEntries(upgraded.inputs.map((input) => [input.name, [batch, tokens]]))
-    const graph = yield* specialize(upgraded, shapes, { parameters: new Set(parameters.keys()) })
+    const prepared = yield* attempt(() => prepareGraph(model))
+    const shapes = Object.fromEntries(prepared.inputs.map((input) => [input.name, [batch, tokens]]))
+    const graph = yield* specialize(prepared, shapes, { parameters: new Set(parameters.keys()) })
     return { graph: withParameterInputs(yield* attempt(() => fuse(graph)), parameters), dropout: [] }
   })
 
