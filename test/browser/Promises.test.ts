@@ -2,7 +2,9 @@
 import assert from "node:assert/strict"
 import { after, before, describe, it } from "node:test"
 import { runtimePromises } from "@tandem/runtime/testing"
+import { runCommand } from "../../scripts/support/Command.ts"
 import { openPage, type Page } from "../support/Chromium.ts"
+import { swiftShader } from "../support/SwiftShader.ts"
 
 let page: Page
 before(async () => {
@@ -19,3 +21,22 @@ for (const device of ["wasm", "webgpu"]) {
       })
   })
 }
+
+/** The operator that WebGPU lacks is named, with what its 64-bit integers need, and the numbers are right all the same. */
+const told = {
+  fallbacks: ["NonZero runs on the CPU: where it is", "Cast runs on the CPU: where it is/Cast_2"],
+  sum: [1, 1, 2, 2, 1, 2, 1, 2],
+  type: "int64",
+}
+
+it("what falls back to the CPU is named by onnxruntime-web's WebGPU in Chromium", async () => {
+  assert.deepEqual(await page.call("fallback", "webgpu"), told)
+})
+
+it("onnxruntime-node's WebGPU keeps every promise and names what falls back", async () => {
+  const script = new URL("../support/nodeWebGpu.ts", import.meta.url).pathname
+  const env = { ...process.env, ...swiftShader() }
+  const { status, output, stdout } = await runCommand(process.execPath, [script], { env })
+  assert.equal(status, 0, output)
+  assert.deepEqual(JSON.parse(stdout), { broken: {}, told })
+})

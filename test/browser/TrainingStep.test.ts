@@ -20,11 +20,11 @@ const Result = Schema.Struct({
 const decode = (value: unknown): StepResult => Schema.decodeUnknownSync(Result)(value)
 
 const onNode = async (device: "cpu" | "webgpu", name: StepName): Promise<StepResult> => {
-  const env = device === "cpu" ? {} : swiftShader()
+  const env = { ...process.env, ...(device === "cpu" ? {} : swiftShader()) }
   const script = new URL("../support/nodeStep.ts", import.meta.url).pathname
-  const { status, output } = await runCommand(process.execPath, [script, device, name], { env })
+  const { status, output, stdout } = await runCommand(process.execPath, [script, device, name], { env })
   assert.equal(status, 0, output)
-  return decode(JSON.parse(output.slice(output.indexOf('{"provider"'))))
+  return decode(JSON.parse(stdout))
 }
 
 let page: Page

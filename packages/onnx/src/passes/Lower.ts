@@ -54,7 +54,7 @@ class Lowering {
       const results = this.#apply(node)
       for (const [index, name] of node.outputs.entries()) {
         const result = results[index]
-        if (name !== "" && result !== undefined) this.#values.set(name, this.#narrow(result))
+        if (name !== "" && result !== undefined) this.#values.set(name, this.#narrow(result, node.name))
       }
     }
     const outputs = graph.outputs.map(({ name, type }) => {
@@ -82,8 +82,8 @@ class Lowering {
     })
   }
 
-  #narrow(value: Value): Value {
-    return value.type === "int64" ? this.#g.cast(value, "int32") : value
+  #narrow(value: Value, node: string): Value {
+    return value.type === "int64" ? this.#g.scope(node, () => this.#g.cast(value, "int32")) : value
   }
 
   /** A value as data; 64-bit constants are cut down. */
