@@ -1,7 +1,7 @@
 import { describeValue, type Graph, GraphBuilder, type Node, staticDims, type Value } from "@tandem/onnx"
 import { InvalidLora } from "./Errors.ts"
 import { adaptSite } from "./internal/adaptSite.ts"
-import { type TargetedPart, type Targets, targetedParts } from "./internal/loraTargets.ts"
+import { type Modules, type TargetedPart, type Targets, targetedParts } from "./internal/loraTargets.ts"
 import { requireReadable } from "./internal/path.ts"
 
 /** How adapters are shaped and where they go; in words and meaning PEFT's `LoraConfig`. */
@@ -19,8 +19,8 @@ export interface LoraSettings {
   readonly targets: Targets
   /** Modules that take none all the same, in the same ways; with `all-linear`, the output layer has to be named here. */
   readonly exclude?: Targets
-  /** Modules of weights whose own name, or whose node's, does not tell. */
-  readonly modules?: ReadonlyMap<string, string>
+  /** Modules of weights whose own name, or whose node's, does not tell, or that several modules share. */
+  readonly modules?: Modules
 }
 
 /** The low-rank change of one weight: `scale · B · A` is added to the linear map that it stands for. */
@@ -40,6 +40,9 @@ export interface LoraAdapter {
   readonly rank: number
   readonly inputs: number
   readonly outputs: number
+  /** Where the module's outputs begin among the weight's, and how many the weight has: more where modules share it. */
+  readonly start: number
+  readonly weightOutputs: number
   /** alpha / rank, or alpha / √rank. */
   readonly scale: number
 }
@@ -86,7 +89,7 @@ export const addLora = (graph: Graph, settings: LoraSettings): LoraGraph => {
   const rate = settings.dropout ?? 0
   checkSettings(settings, rate)
   const targeted = targetedParts(graph, settings)
-  const adapters = new Map(targeted.map((each) => [each.weight, adapterOf(settings, each)]))
+  const adapters = new Map(targeted.map((each) => [each.module, adapterOf(settings, each)]))
   const g = new GraphBuilder()
   const values = new Map<string, Value>()
   for (const { name, type, dims } of graph.inputs) values.set(name, g.input(name, type ?? "float32", dims ?? []))
@@ -129,8 +132,8 @@ export const addLora = (graph: Graph, settings: LoraSettings): LoraGraph => {
     const here = byNode.get(node)
     if (here === undefined) continue
     const adapted = g.scope(`adapters of ${node.name}`, () => {
-      const parts = here.map(({ part, weight, module }) => {
-        const { a, b, rank } = adapters.get(weight)!
+      const parts = here.map(({ part, module }) => {
+        const { a, b, rank } = adapters.get(module)!
         return [part, { a: inputs.get(a)!, b: inputs.get(b)!, rank, input: dropped(operands[0]!, module) }] as const
       })
       return adaptSite(g, here[0]!.site, results[0]!, new Map(parts), scaleOf(settings) / (1 - rate))
@@ -154,6 +157,8 @@ const adapterOf = (settings: LoraSettings, { site, part, weight, module }: Targe
   rank: settings.rank,
   inputs: site.inputs,
   outputs: part.outputs,
+  start: part.block?.start ?? 0,
+  weightOutputs: part.block?.of ?? part.outputs,
   scale: scaleOf(settings),
 })
 

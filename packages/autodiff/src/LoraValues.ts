@@ -41,32 +41,32 @@ export const mergeAdapters = (
       found: found === undefined ? "nothing" : `${found.type}[${found.dims}]`,
     })
   }
-  return new Map(
-    adapters.map((adapter) => {
-      const { weight, outputFirst, quantized, rank, inputs, outputs, scale } = adapter
-      if (quantized) {
-        throw new InvalidLora({
-          message: `${weight} is quantised, so the adapter of ${adapter.module} cannot be merged into it`,
-          tensor: weight,
-          hint: "keep the adapter beside the model, or merge it into the full-precision model",
-        })
+  const result = new Map<string, Float32Tensor>()
+  for (const adapter of adapters) {
+    const { weight, outputFirst, quantized, rank, inputs, outputs, start, weightOutputs, scale } = adapter
+    if (quantized) {
+      throw new InvalidLora({
+        message: `${weight} is quantised, so the adapter of ${adapter.module} cannot be merged into it`,
+        tensor: weight,
+        hint: "keep the adapter beside the model, or merge it into the full-precision model",
+      })
+    }
+    const a = find(values, adapter.a, [rank, inputs])
+    const b = find(values, adapter.b, [outputs, rank])
+    const dims = outputFirst ? [weightOutputs, inputs] : [inputs, weightOutputs]
+    const merged = result.get(weight)?.data ?? find(weights, weight, dims).slice()
+    const row = new Float64Array(inputs)
+    for (let output = 0; output < outputs; output++) {
+      row.fill(0)
+      for (let r = 0; r < rank; r++) {
+        const factor = scale * b[output * rank + r]!
+        for (let input = 0; input < inputs; input++) row[input]! += factor * a[r * inputs + input]!
       }
-      const a = find(values, adapter.a, [rank, inputs])
-      const b = find(values, adapter.b, [outputs, rank])
-      const dims = outputFirst ? [outputs, inputs] : [inputs, outputs]
-      const merged = find(weights, weight, dims).slice()
-      const row = new Float64Array(inputs)
-      for (let output = 0; output < outputs; output++) {
-        row.fill(0)
-        for (let r = 0; r < rank; r++) {
-          const factor = scale * b[output * rank + r]!
-          for (let input = 0; input < inputs; input++) row[input]! += factor * a[r * inputs + input]!
-        }
-        const start = outputFirst ? output * inputs : output
-        const stride = outputFirst ? 1 : outputs
-        for (let input = 0; input < inputs; input++) merged[start + input * stride]! += row[input]!
-      }
-      return [weight, float32(dims, merged)] as const
-    }),
-  )
+      const first = outputFirst ? (start + output) * inputs : start + output
+      const stride = outputFirst ? 1 : weightOutputs
+      for (let input = 0; input < inputs; input++) merged[first + input * stride]! += row[input]!
+    }
+    result.set(weight, float32(dims, merged))
+  }
+  return result
 }

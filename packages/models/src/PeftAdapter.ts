@@ -1,4 +1,4 @@
-import { type LoraAdapter, type LoraSettings, linearModules } from "@tandem/autodiff"
+import { type LoraAdapter, type LoraSettings, linearModules, type ModuleBlock, type Modules } from "@tandem/autodiff"
 import type { Float32Tensor, Graph, Tensor } from "@tandem/onnx"
 import { InvalidAdapter } from "./Errors.ts"
 import { toFloat32 } from "./Floats.ts"
@@ -123,11 +123,7 @@ export const toPeftAdapter = (
  * `modulesByValue` from the model's safetensors. A module that the graph lacks, or has with other dimensions, ends in
  * `InvalidAdapter`: nothing is left out in silence.
  */
-export const attachPeftAdapter = (
-  adapter: PeftAdapter,
-  graph: Graph,
-  modules?: ReadonlyMap<string, string>,
-): AttachedAdapter => {
+export const attachPeftAdapter = (adapter: PeftAdapter, graph: Graph, modules?: Modules): AttachedAdapter => {
   const known = linearModules(graph, modules)
   const rename = renaming([...adapter.modules.keys()], new Set(known))
   const values = new Map<string, Float32Tensor>()
@@ -172,20 +168,31 @@ const renaming = (names: readonly string[], known: ReadonlySet<string>): ((name:
 
 /**
  * Modules of an exported model's weights by their values: for each initializer that holds the values of `NAME.weight`
- * of a checkpoint, or their transpose, `NAME`.
+ * of a checkpoint, or their transpose, `NAME`; for one that holds several side by side, as fused attention does, each
+ * with its place.
  */
 export const modulesByValue = (
   initializers: ReadonlyMap<string, Tensor>,
   checkpoint: ReadonlyMap<string, Tensor>,
-): Map<string, string> => {
+): Modules => {
   const weights = new Map([...checkpoint].filter(([name, { dims }]) => name.endsWith(".weight") && dims.length === 2))
   const { matched } = matchParameters(initializers, weights, new Map())
   const modules = new Map<string, string>()
+  const blocks = new Map<string, ModuleBlock[]>()
   for (const { parameter, partners } of matched) {
-    for (const { name, from, to } of partners) {
-      const isWhole = from === undefined && to === undefined
-      if (isWhole && !modules.has(name)) modules.set(name, parameter.replace(/\.weight$/, ""))
+    const module = parameter.replace(/\.weight$/, "")
+    for (const { name, transposed, from, to, scale = 1, offset = 0 } of partners) {
+      if (to !== undefined || scale !== 1 || offset !== 0) continue
+      if (from === undefined) {
+        if (!modules.has(name)) modules.set(name, module)
+        continue
+      }
+      const dims = weights.get(parameter)!.dims
+      const [rows = 0, columns = 0] = transposed ? [...dims].reverse() : dims
+      const axis = initializers.get(name)?.dims[1] === columns ? 0 : 1
+      const place = axis === 0 ? { start: from.row, outputs: rows } : { start: from.column, outputs: columns }
+      blocks.set(name, [...(blocks.get(name) ?? []), { module, axis, ...place }])
     }
   }
-  return modules
+  return new Map<string, string | readonly ModuleBlock[]>([...blocks, ...modules])
 }

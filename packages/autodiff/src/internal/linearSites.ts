@@ -23,6 +23,8 @@ export interface WeightPart {
   readonly outputs: number
   /** Whether the product reads codes of the weight's numbers. */
   readonly quantized: boolean
+  /** Where the part is a block of a weight that an exporter joined: its first output, and the whole weight's outputs. */
+  readonly block?: { readonly module: string; readonly start: number; readonly of: number }
 }
 
 /** A product of some values by a matrix of weights, `[in, out]`; several weights stand side by side. */

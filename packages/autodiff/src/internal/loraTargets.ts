@@ -13,10 +13,23 @@ export interface TargetedPart {
   readonly module: string
 }
 
+/** A module whose weight stands in a larger one, as where an exporter joined query, key and value. */
+export interface ModuleBlock {
+  readonly module: string
+  /** The axis of the larger weight along which such blocks stand side by side; it must be that of its outputs. */
+  readonly axis: 0 | 1
+  /** Place of the first of the module's outputs along it. */
+  readonly start: number
+  readonly outputs: number
+}
+
+/** The module of a weight, or those of its blocks, by the weight's name. */
+export type Modules = ReadonlyMap<string, string | readonly ModuleBlock[]>
+
 export interface TargetSettings {
   readonly targets: Targets
   readonly exclude?: Targets
-  readonly modules?: ReadonlyMap<string, string>
+  readonly modules?: Modules
 }
 
 /** The targeted weights at every product that reads them, in the order of the graph. */
@@ -26,13 +39,7 @@ export const targetedParts = (graph: Graph, settings: TargetSettings): readonly 
   const wanted = matcher(targets, "targets")
   const unwanted = matcher(exclude, "exclude")
   const matches = (module: string): boolean => (all || wanted(module)) && !unwanted(module)
-  const sites = linearSites(graph)
-  const candidates = sites.flatMap((site) =>
-    site.parts.flatMap((part) => {
-      const { weight } = part
-      return weight === undefined ? [] : [{ site, part, weight, module: moduleOf(weight, site.node, modules) }]
-    }),
-  )
+  const { sites, candidates } = targetCandidates(graph, modules)
   const elsewhere = readElsewhere(graph, sites)
   const chosen = candidates.filter(
     ({ module, weight }) => matches(module) && !(all && (elsewhere(weight) || isData(graph, weight))),
@@ -55,7 +62,7 @@ export const targetedParts = (graph: Graph, settings: TargetSettings): readonly 
     : matrices(graph).find((name) =>
         linear.has(name)
           ? elsewhere(name) && chosen.some(({ weight }) => weight === name)
-          : matches(moduleOf(name, undefined, modules)),
+          : modulesOf(name, modules).some(matches),
       )
   if (refused !== undefined) {
     throw new InvalidLora({
@@ -77,13 +84,50 @@ export const targetedParts = (graph: Graph, settings: TargetSettings): readonly 
 }
 
 /** The modules of all weights that matrix products read, in the order of the graph: what adapters can be put on. */
-export const linearModules = (graph: Graph, modules?: ReadonlyMap<string, string>): readonly string[] => [
-  ...new Set(
-    linearSites(graph).flatMap(({ node, parts }) =>
-      parts.flatMap(({ weight }) => (weight === undefined ? [] : [moduleOf(weight, node, modules)])),
-    ),
-  ),
+export const linearModules = (graph: Graph, modules?: Modules): readonly string[] => [
+  ...new Set(targetCandidates(graph, modules).candidates.map(({ module }) => module)),
 ]
+
+const targetCandidates = (graph: Graph, modules: Modules | undefined) => {
+  const sites = linearSites(graph).map((site) => ({
+    ...site,
+    parts: site.parts.flatMap((part) => inBlocks(part, modules)),
+  }))
+  const candidates = sites.flatMap((site) =>
+    site.parts.flatMap((part): readonly TargetedPart[] => {
+      const { weight, block } = part
+      if (weight === undefined) return []
+      return [{ site, part, weight, module: block?.module ?? moduleOf(weight, site.node, modules) }]
+    }),
+  )
+  return { sites, candidates }
+}
+
+/** A part as the modules' blocks that it consists of, with what is no module's between them. */
+const inBlocks = (part: WeightPart, modules: Modules | undefined): readonly WeightPart[] => {
+  const blocks = modules?.get(part.weight ?? "")
+  if (blocks === undefined || typeof blocks === "string") return [part]
+  const parts: WeightPart[] = []
+  let end = 0
+  const gap = (until: number): void => {
+    if (until > end) parts.push({ ...part, weight: undefined, outputs: until - end })
+  }
+  for (const { module, axis, start, outputs } of [...blocks].sort((a, b) => a.start - b.start)) {
+    if (start < end || start + outputs > part.outputs || axis !== (part.outputFirst ? 0 : 1)) {
+      throw new InvalidLora({
+        message: `${module} is no block of the outputs of ${part.weight}`,
+        tensor: part.weight ?? "",
+        expected: `outputs ${end} to ${part.outputs} along axis ${part.outputFirst ? 0 : 1}`,
+        found: `${outputs} from ${start} along axis ${axis}`,
+      })
+    }
+    gap(start)
+    parts.push({ ...part, outputs, block: { module, start, of: part.outputs } })
+    end = start + outputs
+  }
+  gap(part.outputs)
+  return parts
+}
 
 const matcher = (targets: Targets, field: string): ((module: string) => boolean) => {
   if (typeof targets !== "string") {
@@ -102,15 +146,29 @@ const matcher = (targets: Targets, field: string): ((module: string) => boolean)
  * The module that a weight belongs to: its name without what exporters and quantisers put after it; or, where an
  * exporter thought the name up, the path of the node that reads it, which names the module.
  */
-export const moduleOf = (weight: string, node: Node | undefined, modules?: ReadonlyMap<string, string>): string => {
+const moduleOf = (weight: string, node: Node | undefined, modules: Modules | undefined): string => {
   const named = modules?.get(weight)
-  if (named !== undefined) return named
-  const path = node?.name.startsWith("/") === true ? node.name.split("/").slice(1, -1).join(".") : ""
-  if (/^(onnx::|[^.]*$)/.test(weight) && path !== "") return path
-  return weight.replace(
-    /\.(MatMul\.weight_Q\d+|weight)?(_quantized|_quant|_Q\d+\w*|\.transposed)?$|\.weight(\.|_)\w+$/,
-    "",
-  )
+  if (typeof named === "string") return named
+  if (/^(onnx::|[^./]*$)/.test(weight)) {
+    const path = pathOf(node?.name ?? "")
+    if (path !== "") return path
+  }
+  return pathOf(weight) || weight.replace(/(\.MatMul)?(\.weight)?((\.|_)(transposed|quantized|quant|Q\d+\w*))?$/, "")
+}
+
+/** `/encoder/layer.0/attention/self/query/MatMul` names the module before its last part, `""` what is no such path. */
+const pathOf = (name: string): string => {
+  if (!name.startsWith("/")) return ""
+  const steps = name.slice(1).split("/")
+  const product = steps.findIndex((step) => /^(MatMul|Gemm)/.test(step))
+  return steps.slice(0, product < 0 ? -1 : product).join(".")
+}
+
+const modulesOf = (weight: string, modules: Modules | undefined): readonly string[] => {
+  const named = modules?.get(weight)
+  return named === undefined || typeof named === "string"
+    ? [moduleOf(weight, undefined, modules)]
+    : named.map(({ module }) => module)
 }
 
 /** Values of every batch are no weights, though they may be matrices. */

@@ -101,6 +101,29 @@ const samples: readonly Sample[] = [
     modules: ["m"],
   },
   {
+    name: "three modules in one weight of the graph, the middle one nobody's",
+    make: (g, x, w) => g.matmul(x, w("qkv", [4, 9])),
+    settings: {
+      modules: new Map([
+        [
+          "qkv",
+          [
+            { module: "v", axis: 1, start: 6, outputs: 3 },
+            { module: "q", axis: 1, start: 0, outputs: 4 },
+          ],
+        ],
+      ]),
+    },
+    modules: ["q", "v"],
+  },
+  {
+    name: "a module in a weight stored the other way round",
+    x: [3, 4],
+    make: (g, x, w) => g.gemm(x, w("qkv", [6, 4]), { transB: true }),
+    settings: { modules: new Map([["qkv", [{ module: "k", axis: 0, start: 2, outputs: 2 }]]]) },
+    modules: ["k"],
+  },
+  {
     name: "rank-stabilised",
     make: (g, x, w) => g.matmul(x, w("m.weight", [4, 5])),
     settings: { useRslora: true },
@@ -126,9 +149,11 @@ const spelledOut = (graph: Graph, { adapters }: LoraGraph): Graph => {
   const g = new GraphBuilder()
   const bindings: Record<string, Value> = {}
   for (const { name, dims } of graph.inputs) bindings[name] = g.input(name, "float32", dims ?? [])
-  for (const { weight, a, b, rank, inputs, outputs, scale, outputFirst } of adapters) {
+  for (const { weight, a, b, rank, inputs, outputs, start, weightOutputs, scale, outputFirst } of adapters) {
     const product = g.matmul(g.input(b, "float32", [outputs, rank]), g.input(a, "float32", [rank, inputs]))
-    const delta = g.mul(outputFirst ? product : g.transpose(product, [1, 0]), g.scalar(scale))
+    const nothing = (rows: number) => (rows === 0 ? [] : [g.zeros("float32", [rows, inputs])])
+    const placed = g.concat([...nothing(start), product, ...nothing(weightOutputs - start - outputs)], 0)
+    const delta = g.mul(outputFirst ? placed : g.transpose(placed, [1, 0]), g.scalar(scale))
     bindings[weight] = g.add(bindings[weight]!, delta)
   }
   return g.build({ ...g.call(graph, bindings) })
