@@ -4,8 +4,8 @@
 
 Each architecture's folder gets `reference.safetensors` (`in.NAME`, `R`, `out`, `loss`, `w.NAME`, `g.NAME`, where loss =
 sum(out · R) / number of elements of out, the model's first output; computed in float64, stored in float32) and the exports
-`dynamo.onnx` (today's exporter) and `script.onnx` (the tracing one); the first four also `script-opset14.onnx` and
-`script-opset20.onnx`, two of them `dynamo-opset{18,23,24}.onnx`. `--checkpoints` keeps config.json and model.safetensors
+`dynamo.onnx` (today's exporter) and `script.onnx` (the tracing one); the first four also `script-opset14.onnx`,
+`script-opset20.onnx` and `dynamo-opset17.onnx` (below 17 today's exporter writes opset 18), two of them `dynamo-opset{18,23,24}.onnx`. `--checkpoints` keeps config.json and model.safetensors
 of each, which exports_optimum.py reads; references of its exports that have inputs of their own are called like the export.
 """
 
@@ -207,7 +207,7 @@ def make(name: str, checkpoints: Path | None) -> None:
     wanted = [] if name in SCRIPT_ONLY else [("dynamo", True, 20)]
     wanted += [("script", False, 17)]
     if name in FOUR_OPSETS:
-        wanted += [("script-opset14", False, 14), ("script-opset20", False, 20)]
+        wanted += [("script-opset14", False, 14), ("script-opset20", False, 20), ("dynamo-opset17", True, 17)]
     if name in NEWER_OPSETS:
         wanted += [(f"dynamo-opset{opset}", True, opset) for opset in (18, 23, 24)]
     for file, dynamo, opset in wanted:
