@@ -279,6 +279,7 @@ describe("a rule table", () => {
       "DequantizeLinear.x_scale",
       "DequantizeLinear.x_zero_point",
       "Dropout.ratio",
+      "DynamicQuantizeLinear.x",
       "NegativeLogLikelihoodLoss.weight",
       "QuantizeLinear.x",
       "QuantizeLinear.y_scale",

@@ -16,5 +16,6 @@ export const sourceRules: RuleTable = {
   RandomUniformLike: draw,
   Bernoulli: [{ since: 15, inputs: { input: stop("a draw is a truth value") } }],
   QuantizeLinear: [{ since: 10, inputs: { x: rounded, y_scale: setting, y_zero_point: setting } }],
+  DynamicQuantizeLinear: [{ since: 11, inputs: { x: rounded } }],
   DequantizeLinear: [{ since: 10, inputs: { x: rounded, x_scale: setting, x_zero_point: setting } }],
 }

@@ -204,6 +204,19 @@ test("columns and rows of zeros stay zero; a table that is also a weight keeps b
   }
 })
 
+test("names of nodes stay distinct where a product has a bias", async () => {
+  const g = new GraphBuilder()
+  const w = g.initializer("w", float32([64, 32], new Float32Array(64 * 32).fill(0.5)))
+  const c = g.initializer("c", float32([32], new Float32Array(32).fill(1)))
+  const x = g.input("x", "float32", ["rows", 64])
+  for (const beta of [1, 2]) {
+    const graph = quantizeDynamic(g.build({ y: g.relu(g.gemm(x, w, { c, beta })) }))
+    assert.equal(new Set(graph.nodes.map((node) => node.name)).size, graph.nodes.length)
+    const { y } = await run(graph, { x: float32([1, 64], new Float32Array(64).fill(1)) })
+    assert.ok(Math.abs(Number(y!.data[0]) - 32 - beta) < 0.3)
+  }
+})
+
 test("a weight that is not finite is refused by name", () => {
   const g = new GraphBuilder()
   const broken = normal(1, [64, 64], 1)
