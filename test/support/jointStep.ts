@@ -160,8 +160,7 @@ const step = Effect.fnUntraced(function* (settings: JointSettings) {
   const { batch, k, tokens, queryTokens, answerTokens, lora, recompute } = settings
   const runtime = yield* Runtime
   const base = program(settings)
-  const adapted =
-    lora === 0 ? undefined : addLora(base, { rank: lora, alpha: lora, targets: String.raw`generator/.*_proj` })
+  const adapted = lora === 0 ? undefined : addLora(base, { rank: lora, alpha: lora, targets: "generator/.*_proj" })
   const adapters = initialAdapters(adapted?.adapters ?? [], 1)
   const wrt = [
     ...query.map(({ name }) => name),
