@@ -65,6 +65,10 @@ const forms: Readonly<Record<string, Form>> = {
   "Slice of truth values": (g, _x, _n, b) => g.slice(b, 1, 1, 3),
   "Transpose of truth values": (g, _x, _n, b) => g.transpose(b, [1, 0]),
   "Concat of truth values": (g, _x, _n, b) => g.concat([b, b], 1),
+  "GatherElements of integers": (g, _, n) => {
+    const large = g.mul(n, g.constant(int64([], [123456789])))
+    return one(g, "GatherElements", [large, one(g, "Mod", [n, g.constant(int64([], [3]))])], axis(1))
+  },
   "Where of integers": (g, _, n, b) => g.where(b, n, g.constant(int64([], [9]))),
   "Gather by computed places": (g, x, n) => g.gather(x, one(g, "Mod", [n, g.constant(int64([], [2]))]), 0),
   "GatherND and ScatterND": (g, x, n) => {

@@ -219,6 +219,20 @@ const viaFloat: Lowering = ({ g, node, operands }) => {
   return results.map((value) => g.cast(value, "bool"))
 }
 
+/** The provider picks floats alone: a 32-bit integer goes in two halves, which floats hold exactly. */
+const gatherElements: Lowering = (application) => {
+  const { g, node, operands } = application
+  const [data, indices] = operands
+  if (data?.type !== "int32") return viaFloat(application)
+  const unit = whole(g, 2 ** 16)
+  const high = g.div(data, unit)
+  const [upper, lower] = [high, g.sub(data, g.mul(high, unit))].map((half) => {
+    const picked = g.op(node.op, [g.cast(half, "float32"), indices], { attributes: node.attributes })[0]!
+    return g.cast(picked, "int32")
+  })
+  return [g.add(g.mul(upper!, unit), lower!)]
+}
+
 /**
  * Operators that ONNX Runtime's WebGPU provider lacks, or whose own form there fails, in terms of others.
  * `test/node/Lower.test.ts` of the runtime asks the provider for each.
@@ -259,6 +273,6 @@ export const lowerings: Readonly<Record<string, Lowering>> = {
   Split: viaFloat,
   Squeeze: viaFloat,
   Tile: viaFloat,
-  GatherElements: viaFloat,
+  GatherElements: gatherElements,
   GatherND: viaFloat,
 }

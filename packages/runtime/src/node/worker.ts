@@ -66,7 +66,7 @@ const compile = async (request: Extract<Request, { kind: "compile" }>): Promise<
         extra: { session: { force_spinning_stop: "1" } },
       })
     }
-    const strict = { ...options, extra: { session: { disable_cpu_ep_fallback: "1" } } }
+    const strict = { ...options, logSeverityLevel: 4, extra: { session: { disable_cpu_ep_fallback: "1" } } } as const
     try {
       return await ort.InferenceSession.create(request.model, strict)
     } catch (cause) {

@@ -80,9 +80,9 @@ export class WebEngine {
     const create = async (): Promise<ort.InferenceSession> => {
       const { InferenceSession } = this.#ort
       if (this.#device === undefined) return InferenceSession.create(request.model, options)
-      const strict = { ...options, extra: { session: { disable_cpu_ep_fallback: "1" } } }
+      const strict = { ...options, logSeverityLevel: 4, extra: { session: { disable_cpu_ep_fallback: "1" } } } as const
       try {
-        return await InferenceSession.create(request.model, { ...strict, logSeverityLevel: 4 })
+        return await InferenceSession.create(request.model, strict)
       } catch (cause) {
         fallbacks.push(`some operators run on the CPU: ${cause instanceof Error ? cause.message : String(cause)}`)
         return InferenceSession.create(request.model, options)
