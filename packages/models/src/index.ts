@@ -18,7 +18,8 @@ export type {
   LanguageModelSource,
 } from "./Decoder.ts"
 export { decoderConfig, decoderTypes } from "./DecoderConfig.ts"
-export { decoderGraph, decoderInferenceGraph, decoderInputs } from "./DecoderGraph.ts"
+export { decoderGraph, decoderInputs } from "./DecoderGraph.ts"
+export { decoderInferenceGraph } from "./DecoderInference.ts"
 export { decoderParameters, type LanguageModelWeights, pickWeights } from "./DecoderParameters.ts"
 export {
   type DropoutMask,

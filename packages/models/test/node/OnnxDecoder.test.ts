@@ -29,7 +29,8 @@ const directoryOf = async (model: string, file: string): Promise<string> => {
 
 const exported: readonly (readonly [model: string, files: readonly string[]])[] = [
   ["gpt2", ["dynamo", "script", "optimum"]],
-  ["llama", ["dynamo", "script", "optimum"]],
+  ["llama", ["dynamo", "script", "optimum", "contrib-gqa", "contrib-gqa-packed", "contrib-nbits"]],
+  ["mistral", ["dynamo", "script", "contrib-gqa"]],
   ["qwen2", ["dynamo", "script"]],
   ["qwen3", ["dynamo", "script"]],
   ["smollm", ["dynamo", "script"]],
@@ -39,13 +40,19 @@ const exported: readonly (readonly [model: string, files: readonly string[]])[] 
 
 const places = [3, 0, 8]
 
+/** Where the logits of an export stand. */
+const referenceOf = (file: string): string => {
+  if (file === "optimum" || file === "contrib-nbits") return file
+  return file.startsWith("contrib") ? "contrib" : "reference"
+}
+
 for (const [model, files] of exported) {
   for (const file of files) {
     test(`${model}, ${file}: logits are PyTorch's, every weight has a gradient, and weights go back`, async (t) => {
       const source = await directoryOf(model, file)
       const decoder = await Effect.runPromise(loadDecoder(source))
       assert.equal(decoder.source.kind, "onnx")
-      const reference = goldenTensors(`exports/${model}/${file === "optimum" ? "optimum" : "reference"}.safetensors`)
+      const reference = goldenTensors(`exports/${model}/${referenceOf(file)}.safetensors`)
       const out = reference.get("out")!
       const feeds: Record<string, Tensor> = {
         input_ids: reference.get("in.input_ids")!,
