@@ -5,8 +5,9 @@
 Each architecture's folder gets `reference.safetensors` (`in.NAME`, `R`, `out`, `loss`, `w.NAME`, `g.NAME`, where loss =
 sum(out · R) / number of elements of out, the model's first output; computed in float64, stored in float32) and the exports
 `dynamo.onnx` (today's exporter) and `script.onnx` (the tracing one); the first four also `script-opset14.onnx`,
-`script-opset20.onnx` and `dynamo-opset17.onnx` (below 17 today's exporter writes opset 18), two of them `dynamo-opset{18,23,24}.onnx`. `--checkpoints` keeps config.json and model.safetensors
-of each, which exports_optimum.py reads; references of its exports that have inputs of their own are called like the export.
+`script-opset20.onnx` and `dynamo-opset17.onnx` (asked for less, today's exporter writes 18); two of them
+`dynamo-opset{18,23,24}.onnx`. `--checkpoints` keeps config.json and model.safetensors of each, which exports_optimum.py
+reads; references of its exports that have inputs of their own are called like the export.
 """
 
 import argparse
