@@ -14,6 +14,7 @@ import {
 import { Effect } from "effect"
 import { type CompileFailed, RunFailed } from "./Errors.ts"
 import { decided, deciding, hasBranches } from "./internal/branches.ts"
+import { firstOfEqual } from "./internal/equalTensors.ts"
 import { Settling } from "./internal/settling.ts"
 import { Runtime } from "./Runtime.ts"
 
@@ -192,6 +193,7 @@ const rebuild = (
   const g = new GraphBuilder()
   const values = new Map<string, Value>()
   const unknown: string[] = []
+  const first = firstOfEqual()
   for (const input of graph.inputs)
     values.set(input.name, g.input(input.name, input.type ?? "float32", input.dims ?? []))
   // Before anything that the builder names itself, which may look like them; what nobody reads goes at the end
@@ -204,7 +206,7 @@ const rebuild = (
     if (known !== undefined) return known
     const tensor = constants.get(name)
     if (tensor === undefined) return undefined
-    const value = g.constant(tensor)
+    const value = g.constant(first(tensor))
     values.set(name, value)
     return value
   }

@@ -33,4 +33,5 @@ export const decompositions: Readonly<Record<string, Decomposition>> = {
   "com.microsoft.RotaryEmbedding": rotaryEmbeddingContrib,
   "com.microsoft.SkipLayerNormalization": skipLayerNormalization,
   "com.microsoft.SkipSimplifiedLayerNormalization": skipSimplifiedLayerNormalization,
+  "com.microsoft.TransposeMatMul": fusedMatMul,
 }

@@ -341,6 +341,12 @@ const products: readonly CompositeCase[] = [
     attributes: { transBatchA: 1 },
   },
   {
+    name: "by its old name",
+    op: "TransposeMatMul",
+    operands: [x([2, 4, 3], 60), x([2, 5, 4], 61)],
+    attributes: { transA: 1, transB: 1 },
+  },
+  {
     name: "batch axis behind, transposed",
     op: "FusedMatMul",
     operands: [x([4, 2, 3], 60), x([5, 2, 4], 61)],
@@ -359,6 +365,31 @@ const products: readonly CompositeCase[] = [
     attributes: { beta: 0.5, activation: string("LeakyRelu"), activation_alpha: 0.25 },
   },
 ]
+
+/** The same operands in one tensor, which ONNX Runtime computes on other devices alone. */
+const joined = (parts: readonly Tensor[]): Tensor => {
+  const [rows, width] = [batch * tokens, size]
+  const data = Array.from({ length: rows * heads }, (_, place) =>
+    parts.flatMap((part) => toNumbers(part).slice(place * width, (place + 1) * width)),
+  )
+  return float32([batch, tokens, heads, parts.length, size], data.flat())
+}
+
+for (const [name, operands] of [
+  ["queries, keys and values in one", [joined([q!, k!, v!])]],
+  ["keys and values in one", [q, joined([k!, v!])]],
+] as const) {
+  for (const bias of [undefined, x([3 * hidden], 9)]) {
+    test(`com.microsoft.MultiHeadAttention, ${name}${bias === undefined ? "" : ", bias"}: as of operands apart`, async () => {
+      const apart = compositeGraph(attention(name, { operands: [q, k, v, bias] }), false)
+      const filled = [operands[0], operands[1], undefined, bias]
+      const packedGraph = compositeGraph(attention(name, { operands: filled }), false)
+      const expected = await run(apart.graph, apart.feeds)
+      const found = await run(decompose(packedGraph.graph), packedGraph.feeds)
+      assert.ok(distance(expected["y0"], found["y0"]) <= 1e-5)
+    })
+  }
+}
 
 const bytes = (dims: readonly number[], seed: number): Tensor => ({
   type: "uint8",

@@ -119,6 +119,17 @@ describe("specialize", () => {
     )
   })
 
+  it("makes equal constants once, however large", async () => {
+    const g = new GraphBuilder()
+    const x = g.input("x", "float32", ["rows"])
+    const count = (y: Value) => {
+      const size = op(g, "Squeeze", op(g, "Shape", y))
+      return g.cast(op(g, "Range", g.constant(int64([], [0])), size, g.constant(int64([], [1]))), "float32")
+    }
+    const { graph } = await specialized(g.build({ y: g.add(g.mul(x, count(x)), count(g.neg(x))) }), { x: [100] })
+    assert.equal(graph.initializers.size, 1)
+  })
+
   it("reads the shape of what no rule knows off a run, and goes on from there", async () => {
     const g = new GraphBuilder()
     const x = g.input("x", "float32", ["batch", 2, 2])
