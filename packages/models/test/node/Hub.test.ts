@@ -6,6 +6,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, test } from "node:test"
 import { Effect } from "effect"
+import { openDecoder } from "../../src/node/Decoder.ts"
 import { fetchModel, type HubEvent, openEncoder } from "../../src/node/Hub.ts"
 import { goldenPath } from "../support/Golden.ts"
 
@@ -31,11 +32,11 @@ interface Behaviour {
   corrupt?: boolean
 }
 
-const repository = async (): Promise<Map<string, Uint8Array>> => {
-  const names = await readdir(fixture, { recursive: true, withFileTypes: true })
+const repository = async (folder = fixture): Promise<Map<string, Uint8Array>> => {
+  const names = await readdir(folder, { recursive: true, withFileTypes: true })
   const files = names.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
   return new Map(
-    await Promise.all(files.map(async (file) => [file.slice(fixture.length + 1), await readFile(file)] as const)),
+    await Promise.all(files.map(async (file) => [file.slice(folder.length + 1), await readFile(file)] as const)),
   )
 }
 
@@ -228,6 +229,25 @@ test("names that leave the folder are refused before anything is written", async
     assert.match(error.message, /leaves its folder/)
     assert.deepEqual(await readdir(cache), [])
   }
+})
+
+test("a language model in several files comes with its index, and not with the files that loading does not read", async () => {
+  const files = await repository(goldenPath("decoders/qwen2"))
+  files.set("onnx/model.onnx", new Uint8Array(5))
+  const log: string[] = []
+  const options = { cache: await cacheOf("sharded"), endpoint: await hub({ files, log }), token: "" }
+  const decoder = await Effect.runPromise(openDecoder("org/tiny", options))
+  assert.equal(decoder.config?.layers.length, 2)
+  const fetched = log.filter((line) => line.includes("/resolve/")).map((line) => line.split(" ")[0]!.split("/").at(-1))
+  assert.deepEqual([...new Set(fetched)].sort(), [
+    "config.json",
+    "generation_config.json",
+    "model-00001-of-00002.safetensors",
+    "model-00002-of-00002.safetensors",
+    "model.safetensors.index.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+  ])
 })
 
 test("what is neither a folder nor a hub id, and what the hub lacks, are tagged errors", async () => {
