@@ -5,13 +5,14 @@ import { build } from "esbuild"
 import { root } from "../../scripts/support/Workspace.ts"
 
 /** Modules that a minified browser bundle of one package contains, with their sizes. */
-async function bundle(name: string): Promise<ReadonlyMap<string, number>> {
+async function bundle(name: string, platform: "browser" | "node" = "browser"): Promise<ReadonlyMap<string, number>> {
   const { metafile } = await build({
     stdin: { contents: `export * from "${name}"`, resolveDir: `${root}/test` },
     bundle: true,
     minify: true,
     format: "esm",
-    platform: "browser",
+    platform,
+    ...(platform === "node" ? { external: ["*.node"] } : {}),
     metafile: true,
     write: false,
     absWorkingDir: root,
@@ -38,4 +39,18 @@ test("a bundle of @tandem/losses alone holds neither ONNX Runtime nor Effect's p
   const unwanted = (file: string) =>
     /onnxruntime|node_modules\/@effect\//.test(file) || platformParts.some((part) => file.startsWith(part))
   assert.deepEqual(files.filter(unwanted), [])
+})
+
+test("a bundle for pages holds onnxruntime-web alone, one for Node none of it, the service nothing at all", async () => {
+  const runtimes = async (name: string, platform: "browser" | "node") =>
+    new Set(
+      [...(await bundle(name, platform)).keys()].flatMap(
+        (file) => /node_modules\/(onnxruntime-(?:web|node))\//.exec(file)?.[1] ?? [],
+      ),
+    )
+  assert.deepEqual([...(await runtimes("@tandem/runtime", "browser"))], [])
+  assert.deepEqual([...(await runtimes("@tandem/trainers", "browser"))], [])
+  assert.deepEqual([...(await runtimes("@tandem/runtime/web/WebRuntime", "browser"))], ["onnxruntime-web"])
+  // The thread that loads onnxruntime-node is a file of its own.
+  assert.deepEqual([...(await runtimes("@tandem/runtime/node/NodeRuntime", "node"))], [])
 })
