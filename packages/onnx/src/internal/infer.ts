@@ -86,10 +86,14 @@ const matmul: Rule = (node) => {
   return [{ type: a.type, dims: [...batch, ...rows, ...columns] }]
 }
 
+/** A shape of which only the number of axes is known, by the length of the operand that names it. */
+const rankOnly = (rank: Dim | undefined): Dims | undefined =>
+  typeof rank === "number" ? Array.from({ length: rank }, (_, i) => `?${i}`) : undefined
+
 const reshape: Rule = (node) => {
   const { type, dims } = typeAt(node, 0)
   const shape = node.constant(node.inputs[1])
-  if (shape === undefined) return [{ type, dims: undefined }]
+  if (shape === undefined) return [{ type, dims: rankOnly(typeAt(node, 1).dims?.[0]) }]
   const target = toNumbers(shape)
   const keepsZero = intAttribute(node, "allowzero", 0) === 1
   const result: Dim[] = target.map((size, i) => (size === 0 && !keepsZero ? (dims?.[i] ?? `?${i}`) : size))
@@ -158,7 +162,8 @@ const squeeze: Rule = (node) => {
 const expand: Rule = (node) => {
   const { type, dims } = typeAt(node, 0)
   const shape = node.constant(node.inputs[1])
-  return [{ type, dims: shape === undefined ? undefined : broadcastDims([dims, toNumbers(shape)]) }]
+  const target = shape === undefined ? rankOnly(typeAt(node, 1).dims?.[0]) : toNumbers(shape)
+  return [{ type, dims: broadcastDims([dims, target]) }]
 }
 
 const concat: Rule = (node) => {
@@ -167,8 +172,7 @@ const concat: Rule = (node) => {
   const along = axis(intAttribute(node, "axis", 0), dims.length)
   const sizes = node.inputs.map((value) => value?.dims?.[along])
   const numbers = sizes.filter((size) => typeof size === "number")
-  if (numbers.length < sizes.length) return [{ type, dims: undefined }]
-  const total = numbers.reduce((sum, size) => sum + size, 0)
+  const total = numbers.length < sizes.length ? `?${along}` : numbers.reduce((sum, size) => sum + size, 0)
   return [{ type, dims: dims.map((dim, i) => (i === along ? total : dim)) }]
 }
 
@@ -196,7 +200,11 @@ const slice: Rule = (node) => {
   }
   const starts = read(1)
   const ends = read(2)
-  if (dims === undefined || starts === undefined || ends === undefined) return [{ type, dims: undefined }]
+  if (dims === undefined) return [{ type, dims }]
+  if (starts === undefined || ends === undefined) {
+    const cut = node.inputs[3] === undefined ? undefined : read(3)?.map((value) => axis(value, dims.length))
+    return [{ type, dims: dims.map((dim, i) => (cut?.includes(i) === false ? dim : `?${i}`)) }]
+  }
   const axes = read(3) ?? [...starts.keys()]
   const steps = read(4) ?? starts.map(() => 1)
   if ([ends, axes, steps].some((list) => list.length !== starts.length) || steps.includes(0)) {

@@ -309,6 +309,23 @@ const agrees = (inferred: Dims | undefined, found: readonly number[]): void => {
   }
 }
 
+test("the number of axes follows from the length of a shape that is computed", () => {
+  const g = new GraphBuilder()
+  const x = g.input("x", "float32", ["a", 6])
+  const y = g.input("y", "float32", ["b", 6])
+  const shape = g.concat([g.op("Shape", [x])[0]!, g.indices([1])], 0)
+  const place = g.input("place", "int64", [1])
+  const shapes = [
+    g.op("Reshape", [x, shape])[0]!,
+    g.op("Expand", [x, shape])[0]!,
+    g.concat([x, y], 0),
+    g.op("Slice", [x, place, place, g.indices([0])])[0]!,
+    g.op("Slice", [x, place, place])[0]!,
+    g.add(x, y),
+  ].map(({ dims }) => dims?.join())
+  assert.deepEqual(shapes, ["?0,?1,?2", "?0,?1,?2", "?0,6", "?0,6", "?0,?1", "?0,6"])
+})
+
 test("every operator that is inferred has a case here", () => {
   const covered = new Set(cases.map(({ op }) => op))
   assert.deepEqual(
