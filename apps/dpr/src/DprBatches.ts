@@ -6,6 +6,7 @@ import {
   drawNegatives,
   drawPositive,
   dualEncoderSampler,
+  lengthGroups,
   packedRows,
 } from "@tandem/collators"
 import type { Example, Passage } from "@tandem/datasets"
@@ -13,7 +14,7 @@ import type { Encoder } from "@tandem/models"
 import { encodeInput, encoderOf, type Side, type Towers } from "@tandem/retriever"
 import type { Batch } from "@tandem/trainers"
 import type { DprData } from "./DprData.ts"
-import type { DprShape } from "./DprProgram.ts"
+import type { DprShape, PackedShape } from "./DprProgram.ts"
 import type { RetrievalSettings } from "./SearchTowers.ts"
 import type { DprSettings } from "./Settings.ts"
 
@@ -28,11 +29,23 @@ export interface DprBatches {
   readonly at: (index: number) => DprBatch
 }
 
+/** Up to this many tokens attention costs little, and each further graph costs more. */
+const shortTexts = 64
+
 /** Lengths are rounded up to this many tokens, so that few graphs are compiled: padding is packed away where it costs. */
-const bucketMultiple = (maxLength: number): number => (maxLength <= 64 ? 16 : 64)
+const bucketMultiple = (maxLength: number): number => (maxLength <= shortTexts ? 16 : 64)
 
 /** Rows of token-wise work are rounded up to this many: a sixteenth of the largest batch there can be. */
 const packedMultiple = (passages: number, maxLength: number): number => Math.ceil((passages * maxLength) / 16 / 64) * 64
+
+/**
+ * Where a batch, sorted by the length of its passages, is cut into groups that attend within their own length: few
+ * batches differ in the lengths of the longest quarter, the middle half and the shortest quarter.
+ */
+const groupCuts = [0.25, 0.75]
+
+const describe = ({ packedRows: rows, groups }: PackedShape): string =>
+  `${rows} (${groups.map((group) => `${group.rows}x${group.tokens}`).join(", ")})`
 
 /** Batches of training examples: order, positives and negatives follow from seed and number alone. */
 export const dprBatches = (
@@ -47,6 +60,7 @@ export const dprBatches = (
   const query = encoderOf(towers, "query")
   const passage = encoderOf(towers, "passage")
   const bucket = bucketLengths({ multiple: bucketMultiple(retrieval.maxLength), maximum: retrieval.maxLength })
+  const cuts = retrieval.maxLength <= shortTexts ? [] : groupCuts
   const encode = memoized(towers, retrieval)
   // Graphs that this project builds leave padding out of token-wise work; a model's own ONNX graph cannot.
   const packs = [query, passage].every(({ source }) => source.kind === "weights")
@@ -64,8 +78,9 @@ export const dprBatches = (
   }
   const at = (index: number): DprBatch => {
     const { epoch, indices } = sampler.batchAt(index)
+    const items = indices.map((place) => itemOf(examples[place]!, epoch))
     const { tensors, shape, statistics } = collateDualEncoder(
-      indices.map((place) => itemOf(examples[place]!, epoch)),
+      items.toSorted((a, b) => b.positive.text.ids.length - a.positive.text.ids.length),
       {
         padTokenId: query.config.padTokenId,
         bucket,
@@ -79,16 +94,17 @@ export const dprBatches = (
     const common = { examples: indices.length, statistics: { padding, duplicatePassages } }
     const sizes = `${shape.queries}x${shape.queryTokens} ${shape.passages}x${shape.passageTokens}`
     if (!packs) return { ...common, key: sizes, tensors, shape: { ...shape, packed: undefined } }
-    const rows = {
-      query: packedRows(tensors["query.attention_mask"]!, multiple),
-      passage: packedRows(tensors["passage.attention_mask"]!, multiple),
+    const side = (name: Side) => {
+      const mask = tensors[`${name}.attention_mask`]!
+      const rows = packedRows(mask, multiple)
+      return { rows, shape: { packedRows: rows.dims[0]!, groups: lengthGroups(mask, cuts, bucket) } }
     }
-    const packed = { query: rows.query.dims[0]!, passage: rows.passage.dims[0]! }
+    const [q, p] = [side("query"), side("passage")]
     return {
       ...common,
-      key: `${sizes} ${packed.query}+${packed.passage}`,
-      tensors: { ...tensors, "query.packed_rows": rows.query, "passage.packed_rows": rows.passage },
-      shape: { ...shape, packed },
+      key: `${sizes} ${describe(q.shape)} + ${describe(p.shape)}`,
+      tensors: { ...tensors, "query.packed_rows": q.rows, "passage.packed_rows": p.rows },
+      shape: { ...shape, packed: { query: q.shape, passage: p.shape } },
     }
   }
   return { perEpoch: sampler.batchesPerEpoch, at }

@@ -1,11 +1,17 @@
 import { inBatchDiagnostics, inBatchNll } from "@tandem/losses"
-import { type DropoutRates, type Encoder, type ModelError, type Pooling, pool } from "@tandem/models"
+import { type DropoutRates, type Encoder, type LengthGroup, type ModelError, type Pooling, pool } from "@tandem/models"
 import { GraphBuilder, type Value } from "@tandem/onnx"
 import { encoderOf, jointName, type Side, type Towers } from "@tandem/retriever"
 import type { Runtime } from "@tandem/runtime"
 import { dropoutRate, type MaskInput, type Program } from "@tandem/trainers"
 import { Effect } from "effect"
 import type { RetrievalSettings } from "./SearchTowers.ts"
+
+/** How the texts of one side are computed without their padding. */
+export interface PackedShape {
+  readonly packedRows: number
+  readonly groups: readonly LengthGroup[]
+}
 
 /** The shapes of a batch. */
 export interface DprShape {
@@ -14,8 +20,8 @@ export interface DprShape {
   /** Positives first, in the order of their questions, then hard negatives. */
   readonly passages: number
   readonly passageTokens: number
-  /** Rows of token-wise work on each side; absent where the encoder knows no packing. */
-  readonly packed: { readonly query: number; readonly passage: number } | undefined
+  /** Rows of token-wise work and groups of attention on each side; absent where the encoder knows neither. */
+  readonly packed: { readonly query: PackedShape; readonly passage: PackedShape } | undefined
 }
 
 /** What decides the program besides the shapes of its batches. */
@@ -44,7 +50,7 @@ export const dprProgram = Effect.fnUntraced(function* (
     const { graph, dropout: sites } = yield* encoder.graph({
       batch,
       tokens,
-      ...(shape.packed === undefined ? {} : { packedRows: shape.packed[side] }),
+      ...shape.packed?.[side],
       ...(dropout === undefined ? {} : { dropout }),
     })
     const bindings: Record<string, Value> = {}

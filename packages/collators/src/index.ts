@@ -18,5 +18,6 @@ export {
   type SamplerOptions,
 } from "./DualEncoderSampler.ts"
 export { InvalidBatch } from "./Errors.ts"
+export { type LengthGroup, lengthGroups } from "./LengthGroups.ts"
 export { packedRows } from "./PackedRows.ts"
 export type { TokenizedText } from "./TokenizedText.ts"

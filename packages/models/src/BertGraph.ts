@@ -7,6 +7,7 @@ import {
   type EncoderGraph,
   type EncoderShape,
   embeddingSize,
+  type LengthGroup,
 } from "./Encoder.ts"
 import { InvalidEncoder, SequenceTooLong } from "./Errors.ts"
 
@@ -23,8 +24,9 @@ export const bertInputs = (config: EncoderConfig): readonly string[] => [
  * scores, 1/(1 − rate) of dropout) ride on a product's alpha.
  *
  * With `shape.packedRows` the input `packed_rows` `[packedRows] int64` names the places of the batch, `row · tokens +
- * column`, that token-wise work is done on: each real token once, and distinct padding places for what is left. The
- * result at real tokens, and every gradient, is the same; at other places it is arbitrary.
+ * column`, that token-wise work is done on: each real token once, and distinct padding places for what is left. With
+ * `shape.groups` attention, whose cost grows with the square of the length, is computed group by group. The result at
+ * real tokens, and every gradient, is the same; at other places it is arbitrary.
  *
  * Dropout sits where Hugging Face's models have it: on the embeddings, the attention probabilities, the attention
  * output (BERT only) and the feed-forward output.
@@ -38,6 +40,7 @@ export const bertGraph = (config: EncoderConfig, shape: EncoderShape): EncoderGr
   const weights = new Map(bertParameters(config).map(({ name, dims }) => [name, g.input(name, "float32", dims)]))
   const weight = (name: string): Value => weights.get(name)!
   const masks: DropoutMask[] = []
+  const groups = placed(shape)
   const hiddenSize = config.hiddenSize
   const linear: Form["linear"] = (x, name, factor) =>
     g.gemm(x, weight(`${name}.weight`), { c: weight(`${name}.bias`), transB: true, alpha: factor, beta: factor })
@@ -50,9 +53,21 @@ export const bertGraph = (config: EncoderConfig, shape: EncoderShape): EncoderGr
     attentionInputs: (x, names, factors) =>
       names.map((name, index) => {
         const rows = layout.spread(linear(x, name, factors[index]!), hiddenSize)
-        return g.transpose(g.reshape(rows, [batch, tokens, config.heads, hiddenSize / config.heads]), [0, 2, 1, 3])
+        return g.reshape(rows, [batch, tokens, config.heads, hiddenSize / config.heads])
       }),
-    merge: (x) => layout.pick(g.reshape(x, [batch * tokens, hiddenSize])),
+    groups: groups.map((group) => ({
+      cut: (grid) => cut(g, grid, 1, group, shape),
+      bias: (bias) => cut(g, bias, 3, group, shape),
+      probabilityDims: [group.rows, config.heads, group.tokens, group.tokens],
+    })),
+    merge: (contexts) => {
+      const padded = contexts.map((context, index) => {
+        const { rows, tokens: length } = groups[index]!
+        const missing = [rows, tokens - length, config.heads, hiddenSize / config.heads]
+        return length === tokens ? context : g.concat([context, g.zeros("float32", missing)], 1)
+      })
+      return layout.pick(g.reshape(g.concat(padded, 0), [batch * tokens, hiddenSize]))
+    },
     unflat: (x) => g.reshape(layout.spread(x, embeddingSize(config)), [batch, tokens, embeddingSize(config)]),
     linear,
     drop: (x, dims, rate) => {
@@ -63,7 +78,6 @@ export const bertGraph = (config: EncoderConfig, shape: EncoderShape): EncoderGr
     },
     dropout,
     hiddenDims: [layout.rows, hiddenSize],
-    probabilityDims: [batch, config.heads, tokens, tokens],
   }
   const hidden = encode(config, form, inputs)
   return { graph: g.build({ last_hidden_state: hidden }, config.architecture), dropout: masks }
@@ -110,16 +124,15 @@ export const bertInferenceGraph = (config: EncoderConfig, parameters: ReadonlyMa
     ids: (value) => value,
     attentionInputs: (x, names, factors) =>
       names.map((name, index) => {
-        const split = g.reshape(linear(x, name, factors[index]!), [0, 0, config.heads, hiddenSize / config.heads])
-        return g.transpose(split, [0, 2, 1, 3])
+        return g.reshape(linear(x, name, factors[index]!), [0, 0, config.heads, hiddenSize / config.heads])
       }),
-    merge: (x) => g.reshape(x, [0, 0, hiddenSize]),
+    groups: [{ cut: (grid) => grid, bias: (bias) => bias, probabilityDims: [] }],
+    merge: ([context]) => g.reshape(context!, [0, 0, hiddenSize]),
     unflat: (x) => x,
     linear,
     drop: (x) => x,
     dropout: { hidden: 0, attention: 0 },
     hiddenDims: [],
-    probabilityDims: [],
   }
   return g.build({ last_hidden_state: encode(config, form, inputs) }, config.architecture)
 }
@@ -135,16 +148,38 @@ const checkShape = (config: EncoderConfig, shape: EncoderShape, dropout: Dropout
     })
   }
   const whole = [batch, tokens, packedRows].every((size) => Number.isSafeInteger(size) && size > 0)
-  const sizes = whole && packedRows <= batch * tokens
+  const fitting = placed(shape).every((group) => group.rows > 0 && group.tokens > 0 && group.tokens <= tokens)
+  const complete = placed(shape).reduce((sum, group) => sum + group.rows, 0) === batch
+  const sizes = whole && packedRows <= batch * tokens && fitting && complete
   const rates = [dropout.hidden, dropout.attention].every((rate) => rate >= 0 && rate < 1)
   if (!sizes || !rates) {
     throw new InvalidEncoder({
       message: "no graph can be built for this shape",
       expected:
-        "whole numbers of rows, tokens and packed rows (at most rows · tokens), dropout rates of at least 0 and below 1",
+        "whole numbers of rows, tokens and packed rows (at most rows · tokens), groups of all rows that are no longer, dropout rates of at least 0 and below 1",
       found: JSON.stringify({ ...shape, dropout }),
     })
   }
+}
+
+interface PlacedGroup extends LengthGroup {
+  readonly from: number
+}
+
+/** The groups of a batch with the row that each starts at; the whole batch where there are none. */
+const placed = ({ batch, tokens, groups = [{ rows: batch, tokens }] }: EncoderShape): readonly PlacedGroup[] => {
+  let from = 0
+  return groups.map((group) => {
+    from += group.rows
+    return { ...group, from: from - group.rows }
+  })
+}
+
+/** A group's rows, and its length along `axis`, of a value whose first axis is the batch. */
+const cut = (g: GraphBuilder, value: Value, axis: number, group: PlacedGroup, shape: EncoderShape): Value => {
+  const { from, rows, tokens } = group
+  const own = rows === shape.batch ? value : g.slice(value, 0, from, from + rows)
+  return tokens === shape.tokens ? own : g.slice(own, axis, 0, tokens)
 }
 
 /** Where token-wise work finds its rows. */
@@ -207,10 +242,12 @@ interface Form {
   readonly addPositions: (x: Value) => Value
   /** `[batch, tokens]` to `[batch, 1, 1, tokens]`. */
   readonly maskBias: (mask: Value) => Value
-  /** Linear maps of x, each with its factor, as `[batch, heads, tokens, hidden / heads]`. */
+  /** Linear maps of x, each with its factor, as `[batch, tokens, heads, hidden / heads]`. */
   readonly attentionInputs: (x: Value, names: readonly string[], factors: readonly number[]) => readonly Value[]
-  /** From `[batch, tokens, heads, hidden / heads]` to the layout of token-wise work. */
-  readonly merge: (x: Value) => Value
+  /** Texts that attend together. */
+  readonly groups: readonly AttentionGroup[]
+  /** From each group's `[rows, length, heads, hidden / heads]` to the layout of token-wise work. */
+  readonly merge: (contexts: readonly Value[]) => Value
   /** From the layout of token-wise work to `[batch, tokens, hidden]`. */
   readonly unflat: (x: Value) => Value
   /** `factor · (x · Wᵀ + b)` */
@@ -219,6 +256,13 @@ interface Form {
   readonly drop: (x: Value, dims: Dims, rate: number) => Value
   readonly dropout: DropoutRates
   readonly hiddenDims: Dims
+}
+
+interface AttentionGroup {
+  /** The group's part of `[batch, tokens, heads, hidden / heads]`. */
+  readonly cut: (grid: Value) => Value
+  /** The group's part of `[batch, 1, 1, tokens]`. */
+  readonly bias: (bias: Value) => Value
   readonly probabilityDims: Dims
 }
 
@@ -264,10 +308,14 @@ const block = (config: EncoderConfig, form: Form, layer: number, x: Value, bias:
   const keepHidden = 1 / (1 - dropout.hidden)
   const keepAttention = 1 / (1 - dropout.attention)
   const scale = 1 / Math.sqrt(config.hiddenSize / config.heads)
-  const [query, key, value] = form.attentionInputs(x, [names.query, names.key, names.value], [scale, 1, keepAttention])
-  const scores = g.add(g.matmul(query!, g.transpose(key!, [0, 1, 3, 2])), bias)
-  const probabilities = drop(g.softmax(scores, -1), form.probabilityDims, dropout.attention)
-  const context = form.merge(g.transpose(g.matmul(probabilities, value!), [0, 2, 1, 3]))
+  const grids = form.attentionInputs(x, [names.query, names.key, names.value], [scale, 1, keepAttention])
+  const contexts = form.groups.map((group) => {
+    const [query, key, value] = grids.map((grid) => g.transpose(group.cut(grid), [0, 2, 1, 3]))
+    const scores = g.add(g.matmul(query!, g.transpose(key!, [0, 1, 3, 2])), group.bias(bias))
+    const probabilities = drop(g.softmax(scores, -1), group.probabilityDims, dropout.attention)
+    return g.transpose(g.matmul(probabilities, value!), [0, 2, 1, 3])
+  })
+  const context = form.merge(contexts)
   const dropsAttentionOutput = config.architecture === "bert"
   const attended = dropsAttentionOutput
     ? drop(linear(context, names.attentionOutput, keepHidden), form.hiddenDims, dropout.hidden)

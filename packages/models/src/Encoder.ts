@@ -25,7 +25,18 @@ export interface EncoderShape {
    * has the input `packed_rows` (see `bertGraph`). Models from ONNX files know no packing.
    */
   readonly packedRows?: number
+  /**
+   * Groups of consecutive texts that attend within their own length, in the batch's order; one group where absent. No
+   * text may have real tokens beyond its group's length. Models from ONNX files know no groups.
+   */
+  readonly groups?: readonly LengthGroup[]
   readonly dropout?: DropoutRates
+}
+
+/** So many texts of at most so many tokens. */
+export interface LengthGroup {
+  readonly rows: number
+  readonly tokens: number
 }
 
 /** A graph of static shapes and its dropout sites, which are inputs after the parameters. */

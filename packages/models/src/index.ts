@@ -30,6 +30,7 @@ export {
   type EncoderShape,
   type EncoderSource,
   embeddingSize,
+  type LengthGroup,
   type Pooling,
   type Prompts,
 } from "./Encoder.ts"

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { elementCount, type Graph, int64, staticDims, type Tensor, tensor, toNumbers } from "@tandem/onnx"
+import { differentiate } from "@tandem/autodiff"
+import { elementCount, type Graph, GraphBuilder, int64, staticDims, type Tensor, tensor, toNumbers } from "@tandem/onnx"
 import { bertConfig, bertParameters, pickBertWeights } from "../../src/Bert.ts"
 import { bertGraph, bertInferenceGraph, bertInputs } from "../../src/BertGraph.ts"
-import type { DropoutMask } from "../../src/Encoder.ts"
+import type { DropoutMask, EncoderShape } from "../../src/Encoder.ts"
 import { InvalidEncoder } from "../../src/Errors.ts"
 import { execute } from "../support/Embed.ts"
 import { goldenJson, goldenTensors, largestDifference } from "../support/Golden.ts"
@@ -38,6 +39,10 @@ const masksFor = (graph: Graph, dropout: readonly DropoutMask[], keep: (index: n
     ]
   })
 
+/** Hidden states `[…, 32]` with zeros where the mask has them. */
+const maskedBy = ({ data }: Tensor, mask: readonly number[]): Float32Array =>
+  Float32Array.from({ length: data.length }, (_, i) => (mask[Math.floor(i / 32)] === 1 ? Number(data[i]) : 0))
+
 for (const name of ["bert-tiny", "distilbert-tiny"]) {
   test(`${name}: the static graph gives PyTorch's hidden states`, async () => {
     const { config, parameters, inputs, out } = load(name)
@@ -71,6 +76,43 @@ for (const name of ["bert-tiny", "distilbert-tiny"]) {
       assert.ok(largestDifference(onlyReal(last_hidden_state!), onlyReal(out)) < 2e-6)
     }
     assert.throws(() => bertGraph(config, { batch: 3, tokens: 10, packedRows: 31 }), InvalidEncoder)
+  })
+
+  test(`${name}: attention in groups of similar length changes no hidden state of a real token, and no gradient`, async () => {
+    const { config, parameters, inputs, out } = load(name)
+    const mask = toNumbers(inputs["attention_mask"]!)
+    const real = mask.flatMap((value, place) => (value === 1 ? [place] : []))
+    const longest = (from: number, to: number): number =>
+      Math.max(...real.filter((place) => place >= from * 10 && place < to * 10).map((place) => (place % 10) + 1))
+    const groups = [
+      { rows: 1, tokens: longest(0, 1) },
+      { rows: 2, tokens: longest(1, 3) },
+    ]
+    assert.ok(groups.some(({ tokens }) => tokens < 10))
+    const wrt = [...parameters.keys()].filter((parameter) => !parameter.includes("pooler"))
+    const gradients = async (shape: EncoderShape) => {
+      const { graph } = bertGraph(config, shape)
+      everyValueIsStatic(graph)
+      const g = new GraphBuilder()
+      const bound = graph.inputs.map(({ name: input, type, dims }) => [input, g.input(input, type!, dims!)] as const)
+      const hidden = g.call(graph, Object.fromEntries(bound))["last_hidden_state"]!
+      const isReal = g.cast(g.reshape(Object.fromEntries(bound)["attention_mask"]!, [30, 1]), "float32")
+      const seen = g.mul(g.reshape(hidden, [30, 32]), isReal)
+      const loss = g.reduceMean(g.mul(seen, g.exp(seen)), [0, 1], false)
+      const packed = shape.packedRows === undefined ? {} : { packed_rows: int64([real.length], real) }
+      const feeds = { ...inputs, ...Object.fromEntries(parameters), ...packed }
+      return execute(differentiate(g.build({ loss, seen }), { loss: "loss", wrt }), feeds)
+    }
+    const plain = await gradients({ batch: 3, tokens: 10 })
+    assert.ok(largestDifference(plain["seen"], tensor("float32", [30, 32], maskedBy(out, mask))) < 2e-6)
+    for (const shape of [{ groups }, { groups, packedRows: real.length }]) {
+      const found = await gradients({ batch: 3, tokens: 10, ...shape })
+      for (const [output, value] of Object.entries(plain))
+        assert.ok(largestDifference(found[output], value) < 2e-6, output)
+    }
+    for (const wrong of [[{ rows: 2, tokens: 10 }], [{ rows: 3, tokens: 11 }], [{ rows: 0, tokens: 1 }, ...groups]]) {
+      assert.throws(() => bertGraph(config, { batch: 3, tokens: 10, groups: wrong }), InvalidEncoder)
+    }
   })
 
   test(`${name}: the inference graph gives PyTorch's hidden states at any shape`, async () => {
