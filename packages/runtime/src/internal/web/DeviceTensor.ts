@@ -89,24 +89,17 @@ export class DeviceTensor {
   }
 
   #wrap(factory: typeof ort.Tensor, buffer: GPUBuffer): ort.Tensor {
-    return factory.fromGpuBuffer(buffer, { dataType: deviceType(this.type), dims: this.#host.dims })
+    const dataType = deviceType(this.type)
+    if (dataType === undefined) throw new Error(`WebGPU holds no ${this.type} tensors`)
+    return factory.fromGpuBuffer(buffer, { dataType, dims: this.#host.dims })
   }
 }
 
-const deviceType = (type: Tensor["type"]): ort.Tensor.GpuBufferDataTypes => {
-  switch (type) {
-    case "float32":
-    case "float16":
-    case "int32":
-    case "int64":
-    case "uint32":
-    case "uint8":
-    case "bool":
-      return type
-    default:
-      throw new Error(`WebGPU holds no ${type} tensors`)
-  }
-}
+const deviceTypes = ["float32", "float16", "int32", "int64", "uint32", "uint8", "bool"] as const
+
+/** The type as a GPU's buffers hold it, or undefined where they do not. */
+export const deviceType = (type: Tensor["type"]): (typeof deviceTypes)[number] | undefined =>
+  deviceTypes.find((known) => known === type)
 
 /** Writes to a GPU's buffers are multiples of four bytes. */
 const padded = (bytes: Uint8Array): Uint8Array<ArrayBuffer> => {

@@ -3,7 +3,7 @@ import type * as ort from "onnxruntime-web/wasm"
 import { narrowed } from "../narrowed.ts"
 import { fromOrt, toOrt } from "../ortTensors.ts"
 import type { Request, WireFeed } from "../protocol.ts"
-import { DeviceTensor } from "./DeviceTensor.ts"
+import { DeviceTensor, deviceType } from "./DeviceTensor.ts"
 
 /** Both builds of onnxruntime-web look like this. */
 export type OrtWeb = Pick<typeof ort, "InferenceSession" | "Tensor" | "env">
@@ -111,7 +111,10 @@ export class WebEngine {
     for (const name of request.returned) fetches[name] = null
     for (const [name, id] of Object.entries(request.into)) {
       const target = this.#resident(id)
-      fetches[name] = this.#device === undefined ? null : target.output(this.#ort, this.#device, read.has(id))
+      fetches[name] =
+        this.#device === undefined || deviceType(target.type) === undefined
+          ? null
+          : target.output(this.#ort, this.#device, read.has(id))
     }
     const results = await found.session.run(feeds, fetches)
     for (const [name, id] of Object.entries(request.into)) {
@@ -125,7 +128,9 @@ export class WebEngine {
   async #feed(value: WireFeed, type: string | undefined): Promise<ort.Tensor> {
     if ("tensor" in value) return toOrt(this.#ort.Tensor, narrowed(value.tensor, type))
     const buffer = this.#resident(value.buffer)
-    if (this.#device !== undefined && buffer.type === type) return buffer.input(this.#ort, this.#device)
+    if (this.#device !== undefined && buffer.type === type && deviceType(buffer.type) !== undefined) {
+      return buffer.input(this.#ort, this.#device)
+    }
     return toOrt(this.#ort.Tensor, narrowed(await buffer.host(), type))
   }
 
