@@ -19,6 +19,8 @@ export type Request =
       readonly inputs: Readonly<Record<string, WireFeed>>
       readonly into: Readonly<Record<string, number>>
       readonly returned: readonly string[]
+      /** Of `float32` outputs that are returned, the shapes that are known beforehand. */
+      readonly shapes: Readonly<Record<string, readonly number[]>>
     }
   | { readonly kind: "upload"; readonly buffer: number; readonly tensor: Tensor }
   | { readonly kind: "download"; readonly buffer: number }

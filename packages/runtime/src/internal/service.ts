@@ -46,6 +46,12 @@ export const service = (ask: Ask, device: Device, form: (graph: Graph) => Graph)
     )
     const named = left.length === 0 || optimize === "none" ? [] : yield* nodesOnCpu(formed, leaves)
     const fallbacks = named.length === 0 ? left : named
+    const knownShapes = new Map(
+      graph.outputs.flatMap(({ name, type, dims }) => {
+        const shape = type === "float32" ? staticDims(dims) : undefined
+        return shape === undefined ? [] : [[name, [[name, shape] as const]] as const]
+      }),
+    )
     const run: Executable["run"] = (inputs, { into = {}, only } = {}) => {
       const returned = (only ?? graph.outputs.map((value) => value.name)).filter((name) => into[name] === undefined)
       return Effect.andThen(
@@ -57,6 +63,7 @@ export const service = (ask: Ask, device: Device, form: (graph: Graph) => Graph)
             inputs: Object.fromEntries(Object.entries(inputs).map(([name, value]) => [name, toWire(value)])),
             into: Object.fromEntries(Object.entries(into).map(([name, buffer]) => [name, buffer.id])),
             returned,
+            shapes: Object.fromEntries(returned.flatMap((name) => knownShapes.get(name) ?? [])),
           },
           asTensors,
         ),

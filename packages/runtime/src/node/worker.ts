@@ -20,8 +20,6 @@ interface Session {
   readonly session: ort.InferenceSession
   readonly profiled: boolean
   readonly inputTypes: ReadonlyMap<string, string>
-  /** Makes arrays for outputs whose type and shape are known beforehand. */
-  readonly arrays: ReadonlyMap<string, () => ort.Tensor>
 }
 
 const settings: WorkerSettings = workerData
@@ -79,22 +77,9 @@ const compile = async (request: Extract<Request, { kind: "compile" }>): Promise<
     session,
     profiled: request.profile !== undefined,
     inputTypes: new Map(session.inputMetadata.flatMap((value) => (value.isTensor ? [[value.name, value.type]] : []))),
-    arrays: knownOutputs(session),
   })
   return fallbacks
 }
-
-const knownOutputs = (session: ort.InferenceSession): ReadonlyMap<string, () => ort.Tensor> =>
-  new Map(
-    session.outputMetadata.flatMap((value): [string, () => ort.Tensor][] => {
-      if (!value.isTensor || value.type !== "float32") return []
-      const dims = value.shape.filter((dim) => typeof dim === "number")
-      const count = dims.reduce((product, dim) => product * dim, 1)
-      return dims.length < value.shape.length
-        ? []
-        : [[value.name, () => new ort.Tensor("float32", new Float32Array(count), dims)]]
-    }),
-  )
 
 const release = async (id: number): Promise<void> => {
   const found = sessions.get(id)
@@ -128,7 +113,11 @@ const run = async (request: Extract<Request, { kind: "run" }>): Promise<Record<s
       fetches[name] = target.tensor
     }
   }
-  for (const name of request.returned) fetches[name] = found.arrays.get(name)?.() ?? null
+  for (const name of request.returned) {
+    const dims = request.shapes[name]
+    const count = dims?.reduce((product, dim) => product * dim, 1)
+    fetches[name] = dims === undefined ? null : new ort.Tensor("float32", new Float32Array(count ?? 0), dims)
+  }
   const results = await runUncopied(found.session, feeds, fetches)
   for (const target of swaps) {
     const written = target.spare
