@@ -3,8 +3,10 @@
     python seq2seq.py [NAME …]
 
 NAME/ holds `config.json`, `generation_config.json`, `model.safetensors`, `tokenizer.json`, `tokenizer_config.json`;
-`reference.safetensors`: `in.NAME`, `R`, `out` (the logits), `loss` = sum(out * R) / number of elements, `g.NAME` for every
-parameter, computed in float64, stored in float32, and `encoder`, the encoder's states;
+`reference.safetensors`: `in.NAME`, `R`, `out` (the logits), `loss` = sum(out * R) / number of elements, `w.NAME` and `g.NAME`
+for every parameter (and `w.final_logits_bias`), computed in float64, stored in float32, and `encoder`, the encoder's states. The
+weights of products are half of the model's: whole, they saturate softmaxes so that float32 alone strays from the gradients by
+more than a test may ask;
 `generation.json`: inputs, and the 50 tokens of greedy decoding after the start token, ends suppressed, with the smallest
 margin between the best two logits.
 
@@ -91,6 +93,10 @@ def example() -> dict:
 
 def reference(model: torch.nn.Module, path) -> None:
     inputs = example()
+    with torch.no_grad():
+        for key, value in model.named_parameters():
+            if value.dim() > 1 and "shared" not in key and value.requires_grad:
+                value.mul_(0.5)
     model.double()
     result = model(**inputs, use_cache=False)
     cotangent = torch.randn(result.logits.shape, generator=torch.Generator().manual_seed(11)).double()
@@ -100,10 +106,9 @@ def reference(model: torch.nn.Module, path) -> None:
     tensors |= {"R": cotangent, "out": result.logits, "loss": loss, "encoder": result.encoder_last_hidden_state}
     for key, value in model.named_parameters():
         if value.requires_grad:
-            tensors[f"g.{key}"] = value.grad
+            tensors |= {f"w.{key}": value, f"g.{key}": value.grad}
+    tensors |= {f"w.{key}": value for key, value in model.named_buffers() if key == "final_logits_bias"}
     save(path / "reference.safetensors", {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()})
-    model.zero_grad(set_to_none=True)
-    model.float()
 
 
 def unigram() -> Tokenizer:

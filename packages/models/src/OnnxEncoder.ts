@@ -1,10 +1,11 @@
-import { deadCode, fuse, type Graph, type Tensor, type Value } from "@tandem/onnx"
+import { consumers, deadCode, fuse, type Graph, type Tensor, type Value } from "@tandem/onnx"
 import { type Runtime, specialize } from "@tandem/runtime"
 import { Effect } from "effect"
 import type { Encoder, EncoderConfig, EncoderGraph, EncoderShape, Pooling, Prompts } from "./Encoder.ts"
 import { type ModelError, SequenceTooLong, UnsupportedEncoder } from "./Errors.ts"
 import { prepareGraph } from "./PrepareGraph.ts"
 import type { Tokenizer } from "./Tokenizer.ts"
+import { isSetting, usesOf } from "./TrainableParameters.ts"
 import { attempt } from "./WeightsEncoder.ts"
 
 /** The parts of an encoder that is an ONNX model. */
@@ -25,7 +26,7 @@ const knownOutputs = ["last_hidden_state", "token_embeddings", "hidden_states"]
 
 /**
  * An encoder over an ONNX model of any architecture. Its parameters are the `float32` initializers of more than one
- * element that the token embeddings depend on. Exports hold no dropout, so its graphs have no dropout sites.
+ * element that the token embeddings depend on, but for scales of quantized weights and tables of rotary angles. Exports hold no dropout, so its graphs have no dropout sites.
  *
  * A model with other inputs than the three of encoders, without token embeddings among its outputs or without
  * `float32` weights ends in `UnsupportedEncoder`.
@@ -33,8 +34,11 @@ const knownOutputs = ["last_hidden_state", "token_embeddings", "hidden_states"]
 export const onnxEncoder = (parts: OnnxEncoderParts): Encoder => {
   const { config, tokenizer, pooling, prompts, maxLength, huggingFace, directory, modelFile } = parts
   const model = tokenEmbeddings(parts.graph, modelFile)
+  const readers = consumers(model)
   const parameters = new Map(
-    [...model.initializers].filter(([, value]) => value.type === "float32" && value.data.length > 1),
+    [...model.initializers].filter(
+      ([name, { type, data }]) => type === "float32" && data.length > 1 && !isSetting(usesOf(readers, name)),
+    ),
   )
   if (parameters.size === 0) {
     throw new UnsupportedEncoder({

@@ -1,6 +1,7 @@
 import { GraphBuilder, type Tensor, type Value } from "@tandem/onnx"
 import type { DropoutMask } from "./Encoder.ts"
 import { InvalidLanguageModel, SequenceTooLong } from "./Errors.ts"
+import { fusedRmsNormalization } from "./internal/Blocks.ts"
 import { decoderStates, encoderStates, type Form, logitsOf, masked } from "./internal/Seq2SeqBlocks.ts"
 import { type TokenRows, tokenRows } from "./internal/TokenRows.ts"
 import { pairBuckets } from "./RelativePositions.ts"
@@ -96,6 +97,7 @@ export const seq2seqGraph = (
     g,
     config,
     weight: (name) => weights.get(name),
+    rms: fusedRmsNormalization,
     dropout,
     drop,
     embed: (side, table) => {

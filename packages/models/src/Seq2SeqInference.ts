@@ -1,5 +1,6 @@
 import { type Dims, type Graph, GraphBuilder, int, type Tensor, type Value } from "@tandem/onnx"
 import { InvalidLanguageModel } from "./Errors.ts"
+import { rmsNormalization } from "./internal/Blocks.ts"
 import { decoderStates, encoderStates, type Form, logitsOf, masked } from "./internal/Seq2SeqBlocks.ts"
 import { bucketTable } from "./RelativePositions.ts"
 import type { Seq2SeqConfig } from "./Seq2Seq.ts"
@@ -196,6 +197,7 @@ const groundOf = (g: GraphBuilder, model: Seq2SeqInference, ids: Value, names: D
     g,
     config,
     weight,
+    rms: rmsNormalization,
     dropout: { hidden: 0, attention: 0, activation: 0 },
     drop: (x) => x,
     embed: (_, table) => g.gather(table, g.reshape(ids, [-1])),

@@ -18,14 +18,16 @@ export const storedTensors = (model: Graph): ReadonlyMap<string, Tensor> => {
   return new Map([...model.initializers, ...constants])
 }
 
-/** What accompanies quantised weights: scales and zero points, which are no weights of their own. */
+/** What is no weight of its own: scales and zero points of quantised weights, tables of rotary angles. */
 const settingsOf: Readonly<Record<string, readonly number[]>> = {
   DequantizeLinear: [1, 2],
   DynamicQuantizeMatMul: [2, 3],
   MatMulInteger: [2, 3],
   MatMulNBits: [2, 3, 4],
   GatherBlockQuantized: [2, 3],
+  GroupQueryAttention: [7, 8],
   QuantizeLinear: [1, 2],
+  RotaryEmbedding: [1, 2, 3],
 }
 
 /** Where a value is read: by which nodes, as which operand. */
@@ -37,7 +39,7 @@ interface Use {
   readonly input: number
 }
 
-/** Whether a tensor only says how quantised weights are to be read. */
+/** Whether a tensor only says how quantised weights are to be read, or how far positions turn. */
 export const isSetting = (uses: readonly Use[]): boolean =>
   uses.length > 0 && uses.every(({ node, input }) => settingsOf[node.op]?.includes(input))
 

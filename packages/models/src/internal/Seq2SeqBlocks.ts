@@ -1,7 +1,7 @@
 import type { GraphBuilder, Value } from "@tandem/onnx"
 import type { Seq2SeqConfig } from "../Seq2Seq.ts"
 import { type AttentionNames, type Side, seq2seqBlockNames, seq2seqNames } from "../Seq2SeqParameters.ts"
-import { activate, rmsNormalization } from "./Blocks.ts"
+import { activate, type rmsNormalization } from "./Blocks.ts"
 
 /** Queries, keys and values, each `[batch, heads, length, headSize]`. */
 export interface Heads {
@@ -19,6 +19,8 @@ export interface Form {
   readonly config: Seq2SeqConfig
   /** A parameter or buffer by name, or undefined where the model has none of that name. */
   readonly weight: (name: string) => Value | undefined
+  /** The norm of models without means. */
+  readonly rms: typeof rmsNormalization
   readonly dropout: { readonly hidden: number; readonly attention: number; readonly activation: number }
   /** Sets dropped elements to zero; the scale of the others is the caller's business. */
   readonly drop: (x: Value, rate: number) => Value
@@ -122,10 +124,10 @@ const embeddings = (form: Form, side: Side): Value => {
 }
 
 /** `factor · norm(x)` */
-const norm = ({ g, config, weight }: Form, name: string, x: Value, factor = 1): Value => {
+const norm = ({ g, config, weight, rms }: Form, name: string, x: Value, factor = 1): Value => {
   const scaled = (value: Value): Value => (factor === 1 ? value : g.mul(value, g.scalar(factor)))
   const scale = scaled(weight(`${name}.weight`)!)
-  if (config.norm === "rms") return rmsNormalization(g, x, scale, config.normEpsilon)
+  if (config.norm === "rms") return rms(g, x, scale, config.normEpsilon)
   return g.layerNormalization(x, scale, scaled(weight(`${name}.bias`)!), config.normEpsilon)
 }
 

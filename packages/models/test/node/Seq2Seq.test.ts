@@ -9,6 +9,7 @@ import { promisify } from "node:util"
 import { float32, int64, type Tensor, tensor, toNumbers } from "@tandem/onnx"
 import { Effect } from "effect"
 import { InvalidLanguageModel, SequenceTooLong, UnsupportedArchitecture } from "../../src/Errors.ts"
+import { openLanguageModel, saveLanguageModel } from "../../src/node/LanguageModel.ts"
 import { saveSeq2Seq } from "../../src/node/SaveSeq2Seq.ts"
 import { loadSeq2Seq, openSeq2Seq } from "../../src/node/Seq2Seq.ts"
 import { readSafetensors, writeSafetensors } from "../../src/Safetensors.ts"
@@ -66,6 +67,7 @@ for (const name of names.filter((each) => each !== "pegasus")) {
 const reference = (name: string) => {
   const tensors = goldenTensors(`seq2seq/${name}/reference.safetensors`)
   return {
+    tensors,
     out: tensors.get("out")!,
     encoder: tensors.get("encoder")!,
     input: (key: string) => tensors.get(`in.${key}`)!,
@@ -86,10 +88,10 @@ const columns = ({ type, dims, data }: Tensor, from: number, to: number): Tensor
 
 for (const name of names) {
   test(`${name}: encoder and decoder give PyTorch's states and logits, at once and in steps`, async () => {
-    const { out, encoder, input } = reference(name)
+    const { out, encoder, input, tensors } = reference(name)
     const weights = pickSeq2SeqWeights(
       seq2seqConfig(goldenJson(`seq2seq/${name}/config.json`)),
-      goldenTensors(`seq2seq/${name}/model.safetensors`),
+      new Map([...tensors].flatMap(([key, value]) => (key.startsWith("w.") ? [[key.slice(2), value]] : []))),
     )
     const mask = input("attention_mask")
     const { last_hidden_state } = await execute(encoderInferenceGraph(weights), {
@@ -259,4 +261,18 @@ test("a tiny model from a seed is built, within its positions", async () => {
     Effect.flip(model.graph({ batch: 2, tokens: 5, targetTokens: 3, packedRows: 11 })),
   )
   assert.ok(wrong instanceof InvalidLanguageModel)
+})
+
+test("decoders and encoder-decoders open and save alike", async () => {
+  const directory = join(scratch, "either")
+  for (const [source, kind] of [
+    [golden("t5"), "seq2seq"],
+    [goldenPath("decoders/gpt2"), "decoder"],
+  ] as const) {
+    const model = await Effect.runPromise(openLanguageModel(source))
+    assert.equal(model.kind, kind)
+    await Effect.runPromise(saveLanguageModel(directory, model, undefined, { types: ["q8"] }))
+    const again = await Effect.runPromise(openLanguageModel(directory))
+    assert.deepEqual(again.parameters, model.parameters)
+  }
 })
