@@ -1,102 +1,215 @@
-// A comparison: both sides work in turn, A B A B …, and every round of ours has the peer's round beside it.
-import { ourSide, peerSide, peersPython, type Round, type Side } from "./Side.ts"
+// A comparison: the sides work in turn, A B A B …, and every round of ours has the peer's round beside it.
+import { setTimeout } from "node:timers/promises"
+import { type Environment, peersPython } from "./Peers.ts"
+import { flopsOf, type Product } from "./Products.ts"
+import { ourSide, peerSide, type Round, type Side } from "./Side.ts"
+import { type Spread, spread } from "./Spread.ts"
 
 export interface Comparison {
   /** bench/sides/NAME.ts and bench/peers/NAME.py */
   readonly name: string
-  /** What both sides are given; every figure depends on it. */
+  /** What all sides are given; every figure depends on it. */
   readonly settings: Readonly<Record<string, unknown>>
   readonly rounds: number
-  /** How far the two sides' values may lie apart, relative to the larger. */
-  readonly tolerance: number
+  /** How far the two sides' values may lie apart, relative to the largest; not compared where undefined. */
+  readonly tolerance: number | undefined
+  /** What has to be reached; see `Targets`. */
+  readonly targets?: Targets
+  /** Which Python environment the peer needs (`torch` where absent), or that there is none to compare with. */
+  readonly peer?: Environment | "none"
   readonly log: (line: string) => void
 }
 
-export interface Spread {
-  readonly median: number
-  readonly min: number
-  readonly max: number
+/** What a comparison has to reach. */
+export interface Targets {
+  /** Our speed over the peer's. */
+  readonly speed?: number
+  /** Our peak of memory over the peer's. */
+  readonly memory?: number
+  /** The products' share of the step. */
+  readonly share?: number
 }
 
+/** What a comparison found. Times are seconds of one unit of work. */
 export interface Compared {
-  readonly rounds: readonly { readonly ours: number; readonly peer?: number }[]
+  readonly rounds: readonly { readonly ours: number; readonly peer?: number; readonly products?: number }[]
   /** Peer's seconds over ours, pair by pair: above 1 where ours is faster. */
   readonly ratio?: Spread
   readonly ours: SideFigures
-  readonly peer: SideFigures | "missing: npm run bench:peers"
-  /** Largest relative difference of the values of a round. */
+  /** Or why there are no figures. */
+  readonly peer: SideFigures | string
+  /** Our peak of memory over the peer's: below 1 where ours is smaller. */
+  readonly memory?: number
+  /** Largest difference of the values of a round, relative to the largest of them. */
   readonly difference?: number
+  /** How near the step is to its matrix products alone. */
+  readonly limit?: Limit
+  readonly targets?: Targets
 }
 
-interface SideFigures {
+export interface SideFigures {
   readonly seconds: Spread
   readonly secondsToFirst: number
   readonly peakMemoryMiB: number
   readonly versions: Readonly<Record<string, string>>
+  readonly notes?: Readonly<Record<string, number>>
 }
 
-export const spread = (values: readonly number[]): Spread => {
-  const sorted = [...values].sort((a, b) => a - b)
-  const middle = (sorted.length - 1) / 2
-  return {
-    median: (sorted[Math.floor(middle)]! + sorted[Math.ceil(middle)]!) / 2,
-    min: sorted[0]!,
-    max: sorted.at(-1)!,
-  }
+export interface Limit {
+  /** The products' time over our step's, round by round. */
+  readonly share: Spread
+  /** Of all products of one unit of work, each alone in its fastest form. */
+  readonly seconds: Spread
+  /** Operations of all of them. */
+  readonly gigaflop: number
+  /** The fastest rate that any product reached on this machine. */
+  readonly peakGigaflopsPerSecond: number
+  /** Form: T where the left or the right operand is transposed in memory. */
+  readonly products: readonly (Product & { form: string; milliseconds: number; gigaflopsPerSecond: number })[]
+}
+
+/** What is said in place of figures. */
+export const missingPeer = "missing: npm run bench:peers"
+
+/** Threads spin for a while after their work; nobody's turn begins meanwhile. */
+const restMilliseconds = 250
+
+export interface Turn {
+  readonly ours: Round
+  readonly peer: Round | undefined
+  readonly products: Round | undefined
 }
 
 /** Runs a comparison; where the peers are not installed, our side alone. */
-export const compare = async ({ name, settings, rounds, tolerance, log }: Comparison): Promise<Compared> => {
-  const python = peersPython()
-  const ours = await ourSide(name, settings)
-  const peer = python === undefined ? undefined : await peerSide(python, name, settings)
-  if (peer === undefined) log(`${name}: no peer (npm run bench:peers sets it up); ours alone`)
-  const pairs: { ours: Round; peer: Round | undefined }[] = []
-  try {
-    for (let index = 0; index < rounds; index++) {
-      const pair = { ours: await ours.round(), peer: await peer?.round() }
-      pairs.push(pair)
-      log(
-        `${name} ${index + 1} of ${rounds}: ${pair.ours.seconds.toFixed(3)} s, peer ${pair.peer?.seconds.toFixed(3) ?? "missing"}`,
-      )
-    }
-  } finally {
-    ours.stop()
-    peer?.stop()
+export const compare = async (comparison: Comparison): Promise<Compared> => {
+  const { name, settings, rounds, log } = comparison
+  const environment = comparison.peer ?? "torch"
+  const python = environment === "none" ? undefined : peersPython(environment)
+  if (python === undefined && environment !== "none")
+    log(`${name}: no peer (npm run bench:peers sets it up); ours alone`)
+  const started: Side[] = []
+  const begin = async (side: Promise<Side>): Promise<Side> => {
+    started.push(await side)
+    return side
   }
-  const theirs = pairs.flatMap((pair) => pair.peer ?? [])
-  const figures = (side: Side, list: readonly Round[]): SideFigures => ({
-    seconds: spread(list.map((round) => round.seconds)),
-    secondsToFirst: side.secondsToFirst,
-    peakMemoryMiB: Math.round(Math.max(...list.map((round) => round.peakMemoryMiB))),
-    versions: side.versions,
-  })
-  const own = figures(
-    ours,
-    pairs.map((pair) => pair.ours),
-  )
-  if (peer === undefined)
-    return {
-      rounds: pairs.map((pair) => ({ ours: pair.ours.seconds })),
-      ours: own,
-      peer: "missing: npm run bench:peers",
+  const turns: Turn[] = []
+  try {
+    const ours = await begin(ourSide(name, settings))
+    const peer = python === undefined ? undefined : await begin(peerSide(python, name, settings))
+    const { products } = ours
+    const alone = products && (await begin(ourSide("products", { products, threads: settings["threads"] })))
+    const turn = async (side: Side | undefined): Promise<Round | undefined> => {
+      if (side === undefined) return undefined
+      await setTimeout(restMilliseconds)
+      return side.round()
     }
-  const difference = Math.max(...pairs.map((pair) => apart(pair.ours.values, pair.peer?.values ?? [])))
-  if (!(difference <= tolerance)) {
+    for (let index = 0; index < rounds; index++) {
+      await setTimeout(restMilliseconds)
+      const found = { ours: await ours.round(), peer: await turn(peer), products: await turn(alone) }
+      turns.push(found)
+      log(`${name} ${index + 1} of ${rounds}: ${described(found)}`)
+    }
+    return figuresOf(comparison, { ours, peer, alone }, turns)
+  } finally {
+    await Promise.all(started.map((side) => side.stop()))
+  }
+}
+
+const described = ({ ours, peer, products }: Turn): string =>
+  [
+    `${ours.seconds.toFixed(3)} s`,
+    ...(peer === undefined ? [] : [`peer ${peer.seconds.toFixed(3)} s`]),
+    ...(products === undefined ? [] : [`products ${products.seconds.toFixed(3)} s`]),
+  ].join(", ")
+
+export const figuresOf = (
+  { name, tolerance, peer: environment, targets }: Pick<Comparison, "name" | "tolerance" | "peer" | "targets">,
+  { ours, peer, alone }: { ours: Side; peer: Side | undefined; alone: Side | undefined },
+  turns: readonly Turn[],
+): Compared => {
+  const own = sideFigures(
+    ours,
+    turns.map((turn) => turn.ours),
+  )
+  const rest = {
+    ...(alone?.products === undefined ? {} : { limit: limitOf(alone.products, turns) }),
+    ...(targets === undefined ? {} : { targets }),
+  }
+  const rounds = turns.map((turn) => ({
+    ours: turn.ours.seconds,
+    ...(turn.peer === undefined ? {} : { peer: turn.peer.seconds }),
+    ...(turn.products === undefined ? {} : { products: turn.products.seconds }),
+  }))
+  const pairs = turns.flatMap((turn) => (turn.peer === undefined ? [] : [{ ours: turn.ours, peer: turn.peer }]))
+  if (peer === undefined) return { rounds, ours: own, peer: environment === "none" ? "none" : missingPeer, ...rest }
+  const theirs = sideFigures(
+    peer,
+    pairs.map((pair) => pair.peer),
+  )
+  const difference = Math.max(...pairs.map((pair) => apart(pair.ours.values, pair.peer.values)))
+  if (tolerance !== undefined && !(difference <= tolerance)) {
     throw new Error(
       `${name}: the sides do not do the same work: their values differ by ${difference} (${tolerance} allowed)`,
     )
   }
   return {
-    rounds: pairs.map((pair) => ({ ours: pair.ours.seconds, peer: pair.peer!.seconds })),
-    ratio: spread(pairs.map((pair) => pair.peer!.seconds / pair.ours.seconds)),
+    rounds,
+    ratio: spread(pairs.map((pair) => pair.peer.seconds / pair.ours.seconds)),
     ours: own,
-    peer: figures(peer, theirs),
-    difference,
+    peer: theirs,
+    memory: own.peakMemoryMiB / theirs.peakMemoryMiB,
+    ...(tolerance === undefined ? {} : { difference }),
+    ...rest,
   }
 }
 
-const apart = (a: readonly number[], b: readonly number[]): number =>
-  a.length !== b.length || a.length === 0
-    ? Number.POSITIVE_INFINITY
-    : Math.max(...a.map((value, i) => Math.abs(value - b[i]!) / Math.max(Math.abs(value), Math.abs(b[i]!), 1e-12)))
+/** Which targets were reached, by a sentence for each. */
+export const verdicts = (figures: Readonly<Record<string, Compared>>): Record<string, boolean> =>
+  Object.fromEntries(
+    Object.entries(figures).flatMap(([name, { ratio, memory, limit, targets = {} }]) => {
+      const { speed, memory: most, share } = targets
+      return [
+        ...(speed === undefined || ratio === undefined
+          ? []
+          : [[`${name}: at least ${speed} times the peer's speed`, ratio.median >= speed] as const]),
+        ...(most === undefined || memory === undefined
+          ? []
+          : [[`${name}: at most ${most} times the peer's memory`, memory <= most] as const]),
+        ...(share === undefined || limit === undefined
+          ? []
+          : [[`${name}: the products alone take at least ${share} of the step`, limit.share.median >= share] as const]),
+      ]
+    }),
+  )
+
+const sideFigures = ({ secondsToFirst, versions, notes }: Side, rounds: readonly Round[]): SideFigures => ({
+  seconds: spread(rounds.map((round) => round.seconds)),
+  secondsToFirst,
+  peakMemoryMiB: Math.round(Math.max(...rounds.map((round) => round.peakMemoryMiB))),
+  versions,
+  ...(notes === undefined ? {} : { notes }),
+})
+
+/** The products side times one product more than the step has: a square one, to find the peak. */
+const limitOf = (products: readonly (Product & { readonly form?: string })[], turns: readonly Turn[]): Limit => {
+  const measured = products.map((product, index) => {
+    const seconds = spread(turns.map((turn) => turn.products?.values[index] ?? Number.NaN)).median
+    const gigaflopsPerSecond = flopsOf(product) / seconds / 1e9
+    return { ...product, form: product.form ?? "NN", milliseconds: seconds * 1000, gigaflopsPerSecond }
+  })
+  const alone = turns.map((turn) => turn.products?.seconds ?? Number.NaN)
+  return {
+    share: spread(turns.map((turn, index) => alone[index]! / turn.ours.seconds)),
+    seconds: spread(alone),
+    gigaflop: products.reduce((sum, product) => sum + product.count * flopsOf(product), 0) / 1e9,
+    peakGigaflopsPerSecond: Math.max(...measured.map((product) => product.gigaflopsPerSecond)),
+    products: measured.filter((product) => product.count > 0),
+  }
+}
+
+/** The largest difference of two lists of numbers, relative to the largest of the numbers. */
+const apart = (a: readonly number[], b: readonly number[]): number => {
+  if (a.length !== b.length || a.length === 0) return Number.POSITIVE_INFINITY
+  const largest = Math.max(...a.map(Math.abs), ...b.map(Math.abs), 1e-12)
+  return Math.max(...a.map((value, index) => Math.abs(value - b[index]!))) / largest
+}

@@ -1,11 +1,12 @@
 // One side of a comparison: a process of its own that prepares its work, says that it is ready, and then works a round
-// each time it is told to, so that the two sides take turns and neither holds the machine while the other works.
+// each time it is told to, so that the sides take turns and none holds the machine while another works.
 import { type ChildProcessByStdio, spawn } from "node:child_process"
-import { existsSync } from "node:fs"
+import { once } from "node:events"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
 import type { Readable, Writable } from "node:stream"
 import { root } from "../../scripts/support/Workspace.ts"
+import type { Prepared } from "./Answer.ts"
 
 /** What a side says of a round. */
 export interface Round {
@@ -17,36 +18,35 @@ export interface Round {
   readonly peakMemoryMiB: number
 }
 
-export interface Side {
+export interface Side extends Prepared {
   readonly versions: Readonly<Record<string, string>>
   /** From the start of the process to the end of its first unit of work. */
   readonly secondsToFirst: number
   readonly round: () => Promise<Round>
-  readonly stop: () => void
+  /** Ends the process and waits until it has ended. */
+  readonly stop: () => Promise<void>
 }
-
-/** The Python of the peers' environment; undefined where `npm run bench:peers` was not run. */
-export const peersPython = (): string | undefined =>
-  [process.env["TANDEM_PEERS"], join(root, "bench/peers/.venv")]
-    .flatMap((folder) => (folder === undefined ? [] : [join(folder, "bin/python")]))
-    .find((file) => existsSync(file))
 
 /** Starts bench/sides/NAME.ts. */
 export const ourSide = (name: string, settings: unknown): Promise<Side> =>
   start(process.execPath, [join(root, "bench/sides", `${name}.ts`), JSON.stringify(settings)])
 
-/** Starts bench/peers/NAME.py in the peers' environment. */
+/** Starts bench/peers/NAME.py in a Python environment. */
 export const peerSide = (python: string, name: string, settings: unknown): Promise<Side> =>
   start(python, [join(root, "bench/peers", `${name}.py`), JSON.stringify(settings)])
 
 const start = async (command: string, args: readonly string[]): Promise<Side> => {
   const started = performance.now()
   const child = spawn(command, args, { stdio: ["pipe", "pipe", "inherit"], cwd: root })
+  const ended = once(child, "exit")
   const answers = lines(child)
   const ready = await answers()
+  const { products, notes } = ready
   return {
     versions: record(ready["versions"], String),
     secondsToFirst: (performance.now() - started) / 1000,
+    ...(Array.isArray(products) ? { products } : {}),
+    ...(notes === undefined ? {} : { notes: record(notes, Number) }),
     round: async () => {
       child.stdin.write("round\n")
       const { seconds, values, peakMemoryMiB } = await answers()
@@ -56,14 +56,23 @@ const start = async (command: string, args: readonly string[]): Promise<Side> =>
         peakMemoryMiB: Number(peakMemoryMiB),
       }
     },
-    stop: () => child.stdin.end(),
+    stop: async () => {
+      child.stdin.end()
+      await ended
+    },
   }
+}
+
+interface Answer {
+  readonly [name: string]: unknown
+  readonly products?: unknown
+  readonly notes?: unknown
 }
 
 /** A function that waits for the next line and reads it as an object; it fails when the process has ended instead. */
 const lines = (child: ChildProcessByStdio<Writable, Readable, null>) => {
   const iterator = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
-  return async (): Promise<Readonly<Record<string, unknown>>> => {
+  return async (): Promise<Answer> => {
     const { done, value } = await iterator.next()
     if (done === true) throw new Error(`${child.spawnargs.slice(0, 2).join(" ")} ended before it answered`)
     const parsed: unknown = JSON.parse(value)

@@ -1,0 +1,94 @@
+// Each product of a list alone, in the form that the provider runs fastest: no step can be faster than their sum.
+import { elementCount, float32, GraphBuilder, type Tensor, type Value } from "@tandem/onnx"
+import { type Buffer, Runtime } from "@tandem/runtime"
+import { layer } from "@tandem/runtime/node/NodeRuntime"
+import { Effect, Exit, Scope } from "effect"
+import { answer } from "../support/Answer.ts"
+import { noise } from "../support/Numbers.ts"
+import { flopsOf, type Product } from "../support/Products.ts"
+
+const settings: { products: readonly Product[]; threads: number } = JSON.parse(process.argv[2] ?? "{}")
+
+/** How a product may find its operands: as they are, or either of them transposed in memory. */
+const forms = ["NN", "NT", "TN", "TT"] as const
+type Form = (typeof forms)[number]
+
+/** Shows what the processor can do at best. */
+const peak: Product = { batch: 1, m: 1024, n: 1024, k: 1024, count: 0 }
+
+/** Small products stand several times in their graph, each with another right operand, so that none is merged. */
+const copiesOf = (product: Product): number => (flopsOf(product) > 4e9 ? 1 : 4)
+
+/** A graph of one product, of which only a row is put out. */
+const graphOf = (product: Product, form: Form) => {
+  const { batch, m, n, k } = product
+  const [transA, transB] = [form.startsWith("T"), form.endsWith("T")]
+  const g = new GraphBuilder()
+  const lead = batch === 1 ? [] : [batch]
+  const left = g.input("left", "float32", [...lead, ...(transA ? [k, m] : [m, k])])
+  const outputs: Record<string, Value> = {}
+  for (let copy = 0; copy < copiesOf(product); copy++) {
+    const right = g.input(`right${copy}`, "float32", [...lead, ...(transB ? [n, k] : [k, n])])
+    const result =
+      batch === 1 ? g.gemm(left, right, { transA, transB }) : g.fusedMatmul(left, right, { transA, transB, alpha: 1 })
+    outputs[`row${copy}`] = g.slice(result, 0, 0, 1)
+  }
+  return g.build(outputs)
+}
+
+const main = Effect.gen(function* () {
+  const runtime = yield* Runtime
+  const owner = yield* Effect.scope
+  const operands = new Map<string, Buffer>()
+  const operand = Effect.fnUntraced(function* (dims: readonly number[], copy: number) {
+    const key = `${dims} ${copy}`
+    const known = operands.get(key)
+    if (known !== undefined) return known
+    const value: Tensor = float32([...dims], noise(elementCount(dims), copy + 1))
+    const made = yield* Effect.provideService(runtime.upload(value), Scope.Scope, owner)
+    operands.set(key, made)
+    return made
+  })
+  const prepare = Effect.fnUntraced(function* (product: Product, form: Form) {
+    const graph = graphOf(product, form)
+    const executable = yield* runtime.compile(graph)
+    const feeds: Record<string, Buffer> = {}
+    for (const [index, { name, dims }] of graph.inputs.entries())
+      feeds[name] = yield* operand((dims ?? []).map(Number), index)
+    const once = Effect.gen(function* () {
+      const started = performance.now()
+      yield* executable.run(feeds)
+      return (performance.now() - started) / 1000 / copiesOf(product)
+    })
+    // The first run waits for the threads of the graph before, which spin for a while; it does not count.
+    return Effect.gen(function* () {
+      yield* once
+      return Math.min(yield* once, yield* once, yield* once)
+    })
+  })
+  const timed: { readonly product: Product; readonly form: Form; readonly time: Effect.Effect<number> }[] = []
+  for (const product of [...settings.products, peak]) {
+    let best: { form: Form; seconds: number; scope: Scope.Closeable; time: Effect.Effect<number> } | undefined
+    for (const form of forms) {
+      const scope = yield* Scope.fork(owner)
+      const time = Effect.orDie(yield* Effect.provideService(prepare(product, form), Scope.Scope, scope))
+      const seconds = yield* time
+      const slower = best === undefined || seconds < best.seconds ? best : { scope }
+      if (slower !== undefined) yield* Scope.close(slower.scope, Exit.void)
+      if (best === undefined || seconds < best.seconds) best = { form, seconds, scope, time }
+    }
+    if (best !== undefined) timed.push({ product, ...best })
+  }
+  const measure = Effect.forEach(timed, ({ time }) => time)
+  yield* Effect.promise(() =>
+    answer(
+      async () => {
+        const values = await Effect.runPromise(measure)
+        const seconds = timed.reduce((sum, { product }, index) => sum + product.count * values[index]!, 0)
+        return { seconds, values }
+      },
+      { products: timed.map(({ product, form }) => ({ ...product, form })) },
+    ),
+  )
+})
+await Effect.runPromise(Effect.scoped(main).pipe(Effect.provide(layer({ threads: settings.threads }))))

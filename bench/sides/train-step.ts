@@ -1,0 +1,93 @@
+// Whole training steps of `train` itself on a MiniLM-L6-shaped encoder, given passage vectors and dense token ids.
+import { inBatchNll } from "@tandem/losses"
+import { bertConfig, bertGraph, bertParameters, pool } from "@tandem/models"
+import { elementCount, float32, GraphBuilder, int64, type Tensor } from "@tandem/onnx"
+import { layer } from "@tandem/runtime/node/NodeRuntime"
+import { adamWDefaults, type Batch, Checkpoints, type Program, train } from "@tandem/trainers"
+import { Effect } from "effect"
+import { answer } from "../support/Answer.ts"
+import { ids, noise } from "../support/Numbers.ts"
+import { productsOf } from "../support/Products.ts"
+import { shapes } from "../support/RandomModel.ts"
+import { Turns } from "../support/Turns.ts"
+
+const settings: { batch: number; tokens: number; warmup: number; rounds: number; threads: number } = JSON.parse(
+  process.argv[2] ?? "{}",
+)
+const { batch, tokens, warmup, rounds } = settings
+const config = bertConfig(shapes["MiniLM-L6"])
+
+/** The encoder, mean pooling and in-batch NLL against given passage vectors. */
+const program = (): Program => {
+  const { graph } = bertGraph(config, { batch, tokens })
+  const g = new GraphBuilder()
+  const bound = Object.fromEntries(
+    graph.inputs.map(({ name, type = "float32", dims = [] }) => [name, g.input(name, type, dims)]),
+  )
+  const hidden = g.call(graph, bound)["last_hidden_state"]!
+  const queries = pool(g, hidden, bound["attention_mask"]!, { mode: "mean", normalize: false })
+  const passages = g.input("passages", "float32", [batch, config.hiddenSize])
+  const { loss } = inBatchNll(g, { queries, passages }, { similarity: "cosine", temperature: 0.05 })
+  return { graph: g.build({ loss }), loss: "loss", dropout: [] }
+}
+
+const inputs = (): Batch => {
+  const dims = [batch, tokens]
+  const count = batch * tokens
+  return {
+    key: "dense",
+    examples: batch,
+    tensors: {
+      input_ids: int64(dims, ids(count, 7, config.vocabularySize)),
+      attention_mask: int64(dims, Array(count).fill(1)),
+      token_type_ids: int64(dims, Array(count).fill(0)),
+      passages: float32([batch, config.hiddenSize], noise(batch * config.hiddenSize, 9)),
+    },
+  }
+}
+
+const parameters = new Map(
+  bertParameters(config).map(({ name, dims, role }, index): [string, Tensor] => {
+    const center = role === "scale" ? 1 : 0
+    const data = noise(elementCount(dims), index + 1).map((value) => center + 0.07 * value)
+    return [name, float32(dims, data)]
+  }),
+)
+const turns = new Turns()
+let last = { seconds: 0, values: [0] }
+const steps = warmup + rounds
+const training = Effect.runPromise(
+  train({
+    parameters,
+    trainable: [...parameters.keys()],
+    batch: () => Effect.sync(inputs),
+    program: () => Effect.sync(program),
+    schedule: { kind: "constant", learningRate: 1e-4, warmupSteps: 0, steps },
+    stepsPerEpoch: steps,
+    optimizer: adamWDefaults,
+    seed: 0,
+    fingerprint: "train-step",
+    saveEverySteps: steps,
+    resume: false,
+    emit: (event) =>
+      Effect.promise(async () => {
+        if (event.event !== "step") return
+        last = { seconds: event.seconds, values: [event.loss] }
+        if (event.step >= warmup) await turns.end()
+      }),
+  }).pipe(Effect.scoped, Effect.provide([layer({ threads: settings.threads }), Checkpoints.layerMemory])),
+)
+training.catch((cause: unknown) => {
+  console.error(cause)
+  process.exit(1)
+})
+await turns.ended()
+await answer(
+  async () => {
+    turns.begin()
+    await turns.ended()
+    return last
+  },
+  { products: productsOf(program().graph, parameters.keys()) },
+)
+process.exit(0)

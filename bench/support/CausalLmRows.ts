@@ -1,0 +1,31 @@
+// The batches of the language-model benchmark, as both sides read them.
+import { readFileSync } from "node:fs"
+import type { LoraSettings } from "@tandem/autodiff"
+
+/** One text: the tokens from `from` on are labels. */
+export interface TokenRow {
+  readonly ids: readonly number[]
+  readonly from: number
+}
+
+/** What both sides of bench/causal-lm.ts are given. */
+export interface CausalLmSettings {
+  /** A folder with config.json, tokenizer and weights. */
+  readonly model: string
+  /** A file of JSON lines, each a batch: a list of `TokenRow`. */
+  readonly batches: string
+  readonly maxLength: number
+  readonly learningRate: number
+  /** Steps of one round. */
+  readonly steps: number
+  readonly threads: number
+  readonly lora?: Pick<LoraSettings, "rank" | "alpha"> & { readonly targets: readonly string[] }
+  /** Whether the step's products are to be measured beside it. */
+  readonly limit: boolean
+}
+
+export const readRows = (file: string): readonly (readonly TokenRow[])[] =>
+  readFileSync(file, "utf8")
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line))

@@ -1,0 +1,22 @@
+// Models and data that lie outside the repository.
+import { join } from "node:path"
+import { readExamples } from "@tandem/datasets/node/Files"
+import { Effect } from "effect"
+import { findFolder } from "../../scripts/support/Folders.ts"
+
+/** Something that a benchmark cannot run without is not there; the others can run. */
+export class MissingMaterial extends Error {}
+
+/** The path of something in the folder that an environment variable names. */
+export const needs = (variable: string, holds: string): string => {
+  const folder = findFolder(variable, holds)
+  if (folder === undefined) throw new MissingMaterial(`set ${variable} to the folder that holds ${holds}`)
+  return join(folder, holds)
+}
+
+/** The first distinct paragraphs of SQuAD's training articles. */
+export const squadParagraphs = async (count: number): Promise<readonly string[]> => {
+  const { corpus } = await Effect.runPromise(readExamples([needs("TANDEM_DATA", "squad/train.json")], {}))
+  if (corpus.size < count) throw new Error(`there are ${corpus.size} paragraphs, and ${count} are needed`)
+  return [...corpus.values()].slice(0, count).map(({ text }) => text)
+}

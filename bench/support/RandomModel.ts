@@ -1,0 +1,81 @@
+// Models of public sizes with random weights: a step takes as long with any.
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import {
+  bertConfig,
+  bertParameters,
+  decoderConfig,
+  decoderParameters,
+  type Parameter,
+  trainWordPiece,
+  writeSafetensors,
+} from "@tandem/models"
+import { elementCount, tensor } from "@tandem/onnx"
+import { noise } from "./Numbers.ts"
+
+type Json = Readonly<Record<string, unknown>>
+
+const bert = (hidden: number, layers: number, intermediate: number): Json => ({
+  architectures: ["BertModel"],
+  model_type: "bert",
+  vocab_size: 30522,
+  max_position_embeddings: 512,
+  type_vocab_size: 2,
+  hidden_act: "gelu",
+  layer_norm_eps: 1e-12,
+  pad_token_id: 0,
+  hidden_size: hidden,
+  num_hidden_layers: layers,
+  num_attention_heads: 12,
+  intermediate_size: intermediate,
+})
+
+/** `config.json`s of the models' sizes. */
+export const shapes = {
+  "MiniLM-L6": bert(384, 6, 1536),
+  "BERT-base": bert(768, 12, 3072),
+  "SmolLM-135M": {
+    architectures: ["LlamaForCausalLM"],
+    model_type: "llama",
+    vocab_size: 49152,
+    hidden_size: 576,
+    intermediate_size: 1536,
+    num_hidden_layers: 30,
+    num_attention_heads: 9,
+    num_key_value_heads: 3,
+    head_dim: 64,
+    hidden_act: "silu",
+    max_position_embeddings: 8192,
+    rms_norm_eps: 1e-5,
+    rope_theta: 100000,
+    tie_word_embeddings: true,
+    bos_token_id: 1,
+    eos_token_id: 2,
+    pad_token_id: 2,
+  },
+} as const satisfies Readonly<Record<string, Json>>
+
+/** Uses a temporary folder with config.json, a tokenizer of a few words and random weights. */
+export const withRandomModel = async <A>(config: Json, use: (folder: string) => Promise<A>): Promise<A> => {
+  const folder = mkdtempSync(join(tmpdir(), "tandem-bench-"))
+  try {
+    const { tokenizer, config: tokenizerConfig } = trainWordPiece(["the river was long"], { vocabularySize: 60 })
+    writeFileSync(join(folder, "config.json"), JSON.stringify(config))
+    writeFileSync(join(folder, "tokenizer.json"), JSON.stringify(tokenizer))
+    writeFileSync(join(folder, "tokenizer_config.json"), JSON.stringify(tokenizerConfig))
+    writeFileSync(join(folder, "model.safetensors"), writeSafetensors(new Map(parametersOf(config).map(valueOf))))
+    return await use(folder)
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+const parametersOf = (config: Json): readonly Parameter[] =>
+  config["model_type"] === "bert" ? bertParameters(bertConfig(config)) : decoderParameters(decoderConfig(config))
+
+const valueOf = ({ name, dims, role }: Parameter, index: number) => {
+  const center = role === "scale" ? 1 : 0
+  const data = noise(elementCount(dims), index).map((value) => center + 0.07 * value)
+  return [name, tensor("float32", dims, data)] as const
+}

@@ -1,0 +1,110 @@
+// Training steps of models with random weights in chosen sizes.
+import {
+  bertConfig,
+  bertGraph,
+  bertParameters,
+  decoderConfig,
+  decoderGraph,
+  decoderParameters,
+  type Parameter,
+  pool,
+} from "@tandem/models"
+import { elementCount, float32, type Graph, GraphBuilder, int64, type Tensor, type Value } from "@tandem/onnx"
+import { adamWDefaults, makeTrainStep, optimize, residentState } from "@tandem/trainers"
+import { Effect } from "effect"
+import { ids, noise } from "./Numbers.ts"
+import { shapes } from "./RandomModel.ts"
+
+export interface StepShape {
+  readonly batch: number
+  readonly tokens: number
+  readonly layers: number
+}
+
+/** A step of MiniLM's width with so many layers on dense token ids: forward, backward, clip, AdamW. */
+export const encoderStep = Effect.fnUntraced(function* ({ batch, tokens, layers }: StepShape) {
+  const config = bertConfig({ ...shapes["MiniLM-L6"], num_hidden_layers: layers })
+  const { graph } = bertGraph(config, { batch, tokens })
+  const { g, inputs } = around(graph)
+  const hidden = g.call(graph, inputs)["last_hidden_state"]!
+  const pooled = pool(g, hidden, inputs["attention_mask"]!, { mode: "mean", normalize: true })
+  const target = g.constant(float32([config.hiddenSize, 1], noise(config.hiddenSize, 3)))
+  const loss = g.reduceMean(g.matmul(pooled, target), [], false)
+  const dims = [batch, tokens]
+  return yield* stepOf(g.build({ loss }), bertParameters(config), {
+    input_ids: int64(dims, ids(batch * tokens, 1, config.vocabularySize)),
+    attention_mask: int64(dims, Array(batch * tokens).fill(1)),
+    token_type_ids: int64(dims, Array(batch * tokens).fill(0)),
+  })
+})
+
+export interface PromptShape {
+  /** Passages of each query: as many prompts. */
+  readonly passages: number
+  readonly queries: number
+  readonly tokens: number
+  /** Tokens at the end of each prompt that the loss is on. */
+  readonly answer: number
+}
+
+/** A step of a small decoder on prompts of one query and one passage each, the loss on the answers. */
+export const decoderStep = Effect.fnUntraced(function* ({ passages, queries, tokens, answer }: PromptShape) {
+  const config = decoderConfig({ ...shapes["SmolLM-135M"], vocab_size: 8192, num_hidden_layers: 4 })
+  const batch = queries * passages
+  const places = Array.from({ length: batch }, (_, row) =>
+    Array.from({ length: answer }, (_, column) => (row + 1) * tokens - answer - 1 + column),
+  ).flat()
+  const { graph } = decoderGraph(config, { batch, tokens, logitRows: places.length })
+  const { g, inputs } = around(graph)
+  const { logits } = g.call(graph, inputs)
+  const tokenIds = ids(batch * tokens, 1, config.vocabularySize)
+  const targets = g.constant(
+    int64(
+      [places.length, 1],
+      places.map((place) => tokenIds[place + 1]!),
+    ),
+  )
+  const picked = g.op("GatherElements", [g.logSoftmax(logits!), targets], {
+    attributes: { axis: { kind: "int", value: 1 } },
+  })[0]!
+  const dims = [batch, tokens]
+  return yield* stepOf(g.build({ loss: g.neg(g.reduceMean(picked, [], false)) }), decoderParameters(config), {
+    input_ids: int64(dims, tokenIds),
+    attention_mask: int64(dims, Array(batch * tokens).fill(1)),
+    logit_rows: int64([places.length], places),
+  })
+})
+
+/** A builder with an input for each of a graph's. */
+const around = (graph: Graph): { readonly g: GraphBuilder; readonly inputs: Readonly<Record<string, Value>> } => {
+  const g = new GraphBuilder()
+  const entries = graph.inputs.map(({ name, type, dims }) => [name, g.input(name, type ?? "float32", dims ?? [])])
+  return { g, inputs: Object.fromEntries(entries) }
+}
+
+const stepOf = Effect.fnUntraced(function* (
+  graph: Graph,
+  described: readonly Parameter[],
+  tensors: Readonly<Record<string, Tensor>>,
+) {
+  const parameters = new Map(
+    described.map(({ name, dims, role }, index) => {
+      const center = role === "scale" ? 1 : 0
+      return [
+        name,
+        float32(
+          [...dims],
+          noise(elementCount(dims), index).map((value) => center + 0.07 * value),
+        ),
+      ] as const
+    }),
+  )
+  const state = yield* residentState(parameters, [...parameters.keys()], false, undefined)
+  const step = yield* makeTrainStep({ graph, loss: "loss", dropout: [] }, state)
+  let count = 0
+  return Effect.gen(function* () {
+    yield* step.run({ key: "", examples: 1, tensors }, { seed: 0, step: count })
+    count++
+    yield* optimize(state, adamWDefaults, { learningRate: 1e-5, count, batches: 1 })
+  })
+})
