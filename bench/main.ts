@@ -1,8 +1,27 @@
 // Measurements against peers: `npm run bench [-- NAME [ARGUMENT…]]` runs bench/NAME.ts, or all of them, and writes
-// bench/out/NAME.json.
+// bench/out/NAME.json, the page bench/out/index.html and the README's table.
+import { readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { readUplot } from "@tandem/dpr/report/UplotFiles"
+import { readmeFile, renderPerformance } from "../scripts/performance.ts"
 import { listExperiments, runExperiment } from "../scripts/support/Experiment.ts"
+import { root } from "../scripts/support/Workspace.ts"
+import { MissingMaterial } from "./support/Material.ts"
+import { renderPage } from "./support/Page.ts"
+import { readRecords } from "./support/Records.ts"
 
 const [name, ...rest] = process.argv.slice(2)
 const names = name === undefined ? listExperiments("bench") : [name]
-for (const each of names)
-  await runExperiment({ folder: "bench", output: "bench/out", command: "npm run bench --", argv: [each, ...rest] })
+for (const each of names) {
+  try {
+    await runExperiment({ folder: "bench", output: "bench/out", command: "npm run bench --", argv: [each, ...rest] })
+  } catch (cause) {
+    // One benchmark that cannot run keeps no other from it.
+    const missing = cause instanceof MissingMaterial
+    console.error(missing ? `${each} is left out: ${cause.message}` : cause)
+    if (!missing) process.exitCode = 1
+  }
+}
+const records = readRecords()
+writeFileSync(join(root, "bench/out/index.html"), renderPage(records, await readUplot()))
+writeFileSync(readmeFile, renderPerformance(readFileSync(readmeFile, "utf8"), records))

@@ -1,0 +1,75 @@
+// Writes the README's table of speed and memory from bench/out/*.json; a test fails when it is stale.
+// Usage: node scripts/performance.ts
+import { readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import type { Compared } from "../bench/support/Compare.ts"
+import { type BenchmarkRecord, comparisons, duration, range, readRecords } from "../bench/support/Records.ts"
+import { root } from "./support/Workspace.ts"
+
+export const readmeFile = join(root, "README.md")
+
+const [begin, end] = ["<!-- performance: made by node scripts/performance.ts -->", "<!-- /performance -->"]
+
+/** The README with its table as bench/out has it. */
+export const renderPerformance = (readme: string, records = readRecords()): string => {
+  const [from, to] = [readme.indexOf(begin), readme.indexOf(end)]
+  if (from < 0 || to < from) throw new Error(`README.md lacks ${begin} or ${end}`)
+  return `${readme.slice(0, from + begin.length)}\n\n${section(records)}\n\n${readme.slice(to)}`
+}
+
+const section = (records: readonly BenchmarkRecord[]): string => {
+  const measured = records.filter((record) => comparisons(record).some(([, { ratio }]) => ratio !== undefined))
+  const rows = measured.flatMap((record) => [
+    `| **${record.settings.work}**, against ${record.settings.against} | | | | |`,
+    ...comparisons(record).map(([name, compared]) => row(name, compared)),
+  ])
+  return [
+    "| work | ours | theirs | speed | memory |",
+    "| --- | --- | --- | --- | --- |",
+    ...rows,
+    "",
+    ...facts(records),
+  ].join("\n")
+}
+
+const row = (name: string, { ours, peer, ratio, memory, targets = {} }: Compared): string => {
+  const goal = (sign: string, value: number | undefined): string =>
+    value === undefined ? "" : `, goal ${sign} ${value}`
+  const cells = [
+    name,
+    duration(ours.seconds.median),
+    typeof peer === "string" ? "missing" : duration(peer.seconds.median),
+    ratio === undefined ? "" : `${range(ratio)} ×${goal("≥", targets.speed)}`,
+    memory === undefined ? "" : `${memory.toFixed(2)} ×${goal("≤", targets.memory)}`,
+  ]
+  return `| ${cells.join(" | ")} |`
+}
+
+/** Machine, dates, versions and the physical limit in sentences. */
+const facts = (records: readonly BenchmarkRecord[]): readonly string[] => {
+  const each = (values: Iterable<string>): string => [...new Set(values)].join(", ")
+  const all = records.flatMap((record) => comparisons(record).map(([name, compared]) => ({ record, name, compared })))
+  const peers = all.flatMap(({ compared: { peer } }) => (typeof peer === "string" ? [] : Object.entries(peer.versions)))
+  const limits = all.flatMap(({ record, name, compared: { limit } }) =>
+    limit === undefined ? [] : [{ name: `${record.settings.work}: ${name}`, limit }],
+  )
+  const lines = [
+    "Speed is their time over ours, pair by pair: median (least–largest) of the rounds, above 1 where ours is faster;",
+    "memory is our peak over theirs.",
+    `Measured ${each(records.map(({ date }) => date).sort())} on ${each(records.map(({ machine: { cpu, cores } }) => `${cores} cores of ${cpu}`))}`,
+    `with Node ${each(records.map(({ versions }) => versions["node"] ?? ""))}, ONNX Runtime ${each(records.map(({ versions }) => versions["onnxruntime-node"] ?? ""))}${peers.length === 0 ? "." : `, ${each(peers.map(([name, version]) => `${name} ${version}`).sort())}.`}`,
+  ]
+  if (limits.length === 0) return lines
+  const peak = Math.max(...limits.map(({ limit }) => limit.peakGigaflopsPerSecond))
+  return [
+    ...lines,
+    "",
+    `No step is faster than its matrix products, each alone in its fastest form (at most ${peak.toFixed(0)} GFLOP/s on that machine). Their share of ours:`,
+    "",
+    "| step | products alone | share |",
+    "| --- | --- | --- |",
+    ...limits.map(({ name, limit }) => `| ${name} | ${duration(limit.seconds.median)} | ${range(limit.share)} |`),
+  ]
+}
+
+if (import.meta.main) writeFileSync(readmeFile, renderPerformance(readFileSync(readmeFile, "utf8")))
