@@ -19,6 +19,7 @@ export const renderPerformance = (readme: string, records = readRecords()): stri
 
 const section = (records: readonly BenchmarkRecord[]): string => {
   const measured = records.filter((record) => comparisons(record).some(([, { ratio }]) => ratio !== undefined))
+  if (measured.length === 0) return "No run with peers is recorded."
   const rows = measured.flatMap((record) => [
     `| **${record.settings.work}**, against ${record.settings.against} | | | | |`,
     ...comparisons(record).map(([name, compared]) => row(name, compared)),
