@@ -57,7 +57,6 @@ export async function run({ args, log }: ExperimentContext): Promise<ExperimentR
           learningRate,
           steps,
           threads,
-          limit: data === "dense",
           ...(method === "LoRA" ? { lora } : {}),
         }
         return compare({ name: "causal-lm", settings: { ...settings }, rounds, tolerance, targets, log })

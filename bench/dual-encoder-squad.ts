@@ -4,6 +4,7 @@ import { availableParallelism } from "node:os"
 import type { ExperimentContext, ExperimentResult } from "../scripts/support/Experiment.ts"
 import { type Compared, compare, verdicts } from "./support/Compare.ts"
 import { needs } from "./support/Material.ts"
+import { pairProducts } from "./support/PairProducts.ts"
 import { onePairOfEachPassage, pairSettings, withPairs } from "./support/SquadPairs.ts"
 
 const cases = [
@@ -24,10 +25,11 @@ export async function run({ args, log }: ExperimentContext): Promise<ExperimentR
     const name = `batches of ${batchSize}, dropout ${dropout}`
     if (args.length > 0 && !args.includes(name)) continue
     const batches = 1 + rounds * steps
-    figures[name] = await withPairs(pairs, { batchSize, dropout, batches, steps, model, threads }, (settings) => {
+    figures[name] = await withPairs(pairs, { batchSize, dropout, batches, steps, model, threads }, async (settings) => {
       // Masks differ, and so do the losses, where there is dropout.
       const tolerance = dropout === 0 ? 1e-4 : undefined
-      return compare({ name: "dual-encoder-squad", settings, rounds, tolerance, targets, log })
+      const products = dropout === 0 ? { products: await pairProducts(settings["run"], batches) } : {}
+      return compare({ name: "dual-encoder-squad", settings, rounds, tolerance, targets, log, ...products })
     })
   }
   const settings = {

@@ -21,7 +21,7 @@ import { Effect, type Scope } from "effect"
 import { answer } from "../support/Answer.ts"
 import { type CausalLmSettings, readRows, type TokenRow } from "../support/CausalLmRows.ts"
 import { uniforms } from "../support/Numbers.ts"
-import { productsOf } from "../support/Products.ts"
+import { meanProducts, type Product, productsOf } from "../support/Products.ts"
 
 const settings: CausalLmSettings = JSON.parse(process.argv[2] ?? "{}")
 const { lora, steps } = settings
@@ -116,17 +116,20 @@ const prepare = Effect.gen(function* () {
   const parameters = new Map<string, Tensor>([...decoder.parameters, ...added])
   const state = yield* residentState(parameters, trainable, false, undefined)
   const compiled = new Map<string, TrainStep>()
+  const products = new Map<string, readonly Product[]>()
   const started = performance.now()
   for (const batch of batches) {
     if (compiled.has(batch.key)) continue
     const { program } = yield* programOf(decoder, batch)
     const step = yield* makeTrainStep(program, state)
     compiled.set(batch.key, step)
+    products.set(batch.key, productsOf(program.graph, trainable))
     // Shapes come again and again in a long run; only here each would be met for the first time.
     yield* step.run(batch, { seed: 0, step: 0 })
   }
   const seconds = (performance.now() - started) / 1000
-  return { batches, state, compiled, seconds, products: productsOf(first.program.graph, trainable) }
+  const measured = batches.slice(1).map((batch) => products.get(batch.key) ?? [])
+  return { batches, state, compiled, seconds, products: meanProducts(measured) }
 })
 
 const main = Effect.gen(function* () {
@@ -151,7 +154,7 @@ const main = Effect.gen(function* () {
         return { seconds: (performance.now() - start) / 1000 / steps, values }
       },
       {
-        ...(settings.limit ? { products } : {}),
+        products,
         notes: { sessions: compiled.size, "seconds to compile and run each once": seconds },
       },
     ),

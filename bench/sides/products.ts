@@ -17,7 +17,7 @@ type Form = (typeof forms)[number]
 const peak: Product = { batch: 1, m: 1024, n: 1024, k: 1024, count: 0 }
 
 /** Small products stand several times in their graph, each with another right operand, so that none is merged. */
-const copiesOf = (product: Product): number => (flopsOf(product) > 4e9 ? 1 : 4)
+const copiesOf = (product: Product): number => (flopsOf(product) > 5e8 ? 1 : 4)
 
 /** A graph of one product, of which only a row is put out. */
 const graphOf = (product: Product, form: Form) => {

@@ -20,8 +20,6 @@ export interface CausalLmSettings {
   readonly steps: number
   readonly threads: number
   readonly lora?: Pick<LoraSettings, "rank" | "alpha"> & { readonly targets: readonly string[] }
-  /** Whether the step's products are to be measured beside it. */
-  readonly limit: boolean
 }
 
 export const readRows = (file: string): readonly (readonly TokenRow[])[] =>

@@ -13,6 +13,8 @@ export interface Comparison {
   readonly rounds: number
   /** How far the two sides' values may lie apart, relative to the largest; not compared where undefined. */
   readonly tolerance: number | undefined
+  /** The products of one unit of work, where our side does not tell them itself. */
+  readonly products?: readonly Product[]
   /** What has to be reached; see `Targets`. */
   readonly targets?: Targets
   /** Which Python environment the peer needs (`torch` where absent), or that there is none to compare with. */
@@ -96,7 +98,7 @@ export const compare = async (comparison: Comparison): Promise<Compared> => {
   try {
     const ours = await begin(ourSide(name, settings))
     const peer = python === undefined ? undefined : await begin(peerSide(python, name, settings))
-    const { products } = ours
+    const products = comparison.products ?? ours.products
     const alone = products && (await begin(ourSide("products", { products, threads: settings["threads"] })))
     const turn = async (side: Side | undefined): Promise<Round | undefined> => {
       if (side === undefined) return undefined

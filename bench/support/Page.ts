@@ -163,7 +163,7 @@ ${limits
       { products, seconds, gigaflop, peakGigaflopsPerSecond },
     ]) => `<h3>${escapeHtml(name)}: ${gigaflop.toFixed(0)} GFLOP in ${duration(seconds.median)}, the fastest at ${peakGigaflopsPerSecond.toFixed(0)} GFLOP/s</h3>
 <div class="scroll"><table class="bench"><thead><tr><th>times</th><th class="number">batch</th><th class="number">m</th><th class="number">n</th><th class="number">k</th><th>fastest form</th><th class="number">each</th><th class="number">GFLOP/s</th></tr></thead><tbody>
-${products.map((product) => `<tr><th>${product.count}</th>${[product.batch, product.m, product.n, product.k].map((size) => `<td class="number">${size}</td>`).join("")}<td>${product.form}</td><td class="number">${product.milliseconds.toFixed(2)} ms</td><td class="number">${product.gigaflopsPerSecond.toFixed(0)}</td></tr>`).join("\n")}
+${products.map((product) => `<tr><th>${Number(product.count.toFixed(2))}</th>${[product.batch, product.m, product.n, product.k].map((size) => `<td class="number">${size}</td>`).join("")}<td>${product.form}</td><td class="number">${product.milliseconds.toFixed(2)} ms</td><td class="number">${product.gigaflopsPerSecond.toFixed(0)}</td></tr>`).join("\n")}
 </tbody></table></div>`,
   )
   .join("\n")}</details>`
