@@ -8,13 +8,16 @@ import { listExperiments, runExperiment } from "../scripts/support/Experiment.ts
 import { root } from "../scripts/support/Workspace.ts"
 import { MissingMaterial } from "./support/Material.ts"
 import { renderPage } from "./support/Page.ts"
-import { readRecords } from "./support/Records.ts"
+import { readRecords, summary } from "./support/Records.ts"
 
 const [name, ...rest] = process.argv.slice(2)
 const names = name === undefined ? listExperiments("bench") : [name]
 for (const each of names) {
   try {
-    await runExperiment({ folder: "bench", output: "bench/out", command: "npm run bench --", argv: [each, ...rest] })
+    const [folder, output, command] = ["bench", "bench/out", "npm run bench --"]
+    await runExperiment({ folder, output, command, argv: [each, ...rest], print: false })
+    const record = readRecords().find((found) => found.name === each)
+    if (record !== undefined) console.log(summary(record))
   } catch (cause) {
     // One benchmark that cannot run keeps no other from it.
     const missing = cause instanceof MissingMaterial

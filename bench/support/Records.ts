@@ -59,3 +59,20 @@ export const duration = (seconds: number): string =>
 /** Median with least and largest. */
 export const range = ({ median, min, max }: Spread, digits = 2): string =>
   `${median.toFixed(digits)} (${min.toFixed(digits)}–${max.toFixed(digits)})`
+
+/** A line for each row of a record. */
+export const summary = (record: BenchmarkRecord): string =>
+  [
+    `${record.name}: ${record.settings.work}`,
+    ...comparisons(record).map(([name, { ours, peer, ratio, memory, limit }]) => {
+      const facts = [
+        `ours ${duration(ours.seconds.median)}`,
+        typeof peer === "string" ? `peer ${peer}` : `peer ${duration(peer.seconds.median)}`,
+        ...(ratio === undefined ? [] : [`speed ${range(ratio)}`]),
+        ...(memory === undefined ? [] : [`memory ${memory.toFixed(2)}`]),
+        ...(limit === undefined ? [] : [`products alone ${range(limit.share)} of the step`]),
+      ]
+      return `  ${name}: ${facts.join(", ")}`
+    }),
+    ...scalings(record).map(([name, { axis, exponent }]) => `  ${name}: power ${exponent.toFixed(2)} of ${axis}`),
+  ].join("\n")

@@ -37,6 +37,8 @@ interface ExperimentCommand {
   readonly command: string
   /** Name and arguments. */
   readonly argv: ReadonlyArray<string>
+  /** Whether the result is also printed; it is where absent. */
+  readonly print?: boolean
 }
 
 /** Names of the experiments in a folder. */
@@ -47,7 +49,7 @@ export function listExperiments(folder: string): ReadonlyArray<string> {
 }
 
 /** Runs one experiment and writes its result; exit code 1 where something that has to hold does not. */
-export async function runExperiment({ folder, output, command, argv }: ExperimentCommand): Promise<void> {
+export async function runExperiment({ folder, output, command, argv, print = true }: ExperimentCommand): Promise<void> {
   const [name, ...args] = argv
   const names = listExperiments(folder)
   if (name === undefined || !names.includes(name)) {
@@ -79,7 +81,7 @@ export async function runExperiment({ folder, output, command, argv }: Experimen
   mkdirSync(join(root, output), { recursive: true })
   writeFileSync(`${file}.part`, text)
   renameSync(`${file}.part`, file)
-  console.log(text.trimEnd())
+  if (print) console.log(text.trimEnd())
   for (const [sentence, held] of Object.entries(result.holds ?? {}))
     if (!held) {
       console.error(`does not hold: ${sentence}`)
