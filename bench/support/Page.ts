@@ -32,7 +32,8 @@ ${summary(records)}
 </header>
 <p class="note">Both sides work in turn on the same machine. A ratio is the peer's time over ours in the same round: right of the line
 at 1 ours is faster. Dots are rounds, the bar goes from the least to the largest, the large mark is the median, the
-hollow one the goal. Memory is our peak over the peer's.</p>
+hollow one the goal. Memory is our peak over the peer's. Products: the share of our step that its matrix products
+need alone, each in its fastest form.</p>
 ${compared.map((record) => recordSection(record, scale)).join("\n")}
 ${grown.length === 0 ? "" : scalingSection(grown)}
 </main>
@@ -114,14 +115,14 @@ const recordSection = (record: BenchmarkRecord, scale: RatioScale): string => {
 ${limits.length === 0 ? "" : limitDetails(limits)}
 <details><summary>How it was measured</summary>${unmet.length === 0 ? "" : `<p>Not reached: ${escapeHtml(unmet.map(([sentence]) => sentence).join("; "))}.</p>`}
 <p><code>${escapeHtml(command)}</code>, ${seconds.toFixed(0)} s; ${escapeHtml([...new Set(all)].join(", "))}.</p>
-<pre class="scroll"><code>${escapeHtml(JSON.stringify(settings, null, 1))}</code></pre></details></section>`
+<pre class="scroll"><code>${escapeHtml(shown(settings))}</code></pre></details></section>`
 }
 
 const comparisonRow = (name: string, compared: Compared, scale: RatioScale): string => {
   const { ours, peer, ratio, memory, targets = {}, limit } = compared
   const cell = (title: string, text: string): string => `<td class="number" data-name="${title}">${text}</td>`
   const theirs = typeof peer === "string" ? peer : duration(peer.seconds.median)
-  const share = limit === undefined ? "" : `<br><small>products alone: ${range(limit.share)} of it</small>`
+  const share = limit === undefined ? "" : `<br><small>products ${range(limit.share)}</small>`
   const memories =
     memory === undefined || typeof peer === "string"
       ? `${ours.peakMemoryMiB} MiB`
@@ -177,5 +178,11 @@ twice the size.</p>
 ${grown.map(([name, { axis, exponent, points }]) => `<tr><th scope="row">${escapeHtml(name)}</th><td>${escapeHtml(axis)}</td><td class="number">${exponent.toFixed(2)}</td><td class="number">${points[0]?.size}–${points.at(-1)?.size}</td><td class="number">${duration(points[0]?.seconds.median ?? 0)}–${duration(points.at(-1)?.seconds.median ?? 0)}</td></tr>`).join("\n")}
 </tbody></table></div><br>
 <div class="curves">${grown.map(([name, { exponent }], index) => `<figure><figcaption>${escapeHtml(name)}: power ${exponent.toFixed(2)}</figcaption><div class="chart" id="scaling-${index}"></div></figure>`).join("\n")}</div></section>`
+
+/** Settings, one a line. */
+const shown = (settings: object): string =>
+  Object.entries(settings)
+    .map(([name, value]) => `${name}: ${JSON.stringify(value)}`)
+    .join("\n")
 
 const capital = (text: string): string => text.slice(0, 1).toUpperCase() + text.slice(1)
