@@ -2,6 +2,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { GraphBuilder } from "@tandem/onnx"
+import { Effect } from "effect"
 import type { Compared } from "../bench/support/Compare.ts"
 import { verdicts } from "../bench/support/Compare.ts"
 import { powerLaw } from "../bench/support/Exponent.ts"
@@ -9,6 +10,7 @@ import { renderPage } from "../bench/support/Page.ts"
 import { flopsOf, meanProducts, productsOf } from "../bench/support/Products.ts"
 import type { BenchmarkRecord } from "../bench/support/Records.ts"
 import { spread } from "../bench/support/Spread.ts"
+import { stepCounts } from "../bench/support/StepCounts.ts"
 
 test("each product brings one for every operand that is trained or depends on what is trained", () => {
   const g = new GraphBuilder()
@@ -24,6 +26,21 @@ test("each product brings one for every operand that is trained or depends on wh
   // The gradient of `second` needs no gradient of what it is multiplied by.
   assert.deepEqual(counted(["second"]), ["1 × 3 5 6", "1 × 6 3 4", "1 × 6 5 3"])
   assert.deepEqual(counted(["first", "second"]), ["1 × 3 5 6", "1 × 4 3 6", "1 × 6 3 4", "1 × 6 3 5", "1 × 6 5 3"])
+})
+
+test("the counts of a step are those of its graph, and gradients stay in place where every output has one", async () => {
+  const g = new GraphBuilder()
+  const product = g.matmul(g.input("x", "float32", [4, 3]), g.input("weight", "float32", [3, 2]))
+  const loss = g.reduceSum(g.exp(g.reshape(product, [8])), [], false)
+  const counts = (outputs: Parameters<typeof g.build>[0]) => {
+    const program = { graph: g.build(outputs), loss: "loss", dropout: [] }
+    return Effect.runPromise(stepCounts(program, new Map([["weight", [3, 2]]]), ["weight"]))
+  }
+  const { products, intermediateBytes, copiedGradientBytes } = await counts({ loss })
+  // x·W and xᵀ·dY; of 8 floats each the product, its exponential, the gradient by that and the gradient by the product.
+  assert.deepEqual([products, intermediateBytes, copiedGradientBytes], [2, 4 * 8 * 4, 0])
+  const counted = await counts({ loss, count: g.cast(loss, "int64") })
+  assert.equal(counted.copiedGradientBytes, 3 * 2 * 4)
 })
 
 test("the mean of several steps has fractions of products", () => {

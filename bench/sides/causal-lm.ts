@@ -4,21 +4,13 @@ import { initialAdapters, type LoraAdapter } from "@tandem/autodiff"
 import { bucketLengths, packedRows } from "@tandem/collators"
 import type { Decoder, DecoderShape } from "@tandem/models"
 import { loadDecoder } from "@tandem/models/node/Decoder"
-import { float32, GraphBuilder, int64, type Tensor } from "@tandem/onnx"
+import { float32, int64, type Tensor } from "@tandem/onnx"
 import type { Runtime } from "@tandem/runtime"
 import { layer } from "@tandem/runtime/node/NodeRuntime"
-import {
-  adamWDefaults,
-  type Batch,
-  makeTrainStep,
-  optimize,
-  type Program,
-  residentState,
-  type TrainStep,
-  withAdapters,
-} from "@tandem/trainers"
+import { adamWDefaults, type Batch, makeTrainStep, optimize, residentState, type TrainStep } from "@tandem/trainers"
 import { Effect, type Scope } from "effect"
 import { answer } from "../support/Answer.ts"
+import { causalLmProgram } from "../support/CausalLmProgram.ts"
 import { type CausalLmSettings, readRows, type TokenRow } from "../support/CausalLmRows.ts"
 import { uniforms } from "../support/Numbers.ts"
 import { meanProducts, type Product, productsOf } from "../support/Products.ts"
@@ -80,19 +72,7 @@ const collate = (texts: readonly TokenRow[], padTokenId: number, longest: number
 
 const programOf = Effect.fnUntraced(function* (decoder: Decoder, { shape }: LmBatch) {
   const { graph } = yield* decoder.graph(shape)
-  const g = new GraphBuilder()
-  const inputs = Object.fromEntries(
-    graph.inputs.map(({ name, type = "float32", dims = [] }) => [name, g.input(name, type, dims)]),
-  )
-  const { logits } = g.call(graph, inputs)
-  const targets = g.input("targets", "int64", [shape.logitRows, 1])
-  const weights = g.input("weights", "float32", [shape.logitRows, 1])
-  const picked = g.op("GatherElements", [g.logSoftmax(logits!), targets], {
-    attributes: { axis: { kind: "int", value: 1 } },
-  })[0]!
-  const loss = g.neg(g.reduceSum(g.mul(picked, weights), [], false))
-  const program: Program = { graph: g.build({ loss }), loss: "loss", dropout: [] }
-  return lora === undefined ? { program, adapters: [] } : withAdapters(program, lora)
+  return causalLmProgram(graph, shape.logitRows, lora)
 })
 
 /** Both sides' A, by the order of the modules' names; B is zero, as PEFT begins. */

@@ -55,6 +55,14 @@ export const meanProducts = (steps: readonly (readonly Product[])[]): readonly P
   return [...found.values()].sort((a, b) => b.count * flopsOf(b) - a.count * flopsOf(a))
 }
 
+/** The products that a graph holds, one for each node, with vectors and by whatever they are for. */
+export const nodeProducts = (graph: Graph): readonly Omit<Product, "count">[] =>
+  graph.nodes.flatMap((node) => {
+    if (products.has(node.op)) return [shapeOf(graph, node)]
+    if (others.test(node.op)) throw new Error(`the products of ${node.op} are not known`)
+    return []
+  })
+
 const shapeOf = (graph: Graph, node: Node): Omit<Product, "count"> => {
   const dims = (name: string | undefined): readonly number[] => {
     const known = staticDims(describeValue(graph, name ?? "").dims)

@@ -1,0 +1,123 @@
+// The fixed shapes whose steps are guarded (test/guards.json).
+
+import { makeWorld, type Passage, RetrievalDataBuilder } from "@tandem/datasets"
+import { DprSettings } from "@tandem/dpr"
+import { dprBatches } from "@tandem/dpr/DprBatches"
+import type { DprData } from "@tandem/dpr/DprData"
+import { type DprShape, dprProgram } from "@tandem/dpr/DprProgram"
+import {
+  bertConfig,
+  bertParameters,
+  decoderConfig,
+  decoderGraph,
+  decoderParameters,
+  makeTokenizer,
+  trainWordPiece,
+  weightsEncoder,
+} from "@tandem/models"
+import { elementCount, tensor, zeros } from "@tandem/onnx"
+import { jointParameters, sharedTower } from "@tandem/retriever"
+import { layer } from "@tandem/runtime/node/NodeRuntime"
+import { Effect, Schema } from "effect"
+import { causalLmProgram } from "./CausalLmProgram.ts"
+import { shapes } from "./RandomModel.ts"
+import { stepCounts } from "./StepCounts.ts"
+
+/** Figures by name; a smaller one is better. */
+export type GuardedFigures = Readonly<Record<string, number>>
+
+const settings = Schema.decodeUnknownSync(DprSettings)({
+  data: [],
+  out: "",
+  batchSize: 16,
+  dropout: 0,
+  negatives: "none",
+})
+const retrieval = { similarity: "cosine", temperature: 0.05, maxLength: 256, titles: "none" } as const
+
+/** All guarded figures by the names of their shapes. */
+export const guardedSteps = (): Promise<Readonly<Record<string, GuardedFigures>>> =>
+  Effect.runPromise(Effect.scoped(allSteps).pipe(Effect.provide(layer({ threads: 1 }))))
+
+const allSteps = Effect.gen(function* () {
+  const data = worldData()
+  const towers = sharedTower(miniLm(data))
+  const parameters = new Map([...jointParameters(towers)].map(([name, { dims }]) => [name, dims] as const))
+  const dualEncoder = Effect.fnUntraced(function* (shape: DprShape) {
+    const program = yield* dprProgram(towers, shape, { ...retrieval, symmetric: false, dropout: 0 })
+    return yield* stepCounts(program, parameters, [...parameters.keys()])
+  })
+  const batches = dprBatches(towers, data, settings, retrieval)
+  const epoch = Array.from({ length: batches.perEpoch }, (_, index) => batches.at(index))
+  const dense = { queries: 16, queryTokens: 128, passages: 16, passageTokens: 128, packed: undefined }
+  return {
+    "MiniLM-L6 dual encoder, dense 16 x 128": yield* dualEncoder(dense),
+    "MiniLM-L6 dual encoder, packed, in groups": yield* dualEncoder(epoch[0]!.shape),
+    "MiniLM-L6 dual encoder, an epoch": { sessions: new Set(epoch.map(({ key }) => key)).size },
+    "SmolLM decoder of 2 layers, packed, logits of answers": yield* decoder(false),
+    "SmolLM decoder of 2 layers, packed, logits of answers, LoRA": yield* decoder(true),
+  }
+})
+
+/** Up to this many facts about a thing make one passage: lengths differ as those of real passages do. */
+const mostFacts = 8
+
+/** The invented world's questions on passages of 1 to 8 of its facts. */
+const worldData = (): DprData => {
+  const world = makeWorld({ seed: 1, entities: 16, heldOut: 4, paraphrases: 2 })
+  const builder = new RetrievalDataBuilder()
+  const ownFirst = (passage: Passage): readonly Passage[] => [
+    passage,
+    ...world.passages.filter(
+      ({ id, metadata }) => id !== passage.id && metadata?.["document"] === passage.metadata?.["document"],
+    ),
+  ]
+  for (const [index, passage] of world.passages.entries()) {
+    const facts = ownFirst(passage).slice(0, 1 + (index % mostFacts))
+    const text = facts.map((fact) => fact.text).join(" ")
+    builder.addPassage({ passage: { ...passage, text }, file: "world", line: index + 1 })
+  }
+  for (const [index, example] of world.train.entries())
+    builder.addExample({ example, passages: [], file: "world", line: index + 1 })
+  return { train: builder.finish(), dev: undefined, hardNegatives: 0, warnings: [] }
+}
+
+/** An encoder of MiniLM-L6's sizes without its values, whose tokenizer knows the data's words. */
+const miniLm = ({ train }: DprData) => {
+  const texts = [...[...train.corpus.values()].map(({ text }) => text), ...train.examples.map(({ query }) => query)]
+  const huggingFace = shapes["MiniLM-L6"]
+  const config = bertConfig(huggingFace)
+  const parameters = bertParameters(config).map(
+    ({ name, dims }) => [name, tensor("float32", dims, zeros("float32", elementCount(dims)))] as const,
+  )
+  return weightsEncoder({
+    config,
+    parameters: new Map(parameters),
+    tokenizer: makeTokenizer(trainWordPiece(texts, { vocabularySize: 1000 })),
+    pooling: { mode: "mean", normalize: true },
+    huggingFace,
+  })
+}
+
+const lora = {
+  rank: 16,
+  alpha: 32,
+  targets: ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
+} as const
+
+const decoder = (adapted: boolean) => {
+  const config = decoderConfig({ ...shapes["SmolLM-135M"], num_hidden_layers: 2 })
+  const shape = { batch: 4, tokens: 384, packedRows: 768, logitRows: 32 }
+  const { graph } = decoderGraph(config, shape)
+  const { program, adapters } = causalLmProgram(graph, shape.logitRows, adapted ? lora : undefined)
+  const weights = decoderParameters(config).map(({ name, dims }) => [name, dims] as const)
+  const added = adapters.flatMap(({ a, b, rank, inputs, outputs }) => [
+    [a, [rank, inputs]] as const,
+    [b, [outputs, rank]] as const,
+  ])
+  return stepCounts(
+    program,
+    new Map([...weights, ...added]),
+    (adapted ? added : weights).map(([name]) => name),
+  )
+}
