@@ -21,7 +21,7 @@ const programOf = (parameters: ReadonlyMap<string, Tensor>): Program => {
   const g = new GraphBuilder()
   const weights = new Map<string, Value>()
   const embed = (side: string): Value => {
-    const { graph } = bertGraph(config, { batch, tokens })
+    const { graph } = bertGraph(config, { batch, tokens, full: true })
     const bound = Object.fromEntries(
       graph.inputs.map(({ name, type = "float32", dims = [] }) => {
         const shared = parameters.has(name) ? name : `${side}.${name}`

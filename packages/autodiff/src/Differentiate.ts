@@ -1,4 +1,4 @@
-import { describeValue, type Graph, GraphBuilder, type Node, type Value } from "@tandem/onnx"
+import { describeValue, type Graph, GraphBuilder, type Node, stringAttribute, type Value } from "@tandem/onnx"
 import { type MissingGradient, NotDifferentiable } from "./Errors.ts"
 import { numbersLike } from "./internal/constants.ts"
 import { entryAt, isStop, missingAt, ruleFor } from "./internal/entries.ts"
@@ -87,12 +87,18 @@ export const differentiate = (graph: Graph, options: DifferentiateOptions): Grap
     gradients,
     replay: (node, again) => replay(g, graph, node, again, saving(node)),
   })
-  const readers = readersOf(graph, onPath)
+  const around: Surroundings = {
+    graph,
+    onPath,
+    rules,
+    readers: readersOf(graph, onPath),
+    distinct: distinctPlaces(graph),
+  }
   for (const [index, node] of [...graph.nodes.entries()].reverse()) {
     if (!node.outputs.some((name) => onPath.has(name) && gradients.has(name))) continue
     const read = g.scope("again", () => forward.at(index))
     g.scope(`gradient of ${node.name}`, () => {
-      backward(g, graph, node, read.results(index), read.values, gradients, onPath, rules, readers)
+      backward(g, around, node, read.results(index), read.values, gradients)
     })
     for (const name of node.inputs) if (onPath.has(name)) forward.touch(name)
   }
@@ -156,6 +162,14 @@ const replay = (
   return results
 }
 
+/** Names of index lists that a scatter without reduction writes at. */
+const distinctPlaces = (graph: Graph): ReadonlySet<string> =>
+  new Set(
+    graph.nodes.flatMap((node) =>
+      node.op === "ScatterND" && stringAttribute(node, "reduction", "none") === "none" ? [node.inputs[1] ?? ""] : [],
+    ),
+  )
+
 /** The nodes with a result on the path that read a value, by its name. */
 const readersOf = (graph: Graph, onPath: ReadonlySet<string>): ReadonlyMap<string, readonly Node[]> => {
   const result = new Map<string, Node[]>()
@@ -186,16 +200,22 @@ const readersWith = (
     }
   })
 
+/** What every node's gradient is made from. */
+interface Surroundings {
+  readonly graph: Graph
+  readonly onPath: ReadonlySet<string>
+  readonly rules: RuleTable
+  readonly readers: ReadonlyMap<string, readonly Node[]>
+  readonly distinct: ReadonlySet<string>
+}
+
 const backward = (
   g: GraphBuilder,
-  graph: Graph,
+  { graph, onPath, rules, readers, distinct }: Surroundings,
   node: Node,
   results: readonly Value[],
   values: ReadonlyMap<string, Value>,
   gradients: Gradients,
-  onPath: ReadonlySet<string>,
-  rules: RuleTable,
-  readers: ReadonlyMap<string, readonly Node[]>,
 ): void => {
   const rule = ruleFor(graph, node, rules)
   const formals = Object.keys(rule?.inputs ?? {})
@@ -218,6 +238,7 @@ const backward = (
       ),
       out: results.map((value) => shaped(graph, value, value.name)),
       dout,
+      distinct: (index) => distinct.has(node.inputs[index] ?? ""),
       get dY() {
         const first = dout[0]
         if (first === undefined) throw missing(0, "the loss does not depend on its first output")

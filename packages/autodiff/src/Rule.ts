@@ -29,6 +29,11 @@ export interface RuleContext {
   /** All operands in order, for variadic operators. */
   readonly operands: readonly Shaped[]
   readonly out: readonly Shaped[]
+  /**
+   * Whether the operand at this place lists places that a scatter without reduction writes at, too: they are distinct
+   * then, as ONNX demands.
+   */
+  readonly distinct: (index: number) => boolean
   /** Gradient of the loss by each output; undefined where the loss does not depend on it. */
   readonly dout: readonly (Shaped | undefined)[]
   /** The gradient of the first output, which most rules need alone. */

@@ -288,3 +288,23 @@ describe("a rule table", () => {
     ])
   })
 })
+
+describe("rows that a scatter writes, too", () => {
+  const taken = (writes: boolean) => {
+    const graph = graphOf(
+      (g, x) => {
+        const at = g.constant(int64([2, 1], [3, 1]))
+        const rows = g.op("GatherND", [x, at])[0]!
+        const back = g.op("ScatterND", [g.zeros("float32", [5, 2]), at, g.exp(rows)])[0]!
+        return g.reduceSum(writes ? back : rows, [], false)
+      },
+      [5, 2],
+    )
+    const { nodes, outputs } = differentiate(graph, byX)
+    return nodes.find((node) => node.outputs.includes(outputs.at(-1)?.name ?? ""))?.op
+  }
+  it("are distinct, so their gradient is written and not added", () => {
+    assert.equal(taken(true), "ScatterND")
+    assert.notEqual(taken(false), "ScatterND")
+  })
+})

@@ -1,4 +1,4 @@
-import { type Dims, type Graph, GraphBuilder, int64, type Tensor, tensor, type Value } from "@tandem/onnx"
+import { type Dims, type Graph, GraphBuilder, type Tensor, tensor, type Value } from "@tandem/onnx"
 import { bertParameters, blockNames } from "./Bert.ts"
 import {
   type DropoutMask,
@@ -7,9 +7,15 @@ import {
   type EncoderGraph,
   type EncoderShape,
   embeddingSize,
-  type LengthGroup,
 } from "./Encoder.ts"
 import { InvalidEncoder, SequenceTooLong } from "./Errors.ts"
+import {
+  type AttentionChunk,
+  attentionChunks,
+  encoderPlaces,
+  lengthGroupsOf,
+  placesOf,
+} from "./internal/EncoderPlaces.ts"
 
 /** The inputs that a BERT-family encoder takes. */
 export const bertInputs = (config: EncoderConfig): readonly string[] => [
@@ -24,9 +30,9 @@ export const bertInputs = (config: EncoderConfig): readonly string[] => [
  * scores, 1/(1 − rate) of dropout) ride on a product's alpha.
  *
  * With `shape.packedRows` the input `packed_rows` `[packedRows] int64` names the places of the batch, `row · tokens +
- * column`, that token-wise work is done on: each real token once, and distinct padding places for what is left. With
- * `shape.groups` attention, whose cost grows with the square of the length, is computed group by group. The result at
- * real tokens, and every gradient, is the same; at other places it is arbitrary.
+ * column`, that token-wise work is done on: each real token once, and distinct padding places within the groups' lengths
+ * for what is left. With `shape.groups` attention, whose cost grows with the square of the length, is computed group by
+ * group. The result at real tokens, and every gradient, is the same; at other places it is arbitrary.
  *
  * Dropout sits where Hugging Face's models have it: on the embeddings, the attention probabilities, the attention
  * output (BERT only) and the feed-forward output.
@@ -36,39 +42,42 @@ export const bertGraph = (config: EncoderConfig, shape: EncoderShape): EncoderGr
   checkShape(config, shape, dropout)
   const g = new GraphBuilder()
   const inputs = declareInputs(g, config, [batch, tokens])
-  const layout = packedLayout(g, shape) ?? paddedLayout(g, shape)
+  const places = encoderPlaces(g, shape)
   const weights = new Map(bertParameters(config).map(({ name, dims }) => [name, g.input(name, "float32", dims)]))
   const weight = (name: string): Value => weights.get(name)!
   const masks: DropoutMask[] = []
-  const groups = placed(shape)
-  const hiddenSize = config.hiddenSize
+  const chunks = attentionChunks(shape, config.heads)
+  const { hiddenSize, heads } = config
+  const headSize = hiddenSize / heads
   const linear: Form["linear"] = (x, name, factor) =>
     g.gemm(x, weight(`${name}.weight`), { c: weight(`${name}.bias`), transB: true, alpha: factor, beta: factor })
   const form: Form = {
     g,
     weight,
-    ids: (value) => layout.pick(g.reshape(value, [batch * tokens])),
-    addPositions: (x) => layout.addPositions(x, weight("embeddings.position_embeddings.weight")),
-    maskBias: (mask) => g.reshape(mask, [batch, 1, 1, tokens]),
-    attentionInputs: (x, names, factors) =>
-      names.map((name, index) => {
-        const rows = layout.spread(linear(x, name, factors[index]!), hiddenSize)
-        return g.reshape(rows, [batch, tokens, config.heads, hiddenSize / config.heads])
-      }),
-    groups: groups.map((group) => ({
-      cut: (grid) => cut(g, grid, 1, group, shape),
-      bias: (bias) => cut(g, bias, 3, group, shape),
-      probabilityDims: [group.rows, config.heads, group.tokens, group.tokens],
+    ids: (value) => places.pick(g.reshape(value, [batch * tokens])),
+    addPositions: (x) => places.addPositions(x, weight("embeddings.position_embeddings.weight")),
+    maskBias: shape.full === true ? undefined : (mask) => g.reshape(mask, [batch, 1, 1, tokens]),
+    attentionInputs: (x, name, factor) => {
+      const all = places.toGroups(linear(x, name, factor), hiddenSize)
+      const sizes = chunks.map((chunk) => chunk.rows * chunk.tokens)
+      const parts = chunks.length === 1 ? [all] : g.split(all, sizes, 0)
+      return parts.map((part, index) => {
+        const chunk = chunks[index]!
+        return g.reshape(part, [chunk.rows, chunk.tokens, heads, headSize])
+      })
+    },
+    chunks: chunks.map((chunk) => ({
+      bias: (bias) => biasOf(g, bias, chunk, shape),
+      probabilityDims: [chunk.rows, heads, chunk.tokens, chunk.tokens],
     })),
     merge: (contexts) => {
-      const padded = contexts.map((context, index) => {
-        const { rows, tokens: length } = groups[index]!
-        const missing = [rows, tokens - length, config.heads, hiddenSize / config.heads]
-        return length === tokens ? context : g.concat([context, g.zeros("float32", missing)], 1)
+      const flat = contexts.map((context, index) => {
+        const chunk = chunks[index]!
+        return g.reshape(context, [chunk.rows * chunk.tokens, hiddenSize])
       })
-      return layout.pick(g.reshape(g.concat(padded, 0), [batch * tokens, hiddenSize]))
+      return places.fromGroups(g.concat(flat, 0))
     },
-    unflat: (x) => g.reshape(layout.spread(x, embeddingSize(config)), [batch, tokens, embeddingSize(config)]),
+    unflat: (x) => g.reshape(places.toBatch(x, embeddingSize(config)), [batch, tokens, embeddingSize(config)]),
     linear,
     drop: (x, dims, rate) => {
       if (rate === 0) return x
@@ -77,10 +86,16 @@ export const bertGraph = (config: EncoderConfig, shape: EncoderShape): EncoderGr
       return g.where(g.input(input, "bool", dims), x, g.scalar(0))
     },
     dropout,
-    hiddenDims: [layout.rows, hiddenSize],
+    hiddenDims: [places.rows, hiddenSize],
   }
   const hidden = encode(config, form, inputs)
   return { graph: g.build({ last_hidden_state: hidden }, config.architecture), dropout: masks }
+}
+
+/** A chunk's part of what is added to scores `[batch, 1, 1, tokens]`. */
+const biasOf = (g: GraphBuilder, bias: Value, { from, rows, tokens }: AttentionChunk, shape: EncoderShape): Value => {
+  const own = rows === shape.batch ? bias : g.slice(bias, 0, from, from + rows)
+  return tokens === shape.tokens ? own : g.slice(own, 3, 0, tokens)
 }
 
 /**
@@ -122,11 +137,10 @@ export const bertInferenceGraph = (config: EncoderConfig, parameters: ReadonlyMa
     },
     maskBias: (mask) => g.unsqueeze(mask, [1, 2]),
     ids: (value) => value,
-    attentionInputs: (x, names, factors) =>
-      names.map((name, index) => {
-        return g.reshape(linear(x, name, factors[index]!), [0, 0, config.heads, hiddenSize / config.heads])
-      }),
-    groups: [{ cut: (grid) => grid, bias: (bias) => bias, probabilityDims: [] }],
+    attentionInputs: (x, name, factor) => [
+      g.reshape(linear(x, name, factor), [0, 0, config.heads, hiddenSize / config.heads]),
+    ],
+    chunks: [{ bias: (bias) => bias, probabilityDims: [] }],
     merge: ([context]) => g.reshape(context!, [0, 0, hiddenSize]),
     unflat: (x) => x,
     linear,
@@ -138,7 +152,9 @@ export const bertInferenceGraph = (config: EncoderConfig, parameters: ReadonlyMa
 }
 
 const checkShape = (config: EncoderConfig, shape: EncoderShape, dropout: DropoutRates): void => {
-  const { batch, tokens, packedRows = batch * tokens } = shape
+  const { batch, tokens } = shape
+  const groups = lengthGroupsOf(shape)
+  const { packedRows = placesOf(shape) } = shape
   if (tokens > config.maxPositions) {
     throw new SequenceTooLong({
       message: `the model has no positions for ${tokens} tokens`,
@@ -148,75 +164,17 @@ const checkShape = (config: EncoderConfig, shape: EncoderShape, dropout: Dropout
     })
   }
   const whole = [batch, tokens, packedRows].every((size) => Number.isSafeInteger(size) && size > 0)
-  const fitting = placed(shape).every((group) => group.rows > 0 && group.tokens > 0 && group.tokens <= tokens)
-  const complete = placed(shape).reduce((sum, group) => sum + group.rows, 0) === batch
-  const sizes = whole && packedRows <= batch * tokens && fitting && complete
+  const fitting = groups.every((group) => group.rows > 0 && group.tokens > 0 && group.tokens <= tokens)
+  const complete = groups.reduce((sum, group) => sum + group.rows, 0) === batch
+  const sizes = whole && packedRows <= placesOf(shape) && fitting && complete
   const rates = [dropout.hidden, dropout.attention].every((rate) => rate >= 0 && rate < 1)
   if (!sizes || !rates) {
     throw new InvalidEncoder({
       message: "no graph can be built for this shape",
       expected:
-        "whole numbers of rows, tokens and packed rows (at most rows · tokens), groups of all rows that are no longer, dropout rates of at least 0 and below 1",
+        "whole numbers of rows, tokens and packed rows (at most the groups' places), groups of all rows that are no longer, dropout rates of at least 0 and below 1",
       found: JSON.stringify({ ...shape, dropout }),
     })
-  }
-}
-
-interface PlacedGroup extends LengthGroup {
-  readonly from: number
-}
-
-/** The groups of a batch with the row that each starts at; the whole batch where there are none. */
-const placed = ({ batch, tokens, groups = [{ rows: batch, tokens }] }: EncoderShape): readonly PlacedGroup[] => {
-  let from = 0
-  return groups.map((group) => {
-    from += group.rows
-    return { ...group, from: from - group.rows }
-  })
-}
-
-/** A group's rows, and its length along `axis`, of a value whose first axis is the batch. */
-const cut = (g: GraphBuilder, value: Value, axis: number, group: PlacedGroup, shape: EncoderShape): Value => {
-  const { from, rows, tokens } = group
-  const own = rows === shape.batch ? value : g.slice(value, 0, from, from + rows)
-  return tokens === shape.tokens ? own : g.slice(own, axis, 0, tokens)
-}
-
-/** Where token-wise work finds its rows. */
-interface Layout {
-  readonly rows: number
-  /** Of one value (or row) for each place of the batch, those that are worked on. */
-  readonly pick: (places: Value) => Value
-  /** Puts rows `[rows, width]` back to their places `[batch · tokens, width]`. */
-  readonly spread: (rows: Value, width: number) => Value
-  /** Adds to each row `[rows, hidden]` the embedding of its position. */
-  readonly addPositions: (x: Value, table: Value) => Value
-}
-
-/** Every place of the batch is a row, padding included. */
-const paddedLayout = (g: GraphBuilder, { batch, tokens }: EncoderShape): Layout => ({
-  rows: batch * tokens,
-  pick: (places) => places,
-  spread: (rows) => rows,
-  addPositions: (x, table) => {
-    const width = Number(table.dims?.[1])
-    const places = g.reshape(x, [batch, tokens, width])
-    return g.reshape(g.add(places, g.slice(table, 0, 0, tokens)), [batch * tokens, width])
-  },
-})
-
-/** Only the places that the input `packed_rows` names are rows; the others are zero where attention reads them. */
-const packedLayout = (g: GraphBuilder, { batch, tokens, packedRows: rows }: EncoderShape): Layout | undefined => {
-  if (rows === undefined) return undefined
-  const at = g.input("packed_rows", "int64", [rows])
-  return {
-    rows,
-    // Rows of hidden states are taken by GatherND, whose gradient is one write for each: no place is taken twice.
-    pick: (places) =>
-      places.type === "float32" ? g.op("GatherND", [places, g.reshape(at, [rows, 1])])[0]! : g.gather(places, at),
-    spread: (values, width) =>
-      g.op("ScatterND", [g.zeros("float32", [batch * tokens, width]), g.reshape(at, [rows, 1]), values])[0]!,
-    addPositions: (x, table) => g.add(x, g.gather(table, g.op("Mod", [at, g.constant(int64([], [tokens]))])[0]!)),
   }
 }
 
@@ -240,13 +198,13 @@ interface Form {
   readonly ids: (value: Value) => Value
   /** Adds the position embeddings, in that layout. */
   readonly addPositions: (x: Value) => Value
-  /** `[batch, tokens]` to `[batch, 1, 1, tokens]`. */
-  readonly maskBias: (mask: Value) => Value
-  /** Linear maps of x, each with its factor, as `[batch, tokens, heads, hidden / heads]`. */
-  readonly attentionInputs: (x: Value, names: readonly string[], factors: readonly number[]) => readonly Value[]
+  /** `[batch, tokens]` to `[batch, 1, 1, tokens]`; missing where no token is padding. */
+  readonly maskBias: ((mask: Value) => Value) | undefined
+  /** A linear map of x times a factor, for each chunk as `[rows, length, heads, hidden / heads]`. */
+  readonly attentionInputs: (x: Value, name: string, factor: number) => readonly Value[]
   /** Texts that attend together. */
-  readonly groups: readonly AttentionGroup[]
-  /** From each group's `[rows, length, heads, hidden / heads]` to the layout of token-wise work. */
+  readonly chunks: readonly Chunk[]
+  /** From each chunk's `[rows, length, heads, hidden / heads]` to the layout of token-wise work. */
   readonly merge: (contexts: readonly Value[]) => Value
   /** From the layout of token-wise work to `[batch, tokens, hidden]`. */
   readonly unflat: (x: Value) => Value
@@ -258,10 +216,8 @@ interface Form {
   readonly hiddenDims: Dims
 }
 
-interface AttentionGroup {
-  /** The group's part of `[batch, tokens, heads, hidden / heads]`. */
-  readonly cut: (grid: Value) => Value
-  /** The group's part of `[batch, 1, 1, tokens]`. */
+interface Chunk {
+  /** The chunk's part of `[batch, 1, 1, tokens]`. */
   readonly bias: (bias: Value) => Value
   readonly probabilityDims: Dims
 }
@@ -272,7 +228,7 @@ const masked = 1e9
 const encode = (config: EncoderConfig, form: Form, inputs: Inputs): Value => {
   const { g } = form
   const real = g.cast(inputs.mask, "float32")
-  const bias = form.maskBias(g.mul(g.sub(real, g.scalar(1)), g.scalar(masked)))
+  const bias = form.maskBias?.(g.mul(g.sub(real, g.scalar(1)), g.scalar(masked)))
   let x = g.scope("embeddings", () => embed(config, form, inputs))
   for (let layer = 0; layer < config.layers; layer++) {
     x = g.scope(`layer.${layer}`, () => block(config, form, layer, x, bias))
@@ -300,7 +256,7 @@ const embed = (config: EncoderConfig, form: Form, { ids, types }: Inputs): Value
   return form.drop(normal, form.hiddenDims, dropout.hidden)
 }
 
-const block = (config: EncoderConfig, form: Form, layer: number, x: Value, bias: Value): Value => {
+const block = (config: EncoderConfig, form: Form, layer: number, x: Value, bias?: Value): Value => {
   const { g, linear, drop, dropout } = form
   const names = blockNames(config, layer)
   const norm = (value: Value, name: string): Value =>
@@ -308,12 +264,15 @@ const block = (config: EncoderConfig, form: Form, layer: number, x: Value, bias:
   const keepHidden = 1 / (1 - dropout.hidden)
   const keepAttention = 1 / (1 - dropout.attention)
   const scale = 1 / Math.sqrt(config.hiddenSize / config.heads)
-  const grids = form.attentionInputs(x, [names.query, names.key, names.value], [scale, 1, keepAttention])
-  const contexts = form.groups.map((group) => {
-    const [query, key, value] = grids.map((grid) => g.transpose(group.cut(grid), [0, 2, 1, 3]))
-    const scores = g.add(g.matmul(query!, g.transpose(key!, [0, 1, 3, 2])), group.bias(bias))
-    const probabilities = drop(g.softmax(scores, -1), group.probabilityDims, dropout.attention)
-    return g.transpose(g.matmul(probabilities, value!), [0, 2, 1, 3])
+  const byHead = (grids: readonly Value[]): readonly Value[] => grids.map((grid) => g.transpose(grid, [0, 2, 1, 3]))
+  const queries = byHead(form.attentionInputs(x, names.query, scale))
+  const keys = byHead(form.attentionInputs(x, names.key, 1))
+  const values = byHead(form.attentionInputs(x, names.value, keepAttention))
+  const contexts = form.chunks.map((chunk, index) => {
+    const products = g.matmul(queries[index]!, g.transpose(keys[index]!, [0, 1, 3, 2]))
+    const scores = bias === undefined ? products : g.add(products, chunk.bias(bias))
+    const probabilities = drop(g.softmax(scores, -1), chunk.probabilityDims, dropout.attention)
+    return g.transpose(g.matmul(probabilities, values[index]!), [0, 2, 1, 3])
   })
   const context = form.merge(contexts)
   const dropsAttentionOutput = config.architecture === "bert"

@@ -30,6 +30,8 @@ export interface EncoderShape {
    * text may have real tokens beyond its group's length. Models from ONNX files know no groups.
    */
   readonly groups?: readonly LengthGroup[]
+  /** Whether every text is as long as its group, so that no place is padding and attention needs no mask. */
+  readonly full?: boolean
   readonly dropout?: DropoutRates
 }
 

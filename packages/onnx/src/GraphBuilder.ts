@@ -10,6 +10,7 @@ import {
   ints,
   intsAttribute,
   type Node,
+  staticDims,
   string,
   type Value,
 } from "./Graph.ts"
@@ -18,7 +19,7 @@ import { impureOperators } from "./internal/impure.ts"
 import { inferTypes, moreStatic } from "./internal/infer.ts"
 import { typeCodes } from "./internal/types.ts"
 import { deadCode } from "./passes/DeadCode.ts"
-import { bytesOf, type ElementType, float32, int64, type Tensor, zeros } from "./Tensor.ts"
+import { bytesOf, type ElementType, elementCount, float32, int64, type Tensor, zeros } from "./Tensor.ts"
 
 /** What `GraphBuilder.op` needs besides the operator's name and inputs. */
 export interface OpOptions {
@@ -469,11 +470,19 @@ export class GraphBuilder {
       b !== undefined &&
       swapsLast(perm) &&
       a.dims?.length === perm.length &&
-      b.dims?.length === perm.length
+      b.dims?.length === perm.length &&
+      this.#toTranspose([a, b]) <= this.#toTranspose([x])
     ) {
       return this.matmul(this.transpose(b, perm), this.transpose(a, perm))
     }
     return this.#one("Transpose", [x], { attributes: { perm: ints(perm) } })
+  }
+  /** Elements that a further transposition of these values moves: none of those that are transposed already. */
+  #toTranspose(values: readonly Value[]): number {
+    return values.reduce((sum, { name, dims }) => {
+      const sizes = this.#makers.get(name)?.op === "Transpose" ? [0] : (staticDims(dims) ?? [0])
+      return sum + elementCount(sizes)
+    }, 0)
   }
   unsqueeze(x: Value, axes: readonly number[]): Value {
     return this.#one("Unsqueeze", [x, this.indices(axes)])

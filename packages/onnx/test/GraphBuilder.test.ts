@@ -259,11 +259,16 @@ test("composes permutations and drops those that cancel out", () => {
   assert.deepEqual(graph.outputs[0]?.dims, [4, 3, 2])
 })
 
-test("writes the transpose of a product as the product of transposes", () => {
-  const g = new GraphBuilder()
-  const a = g.input("a", "float32", [5, 2, 3])
-  const b = g.input("b", "float32", [5, 3, 4])
-  const graph = g.build({ y: g.transpose(g.matmul(a, g.transpose(g.transpose(b, [0, 2, 1]), [0, 2, 1])), [0, 2, 1]) })
-  assert.deepEqual(graph.nodes.map(({ op }) => op).sort(), ["MatMul", "Transpose", "Transpose"])
-  assert.deepEqual(graph.outputs[0]?.dims, [5, 4, 2])
+test("transposes what is smaller: a product, or its operands that are not transposed already", () => {
+  const transposes = (a: readonly number[], b: readonly number[], turned: boolean) => {
+    const g = new GraphBuilder()
+    const swap = [0, 2, 1]
+    const [left, right] = [g.input("a", "float32", a), g.input("b", "float32", b)]
+    const graph = g.build({ y: g.transpose(g.matmul(left, turned ? g.transpose(right, swap) : right), swap) })
+    assert.deepEqual(graph.outputs[0]?.dims, [5, turned ? b[1] : b[2], a[1]])
+    return graph.nodes.filter(({ op }) => op === "Transpose").map(({ inputs }) => inputs[0])
+  }
+  assert.deepEqual(transposes([5, 4, 1], [5, 1, 4], false), ["b", "a"])
+  assert.deepEqual(transposes([5, 2, 3], [5, 4, 3], true), ["a"])
+  assert.equal(transposes([5, 2, 8], [5, 8, 4], false).length, 1)
 })

@@ -55,11 +55,15 @@ const listedRows = (g: GraphBuilder, at: Shaped, lead: readonly number[], axes: 
   return g.add(inner, whole([count, 1], offsets))
 }
 
-/** Batch axes and indexed axes together are the rows of a table, of which slices were taken. */
-const gatherNd: Gradient = ({ g, node, in: inputs, dY }) => {
+/**
+ * Batch axes and indexed axes together are the rows of a table, of which slices were taken. Where no slice was taken
+ * twice, each is written to its place.
+ */
+const gatherNd: Gradient = ({ g, node, in: inputs, dY, distinct }) => {
   const data = inputs["data"]!
   const at = inputs["indices"]!
   const batch = intAttribute(node, "batch_dims", 0)
+  if (batch === 0 && distinct(1)) return g.op("ScatterND", [zerosLike(g, dY, data.dims), at, dY])[0]!
   const depth = at.dims.at(-1)!
   const lead = data.dims.slice(0, batch)
   const axes = data.dims.slice(batch, batch + depth)

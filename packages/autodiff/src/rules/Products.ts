@@ -13,7 +13,8 @@ const flag = ({ node }: RuleContext, name: string): boolean => intAttribute(node
 /**
  * Y = A·B. dA = dY·Bᵀ, dB = Aᵀ·dY.
  * Where B is a matrix that many rows meet, the rows are taken together, so that both gradients are one product each
- * instead of a batch of products and a sum. Rank-1 operands are lifted to matrices first.
+ * instead of a batch of products and a sum. Rank-1 operands are lifted to matrices first. Of Aᵀ·dY and (dYᵀ·A)ᵀ that one
+ * is formed whose transposed operand is smaller.
  */
 const matmulA: Gradient = (context) => {
   const {
@@ -43,7 +44,10 @@ const matmulB: Gradient = (context) => {
       return B!.dims.length === 2 ? product : g.reshape(product, B!.dims)
     }
   }
-  return g.matmul(swapLast(g, a), dy)
+  const [width, columns] = [a.dims.at(-1)!, dy.dims.at(-1)!]
+  if (width <= columns) return g.matmul(swapLast(g, a), dy)
+  const turned = g.matmul(swapLast(g, dy), a)
+  return swapLast(g, { ...turned, dims: [...dy.dims.slice(0, -2), columns, width] })
 }
 
 /** Operands and result gradient with rank-1 operands written as a row and a column. */
