@@ -1,20 +1,25 @@
 import {
   type BatchPassage,
+  type BatchStatistics,
+  type Bucket,
   bucketLengths,
   collateDualEncoder,
+  collateSharedEncoder,
   type DualEncoderItem,
   drawNegatives,
   drawPositive,
   dualEncoderSampler,
+  type LengthGroup,
   lengthGroups,
   packedRows,
 } from "@tandem/collators"
 import type { Example, Passage } from "@tandem/datasets"
-import type { Encoder } from "@tandem/models"
+import type { Encoder, EncoderShape } from "@tandem/models"
+import { type Tensor, toNumbers } from "@tandem/onnx"
 import { encodeInput, encoderOf, type Side, type Towers } from "@tandem/retriever"
 import type { Batch } from "@tandem/trainers"
 import type { DprData } from "./DprData.ts"
-import type { DprShape, PackedShape } from "./DprProgram.ts"
+import type { DprShape } from "./DprProgram.ts"
 import type { RetrievalSettings } from "./SearchTowers.ts"
 import type { DprSettings } from "./Settings.ts"
 
@@ -35,17 +40,38 @@ const shortTexts = 64
 /** Lengths are rounded up to this many tokens, so that few graphs are compiled: padding is packed away where it costs. */
 const bucketMultiple = (maxLength: number): number => (maxLength <= shortTexts ? 16 : 64)
 
+/** Groups of short texts attend within half of the shortest length that others are rounded up to. */
+const groupBucket = (maxLength: number): Bucket => {
+  const bucket = bucketLengths({ multiple: bucketMultiple(maxLength), maximum: maxLength })
+  return (length) => (maxLength > shortTexts && length <= shortTexts / 2 ? shortTexts / 2 : bucket(length))
+}
+
 /** Rows of token-wise work are rounded up to this many: a sixteenth of the largest batch there can be. */
 const packedMultiple = (passages: number, maxLength: number): number => Math.ceil((passages * maxLength) / 16 / 64) * 64
 
 /**
- * Where a batch, sorted by the length of its passages, is cut into groups that attend within their own length: few
- * batches differ in the lengths of the longest quarter, the middle half and the shortest quarter.
+ * Where texts, sorted by length, are cut into groups that attend within their own length: few batches differ in the
+ * lengths of the longest quarter, the middle half and the shortest quarter of passages, and of the longest quarter of
+ * questions and the others.
  */
-const groupCuts = [0.25, 0.75]
+const groupCuts = { passages: [0.25, 0.75], queries: [0.25] }
 
-const describe = ({ packedRows: rows, groups }: PackedShape): string =>
-  `${rows} (${groups.map((group) => `${group.rows}x${group.tokens}`).join(", ")})`
+/** The cuts of a batch of which that share are passages; they are longer than the questions. */
+const sharedCuts = (passages: number, maxLength: number): readonly number[] =>
+  maxLength <= shortTexts
+    ? [passages]
+    : [
+        ...groupCuts.passages.map((share) => share * passages),
+        passages,
+        ...groupCuts.queries.map((share) => passages + share * (1 - passages)),
+      ]
+
+/** An encoder's shape as a part of a batch's key. */
+const describe = ({ batch, tokens, packedRows: rows, groups = [], full = false }: EncoderShape): string => {
+  const packing =
+    rows === undefined ? "" : ` ${rows} (${groups.map((group) => `${group.rows}x${group.tokens}`).join(", ")})`
+  return `${batch}x${tokens}${packing}${full ? " full" : ""}`
+}
 
 /** Batches of training examples: order, positives and negatives follow from seed and number alone. */
 export const dprBatches = (
@@ -60,11 +86,28 @@ export const dprBatches = (
   const query = encoderOf(towers, "query")
   const passage = encoderOf(towers, "passage")
   const bucket = bucketLengths({ multiple: bucketMultiple(retrieval.maxLength), maximum: retrieval.maxLength })
-  const cuts = retrieval.maxLength <= shortTexts ? [] : groupCuts
   const encode = memoized(towers, retrieval)
   // Graphs that this project builds leave padding out of token-wise work; a model's own ONNX graph cannot.
   const packs = [query, passage].every(({ source }) => source.kind === "weights")
+  const share = (1 + data.hardNegatives) / (2 + data.hardNegatives)
   const multiple = packedMultiple(batchSize * (1 + data.hardNegatives), retrieval.maxLength)
+  const cuts = retrieval.maxLength <= shortTexts ? [] : groupCuts.passages
+  const collateOptions = {
+    padTokenId: query.config.padTokenId,
+    bucket,
+    hardNegatives: data.hardNegatives,
+    inputs: query.inputs,
+  }
+  /** An encoder's shape without padding, and its rows. */
+  const packed = (mask: Tensor, cut: readonly number[]): { readonly rows: Tensor; readonly shape: EncoderShape } => {
+    const [batch = 0, tokens = 0] = mask.dims
+    const groups = lengthGroups(mask, cut, groupBucket(retrieval.maxLength))
+    const rows = packedRows(mask, multiple, groups)
+    return {
+      rows,
+      shape: { batch, tokens, groups, packedRows: rows.dims[0]!, ...(isFull(mask, groups) && { full: true }) },
+    }
+  }
   const passageOf = (id: string): BatchPassage => ({ id, text: encode("passage", id, corpus.get(id)!) })
   const itemOf = (example: Example, epoch: number): DualEncoderItem => {
     const draw = { seed, epoch, example: example.id }
@@ -76,39 +119,60 @@ export const dprBatches = (
       relevant,
     }
   }
+  const statisticsOf = ({ realTokens, paddedTokens, duplicatePassages }: BatchStatistics) => ({
+    padding: paddedTokens / (realTokens + paddedTokens),
+    duplicatePassages,
+  })
+  const sharedBatch = (items: readonly DualEncoderItem[]): DprBatch => {
+    const { tensors, shape, statistics } = collateSharedEncoder(items, collateOptions)
+    const { rows, shape: shared } = packed(tensors["text.attention_mask"]!, sharedCuts(share, retrieval.maxLength))
+    return {
+      examples: items.length,
+      statistics: statisticsOf(statistics),
+      key: `${shape.queries} + ${shape.passages}: ${describe(shared)}`,
+      tensors: { ...tensors, "text.packed_rows": rows },
+      shape: { queries: shape.queries, passages: shape.passages, encoders: { shared } },
+    }
+  }
+  const separateBatch = (items: readonly DualEncoderItem[]): DprBatch => {
+    const { tensors, shape, statistics } = collateDualEncoder(
+      items.toSorted((a, b) => b.positive.text.ids.length - a.positive.text.ids.length),
+      { ...collateOptions, passage: { padTokenId: passage.config.padTokenId, inputs: passage.inputs } },
+    )
+    const side = (name: Side, batch: number, tokens: number) =>
+      packs
+        ? packed(tensors[`${name}.attention_mask`]!, cuts)
+        : { rows: undefined, shape: { batch, tokens } satisfies EncoderShape }
+    const queries = side("query", shape.queries, shape.queryTokens)
+    const passages = side("passage", shape.passages, shape.passageTokens)
+    return {
+      examples: items.length,
+      statistics: statisticsOf(statistics),
+      key: `${describe(queries.shape)} + ${describe(passages.shape)}`,
+      tensors: {
+        ...tensors,
+        ...(queries.rows && { "query.packed_rows": queries.rows }),
+        ...(passages.rows && { "passage.packed_rows": passages.rows }),
+      },
+      shape: {
+        queries: shape.queries,
+        passages: shape.passages,
+        encoders: { query: queries.shape, passage: passages.shape },
+      },
+    }
+  }
   const at = (index: number): DprBatch => {
     const { epoch, indices } = sampler.batchAt(index)
     const items = indices.map((place) => itemOf(examples[place]!, epoch))
-    const { tensors, shape, statistics } = collateDualEncoder(
-      items.toSorted((a, b) => b.positive.text.ids.length - a.positive.text.ids.length),
-      {
-        padTokenId: query.config.padTokenId,
-        bucket,
-        hardNegatives: data.hardNegatives,
-        inputs: query.inputs,
-        passage: { padTokenId: passage.config.padTokenId, inputs: passage.inputs },
-      },
-    )
-    const { realTokens, paddedTokens, duplicatePassages } = statistics
-    const padding = paddedTokens / (realTokens + paddedTokens)
-    const common = { examples: indices.length, statistics: { padding, duplicatePassages } }
-    const sizes = `${shape.queries}x${shape.queryTokens} ${shape.passages}x${shape.passageTokens}`
-    if (!packs) return { ...common, key: sizes, tensors, shape: { ...shape, packed: undefined } }
-    const side = (name: Side) => {
-      const mask = tensors[`${name}.attention_mask`]!
-      const rows = packedRows(mask, multiple)
-      return { rows, shape: { packedRows: rows.dims[0]!, groups: lengthGroups(mask, cuts, bucket) } }
-    }
-    const [q, p] = [side("query"), side("passage")]
-    return {
-      ...common,
-      key: `${sizes} ${describe(q.shape)} + ${describe(p.shape)}`,
-      tensors: { ...tensors, "query.packed_rows": q.rows, "passage.packed_rows": p.rows },
-      shape: { ...shape, packed: { query: q.shape, passage: p.shape } },
-    }
+    return packs && query === passage ? sharedBatch(items) : separateBatch(items)
   }
   return { perEpoch: sampler.batchesPerEpoch, at }
 }
+
+/** Whether every place of the groups is a real token. */
+const isFull = (mask: Tensor, groups: readonly LengthGroup[]): boolean =>
+  toNumbers(mask).reduce((sum, value) => sum + value, 0) ===
+  groups.reduce((sum, { rows, tokens }) => sum + rows * tokens, 0)
 
 /** Token ids of texts, each made once. */
 const memoized = (towers: Towers, { maxLength, titles }: RetrievalSettings) => {

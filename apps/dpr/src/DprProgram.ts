@@ -1,5 +1,5 @@
 import { inBatchDiagnostics, inBatchNll } from "@tandem/losses"
-import { type DropoutRates, type Encoder, type LengthGroup, type ModelError, type Pooling, pool } from "@tandem/models"
+import { type DropoutRates, type Encoder, type EncoderShape, type ModelError, type Pooling, pool } from "@tandem/models"
 import { GraphBuilder, type Value } from "@tandem/onnx"
 import { encoderOf, jointName, type Side, type Towers } from "@tandem/retriever"
 import type { Runtime } from "@tandem/runtime"
@@ -7,21 +7,15 @@ import { dropoutRate, type MaskInput, type Program } from "@tandem/trainers"
 import { Effect } from "effect"
 import type { RetrievalSettings } from "./SearchTowers.ts"
 
-/** How the texts of one side are computed without their padding. */
-export interface PackedShape {
-  readonly packedRows: number
-  readonly groups: readonly LengthGroup[]
-}
-
 /** The shapes of a batch. */
 export interface DprShape {
   readonly queries: number
-  readonly queryTokens: number
   /** Positives first, in the order of their questions, then hard negatives. */
   readonly passages: number
-  readonly passageTokens: number
-  /** Rows of token-wise work and groups of attention on each side; absent where the encoder knows neither. */
-  readonly packed: { readonly query: PackedShape; readonly passage: PackedShape } | undefined
+  /** What the encoders compute: each side its texts, or one encoder those of both sides together. */
+  readonly encoders:
+    | { readonly query: EncoderShape; readonly passage: EncoderShape }
+    | { readonly shared: EncoderShape }
 }
 
 /** What decides the program besides the shapes of its batches. */
@@ -32,8 +26,8 @@ export interface DprProgramOptions extends Pick<RetrievalSettings, "similarity" 
 }
 
 /**
- * The dual encoder's training program: both towers on the batch, pooled, compared and scored by in-batch NLL. A shared
- * tower is called twice with the same weights. Outputs `loss` and `accuracy`, the share of questions whose own passage
+ * The dual encoder's training program: the batch's texts encoded, pooled, compared and scored by in-batch NLL. Weights of a
+ * shared tower are the same inputs for both sides. Outputs `loss` and `accuracy`, the share of questions whose own passage
  * scores highest in the batch.
  */
 export const dprProgram = Effect.fnUntraced(function* (
@@ -44,31 +38,35 @@ export const dprProgram = Effect.fnUntraced(function* (
   const g = new GraphBuilder()
   const masks: MaskInput[] = []
   const weights = new Map<string, Value>()
-  const embed = Effect.fnUntraced(function* (side: Side, batch: number, tokens: number) {
+  const embed = Effect.fnUntraced(function* (side: Side, prefix: string, sizes: EncoderShape) {
     const encoder = encoderOf(towers, side)
     const dropout = ratesOf(encoder, options.dropout)
-    const { graph, dropout: sites } = yield* encoder.graph({
-      batch,
-      tokens,
-      ...shape.packed?.[side],
-      ...(dropout === undefined ? {} : { dropout }),
-    })
+    const { graph, dropout: sites } = yield* encoder.graph({ ...sizes, ...(dropout === undefined ? {} : { dropout }) })
     const bindings: Record<string, Value> = {}
     for (const { name, type = "float32", dims = [] } of graph.inputs) {
-      const joint = encoder.parameters.has(name) ? jointName(towers, side, name) : `${side}.${name}`
+      const joint = encoder.parameters.has(name) ? jointName(towers, side, name) : `${prefix}.${name}`
       const value = weights.get(joint) ?? g.input(joint, type, dims)
       if (encoder.parameters.has(name)) weights.set(joint, value)
       bindings[name] = value
     }
-    for (const { input, rate } of sites) masks.push({ input: `${side}.${input}`, rate })
-    const hidden = g.scope(side, () => g.call(graph, bindings))["last_hidden_state"]!
+    for (const { input, rate } of sites) masks.push({ input: `${prefix}.${input}`, rate })
+    const hidden = g.scope(prefix, () => g.call(graph, bindings))["last_hidden_state"]!
     const pooling: Pooling =
       options.similarity === "cosine" ? { ...encoder.pooling, normalize: false } : encoder.pooling
     return pool(g, hidden, bindings["attention_mask"]!, pooling)
   })
-  const queries = yield* embed("query", shape.queries, shape.queryTokens)
-  const passages = yield* embed("passage", shape.passages, shape.passageTokens)
-  const excluded = g.input("excluded", "bool", [shape.queries, shape.passages])
+  const { queries: count, passages: candidates, encoders } = shape
+  const both = Effect.gen(function* () {
+    if ("shared" in encoders) {
+      const texts = yield* embed("query", "text", encoders.shared)
+      const rows = (name: string, size: number): Value => g.gather(texts, g.input(name, "int64", [size]))
+      return { queries: rows("query_rows", count), passages: rows("passage_rows", candidates) }
+    }
+    const queries = yield* embed("query", "query", encoders.query)
+    return { queries, passages: yield* embed("passage", "passage", encoders.passage) }
+  })
+  const { queries, passages } = yield* both
+  const excluded = g.input("excluded", "bool", [count, candidates])
   const { similarity, temperature, symmetric } = options
   const { loss, scores } = inBatchNll(g, { queries, passages, excluded }, { similarity, temperature, symmetric })
   const { accuracy } = inBatchDiagnostics(g, scores, excluded)

@@ -1,6 +1,6 @@
 import { bool, type Tensor } from "@tandem/onnx"
 import type { Bucket } from "./Buckets.ts"
-import { InvalidBatch } from "./Errors.ts"
+import { dualEncoderRows } from "./internal/DualEncoderRows.ts"
 import { padRows } from "./internal/PadRows.ts"
 import type { TokenizedText } from "./TokenizedText.ts"
 
@@ -88,17 +88,7 @@ export interface DualEncoderBatch {
  * @throws InvalidBatch without items, for a text without tokens, for an unknown input, and where the bucket is too short
  */
 export const collateDualEncoder = (items: readonly DualEncoderItem[], options: CollateOptions): DualEncoderBatch => {
-  const { hardNegatives } = options
-  if (items.length === 0 || !Number.isSafeInteger(hardNegatives) || hardNegatives < 0) {
-    throw new InvalidBatch({
-      message: "no batch can be made of this",
-      expected: "at least one item and a whole number of hard negatives of 0 or more",
-      found: `${items.length} items, ${hardNegatives} hard negatives`,
-    })
-  }
-  const rows = passageRows(items, hardNegatives)
-  const present = rows.filter((row) => row !== undefined)
-  const filler = present.reduce((a, b) => (b.text.ids.length < a.text.ids.length ? b : a))
+  const { rows, present, filler, excluded } = dualEncoderRows(items, options.hardNegatives)
   const query = padRows(
     "query",
     items.map((item) => item.query),
@@ -108,9 +98,6 @@ export const collateDualEncoder = (items: readonly DualEncoderItem[], options: C
     "passage",
     rows.map((row) => (row ?? filler).text),
     { ...options, ...options.passage },
-  )
-  const excluded = items.flatMap((item, b) =>
-    rows.map((row, j) => j !== b && (row === undefined || answers(item, row))),
   )
   const freeRows = rows.length - present.length
   const realTokens = query.realTokens + passage.realTokens - freeRows * filler.text.ids.length
@@ -132,15 +119,3 @@ export const collateDualEncoder = (items: readonly DualEncoderItem[], options: C
     },
   }
 }
-
-/** The positives, then each query's hard negatives; undefined where a query has too few. */
-const passageRows = (items: readonly DualEncoderItem[], count: number): readonly (BatchPassage | undefined)[] => [
-  ...items.map(({ positive }) => positive),
-  ...items.flatMap(({ negatives }) => Array.from({ length: count }, (_, at) => negatives[at])),
-]
-
-const answers = (item: DualEncoderItem, passage: BatchPassage): boolean =>
-  passage.id === item.positive.id || item.relevant.has(passage.id) || holdsAnswer(item, passage)
-
-const holdsAnswer = (item: DualEncoderItem, { words }: BatchPassage): boolean =>
-  words !== undefined && (item.answers ?? []).some((answer) => answer !== "" && ` ${words} `.includes(` ${answer} `))

@@ -20,4 +20,5 @@ export {
 export { InvalidBatch } from "./Errors.ts"
 export { type LengthGroup, lengthGroups } from "./LengthGroups.ts"
 export { packedRows } from "./PackedRows.ts"
+export { collateSharedEncoder, type SharedBatchShape, type SharedEncoderBatch } from "./SharedEncoderBatch.ts"
 export type { TokenizedText } from "./TokenizedText.ts"
