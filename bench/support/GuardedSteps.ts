@@ -49,7 +49,8 @@ const allSteps = Effect.gen(function* () {
   })
   const batches = dprBatches(towers, data, settings, retrieval)
   const epoch = Array.from({ length: batches.perEpoch }, (_, index) => batches.at(index))
-  const dense = { queries: 16, queryTokens: 128, passages: 16, passageTokens: 128, packed: undefined }
+  const texts = { batch: 16, tokens: 128, full: true }
+  const dense = { queries: 16, passages: 16, encoders: { query: texts, passage: texts } }
   return {
     "MiniLM-L6 dual encoder, dense 16 x 128": yield* dualEncoder(dense),
     "MiniLM-L6 dual encoder, packed, in groups": yield* dualEncoder(epoch[0]!.shape),
