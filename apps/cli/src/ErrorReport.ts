@@ -12,6 +12,10 @@ export interface ErrorReport {
   readonly field?: string
   readonly tensor?: string
   readonly node?: string
+  /** The operator, and the input of it, that an error is about. */
+  readonly op?: string
+  readonly input?: string
+  readonly opset?: number
   readonly expected?: string
   readonly found?: string
   readonly hint?: string
@@ -20,7 +24,7 @@ export interface ErrorReport {
   readonly exitCode: ExitCode
 }
 
-const textFields = ["file", "field", "tensor", "node", "expected", "found", "hint"] as const
+const textFields = ["file", "field", "tensor", "node", "op", "input", "expected", "found", "hint"] as const
 
 /** The report on why a command ended: the first failure, else the defect, else the interruption. */
 export const reportCause = (cause: Cause.Cause<unknown>): ErrorReport =>
@@ -40,12 +44,13 @@ export const reportError = (error: unknown): ErrorReport => {
       return value === undefined ? [] : [[name, String(value)] as const]
     }),
   )
-  const line = read(own, "line")
+  const [line, opset] = [read(own, "line"), read(own, "opset")]
   return {
     tag,
     message: String(read(own, "message") ?? ""),
     ...text,
     ...(typeof line === "number" ? { line } : {}),
+    ...(typeof opset === "number" ? { opset } : {}),
     exitCode,
   }
 }

@@ -28,6 +28,7 @@ export const exitCodes: Readonly<Record<string, ExitCode>> = {
   UnknownOperatorSet: 3,
   UnsupportedAttribute: 3,
   DataDependentBranch: 3,
+  DataDependentShape: 3,
   // autodiff
   MissingGradient: 3,
   Disconnected: 3,

@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { after, test } from "node:test"
 import { fileURLToPath } from "node:url"
 import { readSafetensors, writeSafetensors } from "@tandem/models"
-import type { Tensor } from "@tandem/onnx"
+import { elementCount, int64, readModel, type Tensor, writeModel } from "@tandem/onnx"
 import { runCommandLine } from "../src/CommandLine.ts"
 import { makeFolder, tandem } from "./support/Tandem.ts"
 
@@ -101,6 +101,27 @@ test("gradcheck without a reference takes differences, of inputs that are given 
 test("what cannot be checked says so: 3 for files, 2 for usage", async (t) => {
   const lacking = changed("lacking.safetensors", (tensors) => tensors.delete("R"))
   const strange = changed("strange.safetensors", (tensors) => tensors.set("in.pixels", tensors.get("R")!))
+  const key = "g.encoder.layer.1.output.dense.weight"
+  const diverged = changed("diverged.safetensors", (tensors) => {
+    const gradient = tensors.get(key)!
+    tensors.set(key, {
+      ...gradient,
+      data: Float32Array.from(gradient.data, Number).fill(NaN, 3, 4),
+    })
+  })
+  const beyond = changed("beyond.safetensors", (tensors) => {
+    const { dims } = tensors.get("in.input_ids")!
+    tensors.set("in.input_ids", int64(dims, Array<number>(elementCount(dims)).fill(9999)))
+  })
+  const at = (file: string): string => join(folder.path, file)
+  const [nan, pointer, bent] = [at("nan.onnx"), at("pointer.onnx"), at("bent.onnx")]
+  const graph = readModel(new Uint8Array(readFileSync(model)))
+  const [name, weight] = [...graph.initializers].find(([, { type, dims }]) => type === "float32" && dims.length === 2)!
+  const spoiled = { ...weight, data: Float32Array.from(weight.data, Number).fill(NaN, 0, 1) }
+  writeFileSync(nan, writeModel({ ...graph, initializers: new Map(graph.initializers).set(name, spoiled) }))
+  writeFileSync(pointer, "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 90000000\n")
+  const nodes = graph.nodes.map((node) => (node.op === "Erf" ? { ...node, op: "Bend" } : node))
+  writeFileSync(bent, writeModel({ ...graph, nodes }))
   const empty = join(folder.path, "empty")
   mkdirSync(empty)
   const cases: readonly (readonly [readonly string[], number, RegExp])[] = [
@@ -109,6 +130,12 @@ test("what cannot be checked says so: 3 for files, 2 for usage", async (t) => {
     [["gradcheck", model, "--against", "no-such"], 3, /error\[InvalidSafetensors\].*no-such/],
     [["gradcheck", model, "--against", model], 3, /error\[InvalidSafetensors\]/],
     [["gradcheck", model, "--against", lacking], 3, /error\[InvalidReference\] the reference lacks R/],
+    [["gradcheck", model, "--against", diverged], 3, /error\[InvalidReference\] g\.\S+ of the reference .*no finite/],
+    [["gradcheck", model, "--against", beyond], 3, /error\[InvalidReference\] the model does not run on these inputs/],
+    [["gradcheck", nan, "--against", reference], 3, /error\[InvalidModel\] the weight \S+ holds NaN/],
+    [["gradcheck", nan], 3, /error\[InvalidModel\] the weight \S+ holds NaN/],
+    [["gradcheck", pointer], 3, /error\[InvalidModel\].*git lfs pull/s],
+    [["gradcheck", bent, "--against", reference], 3, /error\[MissingGradient\] Bend .*\(opset 17\).*Erf/],
     [["gradcheck", model, "--inputs", strange], 2, /error\[InvalidFlag\] the model has no input pixels/],
     [["gradcheck", model, "--rtol", "0"], 2, /error\[InvalidFlag\] --rtol/],
     [["gradcheck"], 2, /error\[MissingFlag\]/],

@@ -34,7 +34,7 @@ describe("a gradient that does not exist", () => {
     )
     const { op, opset, input, node, message } = missing(graph)
     assert.deepEqual([op, opset, input, node], ["Bend", 20, "0", "bend"])
-    assert.match(message, /Bend has no gradient towards input 0: no rule for this operator/)
+    assert.match(message, /Bend \(opset 20\) has no gradient towards input 0: no rule for this operator/)
   })
 
   it("is reported for an operator of another domain under its full name", () => {

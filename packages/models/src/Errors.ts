@@ -1,5 +1,6 @@
 import {
   DataDependentBranch,
+  DataDependentShape,
   InvalidGraph,
   InvalidModel,
   InvalidTensor,
@@ -77,6 +78,7 @@ export type ModelError =
   | UnknownOperatorSet
   | UnsupportedAttribute
   | DataDependentBranch
+  | DataDependentShape
   | RuntimeError
 
 const classes = [
@@ -98,6 +100,7 @@ const classes = [
   UnknownOperatorSet,
   UnsupportedAttribute,
   DataDependentBranch,
+  DataDependentShape,
   ProviderUnavailable,
   CompileFailed,
   RunFailed,

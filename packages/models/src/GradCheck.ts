@@ -1,11 +1,12 @@
 import type { RuleTable } from "@tandem/autodiff"
 import type { Graph, Tensor } from "@tandem/onnx"
 import type { Runtime } from "@tandem/runtime"
-import type { Effect } from "effect"
+import { Effect } from "effect"
 import type { ModelError } from "./Errors.ts"
 import { checkNumerically, type NumericOptions } from "./GradCheckNumeric.ts"
 import { checkAgainstReference } from "./GradCheckReference.ts"
 import type { GradCheckReport } from "./GradCheckReport.ts"
+import { asWritten } from "./internal/AsWritten.ts"
 import type { GradientError } from "./internal/Attempt.ts"
 
 /** What `gradCheck` takes besides the model. */
@@ -36,4 +37,9 @@ export const gradCheck = (
   graph: Graph,
   { reference, ...options }: GradCheckOptions = {},
 ): Effect.Effect<GradCheckReport, ModelError | GradientError, Runtime> =>
-  reference === undefined ? checkNumerically(graph, options) : checkAgainstReference(graph, { ...options, reference })
+  Effect.mapError(
+    reference === undefined
+      ? checkNumerically(graph, options)
+      : checkAgainstReference(graph, { ...options, reference }),
+    asWritten(graph),
+  )

@@ -13,13 +13,14 @@ import { Effect } from "effect"
 import type { ModelError } from "./Errors.ts"
 import { toFloat32 } from "./Floats.ts"
 import type { GradCheckReport, ParameterCheck } from "./GradCheckReport.ts"
+import { blameInputs, preferGaps } from "./internal/AsWritten.ts"
 import { attemptGradient, type GradientError, thrownAsFailures } from "./internal/Attempt.ts"
 import { lossOf, lossOutputs, withLoss } from "./internal/LossGraph.ts"
 import { truncatedNormals, uniforms } from "./internal/Random.ts"
 import { compareDerivative } from "./NumericDerivative.ts"
 import { onlyOutputs, prepareGraph } from "./PrepareGraph.ts"
 import { type SampleShape, sampleInputs } from "./SampleInputs.ts"
-import { weightsOf } from "./TrainableParameters.ts"
+import { requireNumbers, storedTensors, weightsOf } from "./TrainableParameters.ts"
 
 /** What `checkNumerically` takes besides the model. */
 export interface NumericOptions extends SampleShape {
@@ -49,8 +50,11 @@ export const checkNumerically = Effect.fnUntraced(function* (
   })
   const feeds = { ...(yield* attemptGradient(() => sampleInputs(prepared, options.inputs, options))) }
   const shapes = Object.fromEntries(Object.entries(feeds).map(([name, { dims }]) => [name, dims]))
+  yield* attemptGradient(() => requireNumbers(storedTensors(model)))
   const candidates = weightsOf(model, prepared)
-  const specialized = yield* thrownAsFailures(specialize(prepared, shapes, { parameters: new Set(candidates.keys()) }))
+  const specialized = yield* thrownAsFailures(
+    specialize(prepared, shapes, { parameters: new Set(candidates.keys()) }),
+  ).pipe(preferGaps(prepared, [...candidates.keys()], rules))
   const graph = yield* attemptGradient(() => fuse(specialized))
   const R = yield* attemptGradient(() => cotangent(graph, seed))
   const lossGraph = yield* attemptGradient(() => withLoss(graph, candidates.keys(), R))
@@ -70,7 +74,8 @@ export const checkNumerically = Effect.fnUntraced(function* (
   const results = yield* Effect.scoped(
     Effect.gen(function* () {
       const executable = yield* (yield* Runtime).compile(joint)
-      return yield* executable.run({ ...feeds, ...Object.fromEntries(parameters) })
+      const run = executable.run({ ...feeds, ...Object.fromEntries(parameters) })
+      return yield* options.inputs === undefined ? run : blameInputs(run)
     }),
   )
   const loss = lossOf(toFloat32(results[lossOutputs.out]!, lossOutputs.out).data, R.data)

@@ -5,13 +5,14 @@ import { Effect } from "effect"
 import { InvalidReference, type ModelError } from "./Errors.ts"
 import { toFloat32 } from "./Floats.ts"
 import type { GradCheckReport, ParameterCheck } from "./GradCheckReport.ts"
+import { blameInputs, preferGaps } from "./internal/AsWritten.ts"
 import { attemptGradient, type GradientError, thrownAsFailures } from "./internal/Attempt.ts"
 import { lossOf, lossOutputs, withLoss } from "./internal/LossGraph.ts"
 import { putBlock, takeBlock } from "./internal/MatchBlocks.ts"
 import { matchParameters, type ParameterMatch, transposeLast } from "./MatchParameters.ts"
 import { onlyOutputs, prepareGraph } from "./PrepareGraph.ts"
 import { fitInput } from "./SampleInputs.ts"
-import { isWeight, storedTensors } from "./TrainableParameters.ts"
+import { isWeight, requireNumbers, storedTensors } from "./TrainableParameters.ts"
 
 /** What `checkAgainstReference` takes besides the model. */
 export interface ReferenceOptions {
@@ -34,6 +35,7 @@ export const checkAgainstReference = Effect.fnUntraced(function* (
   const { inputs, weights, gradients, R } = expected
   const prepared = yield* attemptGradient(() => firstOutput(prepareGraph(model)))
   const stored = [...storedTensors(model)].filter(([name]) => prepared.initializers.has(name))
+  yield* attemptGradient(() => requireNumbers(new Map(stored)))
   const matches = matchParameters(new Map(stored), weights, gradients)
   const partners = new Set(matches.matched.flatMap((match) => match.partners.map(({ name }) => name)))
   const feeds: Record<string, Tensor> = {}
@@ -41,7 +43,9 @@ export const checkAgainstReference = Effect.fnUntraced(function* (
     feeds[input.name] = yield* attemptGradient(() => fitInput(input, given?.get(input.name) ?? inputs.get(input.name)))
   }
   const shapes = Object.fromEntries(Object.entries(feeds).map(([name, { dims }]) => [name, dims]))
-  const specialized = yield* thrownAsFailures(specialize(prepared, shapes, { parameters: partners }))
+  const specialized = yield* thrownAsFailures(specialize(prepared, shapes, { parameters: partners })).pipe(
+    preferGaps(prepared, [...partners], rules),
+  )
   const graph = yield* attemptGradient(() => fuse(specialized))
   yield* attemptGradient(() => requireShape(graph, R))
   const lossGraph = yield* attemptGradient(() => withLoss(graph, partners, R))
@@ -53,7 +57,7 @@ export const checkAgainstReference = Effect.fnUntraced(function* (
   const results = yield* Effect.scoped(
     Effect.gen(function* () {
       const executable = yield* (yield* Runtime).compile(joint)
-      return yield* executable.run(feeds)
+      return yield* blameInputs(executable.run(feeds))
     }),
   )
   const out = toFloat32(results[lossOutputs.out]!, lossOutputs.out).data
@@ -88,12 +92,13 @@ const readReference = (reference: ReadonlyMap<string, Tensor>) => {
     )
   const [weights, gradients] = [prefixed("w."), prefixed("g.")]
   const [R, loss, out] = [reference.get("R"), reference.get("loss"), reference.get("out")]
+  const alone = weights.size === 0 ? [] : [...gradients.keys()].filter((name) => !weights.has(name))
   const absent = [
     ...(R === undefined ? ["R"] : []),
     ...(loss === undefined ? ["loss"] : []),
     ...(weights.size === 0 ? ["w.<parameter>"] : []),
     ...(gradients.size === 0 ? ["g.<parameter>"] : []),
-    ...[...gradients.keys()].filter((name) => !weights.has(name)).map((name) => `w.${name}`),
+    ...alone.map((name) => `w.${name}`),
   ]
   if (R === undefined || loss === undefined || absent[0] !== undefined) {
     throw new InvalidReference({
@@ -112,6 +117,7 @@ const readReference = (reference: ReadonlyMap<string, Tensor>) => {
       found: `[${gradient.dims}]`,
     })
   }
+  for (const [name, tensor] of reference) requireFinite(name, tensor)
   const value = toFloat32(loss, "loss").data[0] ?? Number.NaN
   return {
     inputs: prefixed("in."),
@@ -121,6 +127,20 @@ const readReference = (reference: ReadonlyMap<string, Tensor>) => {
     loss: value,
     out: out === undefined ? undefined : toFloat32(out, "out"),
   }
+}
+
+/** One number that is none would make every comparison with it fail, whatever the gradients are. */
+const requireFinite = (name: string, tensor: Tensor): void => {
+  const at = /^(R|out|loss|w\..*|g\..*)$/s.test(name)
+    ? tensor.data.findIndex((value) => !Number.isFinite(Number(value)))
+    : -1
+  if (at < 0) return
+  throw new InvalidReference({
+    message: `${name} of the reference holds what is no finite number`,
+    tensor: name,
+    expected: "finite numbers",
+    found: `${tensor.data[at]} at ${at}`,
+  })
 }
 
 const firstOutput = (graph: Graph): Graph => {

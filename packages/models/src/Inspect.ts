@@ -25,6 +25,7 @@ import { architectureOf } from "./Architecture.ts"
 import type { ModelError } from "./Errors.ts"
 import { inspectParameters, type Reach } from "./InspectParameters.ts"
 import type { ModelGap, ModelReport, StepEstimate } from "./InspectReport.ts"
+import { withOpset } from "./internal/AsWritten.ts"
 import { attemptGradient, type GradientError, isGradientError, thrownAsFailures } from "./internal/Attempt.ts"
 import { onnxConfig } from "./OnnxEncoder.ts"
 import { failureGap, onlyOutputs, prepareWithGaps } from "./PrepareGraph.ts"
@@ -69,13 +70,18 @@ export const inspectModel = Effect.fnUntraced(function* (
           ),
         )
   const step = found !== undefined && Result.isSuccess(found) ? found.success : undefined
-  const unknown = found !== undefined && Result.isFailure(found) ? [gradientFailure(graph, found.failure)] : []
   const known = step?.graph ?? typed(graph)
   const structuralNodes = new Set(structural.map(({ node }) => node))
   const gradientGaps = (step?.gaps ?? findGaps(known, outputs, [...weights.keys()], rules)).filter(
     ({ node }) => !structuralNodes.has(node),
   )
-  const gaps = [...structural, ...unknown, ...gradientGaps.map(modelGap)]
+  // What a step fails at follows from the gaps, where there are some.
+  const failed = found !== undefined && Result.isFailure(found) && gradientGaps.length === 0
+  const unknown = failed ? [gradientFailure(graph, found.failure)] : []
+  const gaps = [...structural, ...unknown, ...gradientGaps.map(modelGap)].map((gap) => ({
+    ...gap,
+    reason: withOpset(model, gap.op, gap.reason),
+  }))
   const reach = reachOf(known, outputs, [...weights.keys()], gaps)
   const parameters = inspectParameters(model, reach)
   const count = (all: typeof parameters): number => all.reduce((sum, { elements }) => sum + elements, 0)

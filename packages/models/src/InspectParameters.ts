@@ -1,5 +1,5 @@
 import { consumers, type Graph, intAttribute, type Node, type Tensor } from "@tandem/onnx"
-import { isSetting, isWeight, storedTensors, usesOf } from "./TrainableParameters.ts"
+import { holdsNaN, isSetting, isWeight, storedTensors, usesOf } from "./TrainableParameters.ts"
 
 /** One weight tensor of a model. */
 export interface InspectedParameter {
@@ -51,6 +51,7 @@ export const inspectParameters = (graph: Graph, reach: Reach): readonly Inspecte
       const hint = value.type === "float64" ? "" : "; train the float32 export"
       return [{ ...described, trains: false, reason: `stored as ${value.type}${hint}` }]
     }
+    if (holdsNaN(value)) return [{ ...described, trains: false, reason: "it holds NaN" }]
     if (!isWeight(value)) return []
     const blocked = reach.blocked.get(name)
     if (blocked !== undefined) return [{ ...described, trains: false, reason: blocked }]

@@ -40,7 +40,8 @@ export interface ParameterMatches {
  * Finds the initializers of an exported model that hold a reference's parameters, by value, because exporters rename,
  * reshape, transpose, copy, join and cut them. Values must be equal to the last bit; −0 counts as 0. Only where nothing is
  * equal, and a parameter has 8 elements or more, it is looked for as a block of a larger initializer, as what several
- * initializers hold block by block, and as an initializer that is a multiple of it, or lies a constant away.
+ * initializers hold block by block, and as an initializer that is a multiple of it, or lies a constant away. The last is
+ * looked for beside equal ones, too: what was computed beforehand of w, as 1 − w, is a part of its gradient.
  * A parameter that stands in the file several times has several partners, and its gradient is the sum of theirs. Parameters of equal
  * values and equal gradients are one tied weight under several names, and have the same partners.
  */
@@ -60,10 +61,13 @@ export const matchParameters = (
   for (const [name, value] of initializers) {
     if (!taken.has(name) && floats.has(value.type)) free.set(name, toFloat32(value, name))
   }
-  const found = equal.map(({ parameter, weight, partners }) => ({
-    parameter,
-    partners: partners.length > 0 ? partners : lessEqual(free, toFloat32(weight, parameter)),
-  }))
+  const found = equal.map(({ parameter, weight, partners }) => {
+    const value = toFloat32(weight, parameter)
+    return {
+      parameter,
+      partners: partners.length > 0 ? [...partners, ...furtherImages(free, value)] : lessEqual(free, value),
+    }
+  })
   const sharing = new Map<string, string[]>()
   for (const { parameter, partners } of found) {
     for (const { name, from } of partners) {
@@ -131,12 +135,20 @@ const partnersOf = (
   return [...plain, ...turned.map((partner) => ({ name: partner, transposed: true }))]
 }
 
+const formsOf = (weight: Float32Tensor): readonly Form[] => {
+  const turned = transposeLast(weight)
+  const plain = { value: weight, transposed: false }
+  return turned === weight ? [plain] : [plain, { value: turned, transposed: true }]
+}
+
+/** What the exporter computed beforehand from a parameter that also stands in the file as it is, as 1 − w beside w. */
+const furtherImages = (free: ReadonlyMap<string, Float32Tensor>, weight: Float32Tensor): readonly Partner[] =>
+  weight.data.length < fewest ? [] : imagesOf(free, formsOf(weight))
+
 /** Initializers that hold a parameter otherwise than whole and value by value. */
 const lessEqual = (free: ReadonlyMap<string, Float32Tensor>, weight: Float32Tensor): readonly Partner[] => {
   if (weight.data.length < fewest) return []
-  const forms = [{ value: weight, transposed: false }]
-  const turned = transposeLast(weight)
-  if (turned !== weight) forms.push({ value: turned, transposed: true })
+  const forms = formsOf(weight)
   const kinds = [holdersOf, piecesOf, imagesOf]
   for (const kind of kinds) {
     const partners = kind(free, forms)

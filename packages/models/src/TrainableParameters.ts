@@ -1,4 +1,4 @@
-import { consumers, type Graph, type Node, type Tensor } from "@tandem/onnx"
+import { consumers, type Graph, InvalidModel, type Node, type Tensor } from "@tandem/onnx"
 
 /** A float tensor of the model that is large enough, and finite, to be a weight. */
 export const isWeight = (value: Tensor): boolean => {
@@ -7,6 +7,30 @@ export const isWeight = (value: Tensor): boolean => {
   // Masks hold −∞ or the type's lowest number.
   for (let i = 0; i < data.length; i++) if (!(Math.abs(Number(data[i])) < 1e30)) return false
   return true
+}
+
+/**
+ * Whether a tensor holds NaN, as weights do whose training diverged or whose file was damaged: everything that depends on
+ * them is NaN, too.
+ */
+export const holdsNaN = ({ type, data }: Tensor): boolean => {
+  if (type !== "float32" && type !== "float64") return false
+  for (let i = 0; i < data.length; i++) if (Number.isNaN(data[i])) return true
+  return false
+}
+
+/** Refuses weights that are no numbers. */
+export const requireNumbers = (weights: ReadonlyMap<string, Tensor>): void => {
+  for (const [name, value] of weights) {
+    if (!holdsNaN(value)) continue
+    throw new InvalidModel({
+      message: `the weight ${name} holds NaN`,
+      tensor: name,
+      expected: "numbers",
+      found: "NaN",
+      hint: "use a file whose training did not diverge",
+    })
+  }
 }
 
 /** The tensors that a model's file holds by name: initializers, and what `Constant` nodes make. */

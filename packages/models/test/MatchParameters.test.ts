@@ -56,3 +56,20 @@ test("values that are all equal, or few, are never taken for a block", () => {
   const short = distinct([3], 1)
   assert.deepEqual(match({ wide: columns([short, distinct([3], 9)], 1) }, { short }).unmatched, ["short"])
 })
+
+test("what was computed beforehand of a parameter is its partner beside the parameter itself", () => {
+  const mix = distinct([1, 1, 16], 3)
+  const rest = float32(
+    [1, 1, 16],
+    mix.data.map((value) => 1 - value),
+  )
+  const other = distinct([1, 1, 16], 40)
+  const [found] = match({ mix, rest, other }, { mix }).matched
+  assert.deepEqual(
+    found?.partners.map(({ name, scale }) => [name, scale === undefined ? 1 : Math.round(scale * 1e5) / 1e5]),
+    [
+      ["mix", 1],
+      ["rest", -1],
+    ],
+  )
+})

@@ -33,3 +33,9 @@ export class UnsupportedAttribute extends Schema.TaggedError<UnsupportedAttribut
 
 /** Control flow that depends on the data: which nodes run is not known before the model does. */
 export class DataDependentBranch extends Schema.TaggedError<DataDependentBranch>()("DataDependentBranch", details) {}
+
+/** A shape that depends on the data, as that of the places where something is not zero; no static graph has it. */
+export class DataDependentShape extends Schema.TaggedError<DataDependentShape>()("DataDependentShape", {
+  ...details,
+  op: Schema.optional(Schema.String),
+}) {}

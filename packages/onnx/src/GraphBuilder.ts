@@ -136,7 +136,14 @@ export class GraphBuilder {
     const key = impureOperators.has(op) ? "" : applicationKey(domain, op, names, attributes, count)
     const known = key === "" ? undefined : this.#applied.get(key)
     if (known !== undefined) return known
-    const inferred = inferTypes({ op, inputs, attributes, outputs: count, constant: (value) => this.constantOf(value) })
+    const inferred = inferTypes({
+      op,
+      inputs,
+      attributes,
+      outputs: count,
+      constant: (value) => this.constantOf(value),
+      ...(options.name === undefined ? {} : { name: options.name }),
+    })
     const results = inferred.map((type, index) => {
       const given = typeof outputs === "number" ? undefined : outputs[index]
       return this.#declare({

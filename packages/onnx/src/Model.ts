@@ -44,7 +44,8 @@ export const readModel = (bytes: Uint8Array, options: ReadModelOptions = {}): Gr
       message: `not a readable ONNX model: ${cause instanceof Error ? cause.message : String(cause)}`,
       ...file,
       expected: "a whole ModelProto",
-      found: `${bytes.byteLength} bytes`,
+      found: isPointer(bytes) ? "a pointer of Git LFS" : `${bytes.byteLength} bytes`,
+      ...(isPointer(bytes) ? { hint: "fetch the file itself: git lfs pull" } : {}),
     })
   }
   if (model.graph === undefined || model.opsetImport.length === 0) {
@@ -64,6 +65,10 @@ export const readModel = (bytes: Uint8Array, options: ReadModelOptions = {}): Gr
     throw options.file === undefined ? cause : located(cause, options.file)
   }
 }
+
+/** Whether the file is the note that Git leaves in the place of a large one. */
+const isPointer = (bytes: Uint8Array): boolean =>
+  new TextDecoder().decode(bytes.subarray(0, 24)) === "version https://git-lfs."
 
 /** The same error with the model's file, where it names none. */
 const located = (cause: unknown, file: string): unknown => {

@@ -1,5 +1,6 @@
 export {
   DataDependentBranch,
+  DataDependentShape,
   InvalidGraph,
   InvalidModel,
   InvalidTensor,

@@ -1,5 +1,6 @@
 import {
   DataDependentBranch,
+  DataDependentShape,
   deadCode,
   elementCount,
   type Graph,
@@ -35,7 +36,8 @@ export interface SpecializeOptions {
  * nodes, so that no large value leaves the runtime.
  *
  * An `If` whose condition hangs on constants and shapes becomes the branch that runs; of others both branches are
- * computed (`mergeBranches`), or `DataDependentBranch` says why they cannot be.
+ * computed (`mergeBranches`), or `DataDependentBranch` says why they cannot be. A shape that the values of inputs decide
+ * ends in `DataDependentShape`.
  *
  * Initializers, inputs and outputs keep their names. Operator sets stay as they are, so `upgrade` a foreign graph first.
  */
@@ -43,7 +45,7 @@ export const specialize = Effect.fnUntraced(function* (
   graph: Graph,
   shapes: Readonly<Record<string, readonly number[]>>,
   options: SpecializeOptions = {},
-): Effect.fn.Return<Graph, CompileFailed | RunFailed | DataDependentBranch, Runtime> {
+): Effect.fn.Return<Graph, CompileFailed | RunFailed | DataDependentBranch | DataDependentShape, Runtime> {
   const parameters = options.parameters ?? new Set<string>()
   const inputs: Value[] = []
   for (const input of graph.inputs) {
@@ -66,10 +68,12 @@ export const specialize = Effect.fnUntraced(function* (
   if (unknown.length > 0) {
     const node = settling.dependsOnData()
     if (node !== undefined) {
-      return yield* new RunFailed({
+      return yield* new DataDependentShape({
         message: `the shape of what node ${node.name} (${node.op}) of graph ${graph.name} makes depends on data`,
         node: node.name,
+        op: node.op,
         expected: "shapes that follow from those of the inputs",
+        hint: 'experts that look up their own tokens do this: export with experts_implementation="batched_mm"',
       })
     }
     const described = yield* askShapes(settling.folded(), unknown)

@@ -62,9 +62,11 @@ export const gradCheckCommand = Command.make(
     if (report.ok) return
     const wrong = report.parameters.filter((parameter) => !parameter.ok).length
     const reasons = [
-      ...(wrong > 0 ? [`${quantity(wrong)} gradients are wrong`] : []),
+      ...(wrong > 0 ? [`${counted(wrong, "gradient is", "gradients are")} wrong`] : []),
       ...(report.lossAgrees ? [] : ["the loss differs"]),
-      ...(report.unmatched.length > 0 ? [`${quantity(report.unmatched.length)} parameters found no partner`] : []),
+      ...(report.unmatched.length > 0
+        ? [`${counted(report.unmatched.length, "parameter", "parameters")} found no partner`]
+        : []),
       ...(report.ambiguous.length > 0 ? [`${quantity(report.ambiguous.length)} have equal values`] : []),
     ]
     return yield* new CheckFailed({ message: `the check failed: ${reasons.join("; ")}`, file })
@@ -76,6 +78,9 @@ export const gradCheckCommand = Command.make(
     { command: "tandem gradcheck model.onnx --against torch.safetensors", description: "Against PyTorch's gradients" },
   ]),
 )
+
+const counted = (count: number, one: string, several: string): string =>
+  `${quantity(count)} ${count === 1 ? one : several}`
 
 /** Threads cost small models more time than they save. */
 const threadsFor = (graph: Graph): { readonly threads?: number } => {

@@ -34,11 +34,13 @@ export const missingAt = (
   rule: Rule | undefined,
   index: number,
   reason: string,
-): MissingGradient =>
-  new MissingGradient({
-    message: `${ruleKey(node)} has no gradient towards input ${formalAt(rule, index) ?? index}: ${reason}`,
+): MissingGradient => {
+  const opset = graph.opsets.get(node.domain) ?? 0
+  return new MissingGradient({
+    message: `${ruleKey(node)} (opset ${opset}) has no gradient towards input ${formalAt(rule, index) ?? index}: ${reason}`,
     op: ruleKey(node),
-    opset: graph.opsets.get(node.domain) ?? 0,
+    opset,
     input: formalAt(rule, index) ?? `${index}`,
     node: node.name,
   })
+}

@@ -53,7 +53,7 @@ export const openModelFile = Effect.fn("openModelFile")(function* (
     message: `${folder} holds no model`,
     file: folder,
     expected: "onnx/model.onnx, model.onnx or model.safetensors",
-    found: files.slice(0, 20).join(", "),
+    found: files.length === 0 ? "an empty folder" : files.slice(0, 20).join(", "),
   })
 })
 

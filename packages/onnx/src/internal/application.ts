@@ -11,6 +11,8 @@ export interface ValueType {
 /** An operator with its operands, as inference sees it. */
 export interface Application {
   readonly op: string
+  /** The node's own name, where it has one. */
+  readonly name?: string
   readonly inputs: readonly (Value | undefined)[]
   readonly attributes: Attributes
   readonly outputs: number
@@ -26,7 +28,7 @@ export const typeAt = (node: Application, index: number): ValueType => node.inpu
 /** Refuses operands that contradict each other. */
 export const fail = (node: Application, expected: string): never => {
   const found = node.inputs.map((value) => `${value?.type ?? "?"}[${value?.dims ?? "?"}]`).join(", ")
-  throw new InvalidGraph({ message: `operands of ${node.op} do not fit`, node: node.op, expected, found })
+  throw new InvalidGraph({ message: `operands of ${node.op} do not fit`, node: node.name ?? node.op, expected, found })
 }
 
 /** Counts a negative axis from the end. */

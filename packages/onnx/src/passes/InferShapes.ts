@@ -38,6 +38,7 @@ export class ShapeWalk {
   visit(node: Node): readonly Value[] {
     const inferred = inferTypes({
       op: node.op,
+      name: node.name,
       inputs: node.inputs.map((name) => (name === "" ? undefined : this.value(name))),
       attributes: node.attributes,
       outputs: node.outputs.length,
