@@ -10,6 +10,7 @@ import { normRules } from "./rules/Norms.ts"
 import { pieceRules } from "./rules/Pieces.ts"
 import { productRules } from "./rules/Products.ts"
 import { reductionRules } from "./rules/Reductions.ts"
+import { resizingRules } from "./rules/Resizing.ts"
 import { shapeRules } from "./rules/Shapes.ts"
 import { sourceRules } from "./rules/Sources.ts"
 import { transformRules } from "./rules/Transforms.ts"
@@ -35,6 +36,7 @@ export const builtinRules: RuleTable = [
   pieceRules,
   productRules,
   reductionRules,
+  resizingRules,
   shapeRules,
   sourceRules,
   transformRules,

@@ -9,6 +9,7 @@ import {
   int32,
   type Node,
   prepare,
+  string,
   type Tensor,
   UnknownOperatorSet,
   UnsupportedAttribute,
@@ -28,6 +29,11 @@ const nBits = { K: 32, N: 4, bits: 4, block_size: 16 }
 
 const refused: readonly (readonly [field: string, each: Omit<CompositeCase, "name">])[] = [
   ["num_heads", { op: "MultiHeadAttention", operands: qkv }],
+  [
+    "activation",
+    { op: "FusedConv", operands: [x([1, 1, 4, 4]), x([1, 1, 2, 2])], attributes: { activation: string("Mish") } },
+  ],
+  ["axis", { op: "BiasSoftmax", operands: [x([2, 3, 4]), x([4])], attributes: { axis: 1 } }],
   [
     "past_sequence_length",
     { op: "MultiHeadAttention", operands: [...qkv, ...new Array(5), int32([1], [0])], attributes: { num_heads: 2 } },

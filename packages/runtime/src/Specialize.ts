@@ -73,7 +73,7 @@ export const specialize = Effect.fnUntraced(function* (
         node: node.name,
         op: node.op,
         expected: "shapes that follow from those of the inputs",
-        hint: 'experts that look up their own tokens do this: export with experts_implementation="batched_mm"',
+        ...(node.op === "NonZero" ? { hint: expertsHint } : {}),
       })
     }
     const described = yield* askShapes(settling.folded(), unknown)
@@ -87,6 +87,8 @@ export const specialize = Effect.fnUntraced(function* (
   }
   return result.graph
 })
+
+const expertsHint = 'experts that look up their own tokens do this: export with experts_implementation="batched_mm"'
 
 /** The graph without `If`: the branch that constants and shapes choose, else both and a choice among their results. */
 const withoutBranches = Effect.fnUntraced(function* (graph: Graph, parameters: ReadonlySet<string>) {

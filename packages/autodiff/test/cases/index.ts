@@ -9,6 +9,7 @@ import { normCases } from "./Norms.ts"
 import { pieceCases } from "./Pieces.ts"
 import { productCases } from "./Products.ts"
 import { reductionCases } from "./Reductions.ts"
+import { resizingCases } from "./Resizing.ts"
 import { shapeCases } from "./Shapes.ts"
 import { transformCases } from "./Transforms.ts"
 import type { Case, Cases } from "./Values.ts"
@@ -26,6 +27,7 @@ export const cases: Cases = {
   ...pieceCases,
   ...productCases,
   ...reductionCases,
+  ...resizingCases,
   ...shapeCases,
   ...transformCases,
   ...windowCases,

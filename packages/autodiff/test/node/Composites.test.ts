@@ -11,6 +11,7 @@ import {
   int32,
   int64,
   staticDims,
+  string,
   type Tensor,
   toNumbers,
 } from "@tandem/onnx"
@@ -27,7 +28,7 @@ interface GradientCase {
   readonly domain?: string
   readonly opset?: number
   readonly operands: readonly (Tensor | undefined)[]
-  readonly attributes?: Readonly<Record<string, number>>
+  readonly attributes?: Readonly<Record<string, number | string>>
   /** Positions of operands that are constants of the graph. */
   readonly constants?: readonly number[]
   readonly outputs?: readonly number[]
@@ -171,6 +172,14 @@ const cases: readonly GradientCase[] = [
     attributes: { transBatchA: 1, transB: 1, alpha: 0.5 },
     wrt: [0, 1],
   },
+  {
+    name: "Tanh after it",
+    op: "FusedConv",
+    operands: [x([1, 2, 5, 4], 33), x([2, 2, 3, 3], 34), x([2], 35)],
+    attributes: { activation: "Tanh" },
+    wrt: [0, 1, 2],
+  },
+  { name: "lower", op: "Trilu", operands: [x([2, 4, 5], 36)], attributes: { upper: 0 }, wrt: [0] },
 ]
 
 const moved = (tensor: Tensor, direction: readonly number[], step: number): Tensor =>
@@ -207,7 +216,7 @@ const graphOf = (each: GradientCase): { readonly graph: Graph; readonly feeds: R
         attributes: Object.fromEntries(
           Object.entries(each.attributes ?? {}).map(([name, value]) => [
             name,
-            Number.isInteger(value) ? int(value) : float(value),
+            typeof value === "string" ? string(value) : Number.isInteger(value) ? int(value) : float(value),
           ]),
         ),
       },

@@ -49,3 +49,55 @@ export const fusedGemm: Decomposition = (call) => {
   const attributes: Attributes = Object.fromEntries(settings)
   return [g.op(activation, [product], { attributes })[0]]
 }
+
+/** What ONNX Runtime fuses a convolution with, and its numbers in the order of `activation_params`. */
+const activationNumbers: Readonly<Record<string, readonly string[]>> = {
+  Relu: [],
+  Sigmoid: [],
+  Tanh: [],
+  LeakyRelu: ["alpha"],
+  HardSigmoid: ["alpha", "beta"],
+}
+
+/** Conv, what is added to it, and the activation after it. */
+export const fusedConv: Decomposition = (call) => {
+  const { g } = call
+  const { activation: _activation, activation_params: numbers, ...attributes } = call.node.attributes
+  const operands = [call.input(0, "X"), call.input(1, "W"), call.optional(2)]
+  const product = g.op("Conv", operands, { attributes })[0]!
+  const further = call.optional(3)
+  const sum = further === undefined ? product : g.add(product, further)
+  const activation = call.text("activation", "")
+  if (activation === "") return [sum]
+  const settings = numbers?.kind === "floats" ? numbers.value : []
+  if (activation === "Clip") {
+    const [low, high] = settings
+    return [g.op("Clip", [sum, ...[low, high].map((bound) => call.scalar(bound ?? 0, sum))])[0]]
+  }
+  const names = activationNumbers[activation]
+  if (names === undefined) return call.refuse("activation", Object.keys(activationNumbers).join(", "), activation)
+  const own: Attributes = Object.fromEntries(
+    names.flatMap((name, index) => (settings[index] === undefined ? [] : [[name, float(settings[index])] as const])),
+  )
+  return [g.op(activation, [sum], { attributes: own })[0]]
+}
+
+/** x + bias + skip. */
+export const biasAdd: Decomposition = (call) => [
+  call.g.add(call.g.add(call.input(0, "X"), call.input(1, "bias")), call.input(2, "skip")),
+]
+
+/** softmax(data + bias), over the last axis. */
+export const biasSoftmax: Decomposition = (call) => {
+  const { g } = call
+  const data = call.input(0, "data")
+  const axis = call.int("axis", 1)
+  const last = call.rank(data, "data") - 1
+  if (axis !== last && axis !== -1) call.refuse("axis", `the last, ${last}`, `${axis}`)
+  return [g.softmax(g.add(data, call.input(1, "bias")))]
+}
+
+/** com.microsoft.Trilu is ONNX's own. */
+export const triluContrib: Decomposition = (call) => [
+  call.g.op("Trilu", [call.input(0, "X"), call.optional(1)], { attributes: call.node.attributes })[0],
+]

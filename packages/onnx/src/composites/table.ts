@@ -1,6 +1,6 @@
 import { attention } from "./Attention.ts"
 import type { Decomposition } from "./Composite.ts"
-import { fusedGemm, fusedMatMul, swish } from "./FusedProducts.ts"
+import { biasAdd, biasSoftmax, fusedConv, fusedGemm, fusedMatMul, swish, triluContrib } from "./FusedProducts.ts"
 import { groupQueryAttention } from "./GroupQueryAttention.ts"
 import { attentionContrib, multiHeadAttention } from "./MultiHeadAttention.ts"
 import { gatherBlockQuantized, matMulNBits } from "./QuantizedWeights.ts"
@@ -23,7 +23,10 @@ export const decompositions: Readonly<Record<string, Decomposition>> = {
   RotaryEmbedding: rotaryEmbedding,
   Swish: swish,
   "com.microsoft.Attention": attentionContrib,
+  "com.microsoft.BiasAdd": biasAdd,
+  "com.microsoft.BiasSoftmax": biasSoftmax,
   "com.microsoft.EmbedLayerNormalization": embedLayerNormalization,
+  "com.microsoft.FusedConv": fusedConv,
   "com.microsoft.FusedGemm": fusedGemm,
   "com.microsoft.FusedMatMul": fusedMatMul,
   "com.microsoft.GatherBlockQuantized": gatherBlockQuantized,
@@ -34,4 +37,5 @@ export const decompositions: Readonly<Record<string, Decomposition>> = {
   "com.microsoft.SkipLayerNormalization": skipLayerNormalization,
   "com.microsoft.SkipSimplifiedLayerNormalization": skipSimplifiedLayerNormalization,
   "com.microsoft.TransposeMatMul": fusedMatMul,
+  "com.microsoft.Trilu": triluContrib,
 }

@@ -1,5 +1,5 @@
 import { parseEinsum } from "../Einsum.ts"
-import { type Dim, intAttribute, staticDims, stringAttribute } from "../Graph.ts"
+import { type Dim, intAttribute, intsAttribute, staticDims, stringAttribute } from "../Graph.ts"
 import { toNumbers } from "../Tensor.ts"
 import { axisAt, type Inference, typeAt } from "./application.ts"
 
@@ -105,12 +105,33 @@ const dft: Inference = (node) => {
   return [{ type, dims: [...dims.slice(0, -1).with(at, kept), 2] }]
 }
 
+/** Sizes are given, or follow from scales in 32-bit floats, rounded down. */
+const resize: Inference = (node) => {
+  const { type, dims } = typeAt(node, 0)
+  const [scales, sizes] = [2, 3].map((index) => {
+    const operand = node.constant(node.inputs[index])
+    return operand === undefined || operand.data.length === 0 ? undefined : toNumbers(operand)
+  })
+  const kept = stringAttribute(node, "keep_aspect_ratio_policy", "stretch") !== "stretch"
+  if (dims === undefined || kept || (scales === undefined && sizes === undefined)) return [{ type, dims: undefined }]
+  const axes = (intsAttribute(node, "axes") ?? [...dims.keys()]).map((axis) => axisAt(axis, dims.length))
+  const result = dims.map((dim, axis): Dim => {
+    const at = axes.indexOf(axis)
+    if (at < 0) return dim
+    if (sizes !== undefined) return sizes[at] ?? dim
+    const scale = scales?.[at] ?? 1
+    return typeof dim === "number" ? Math.floor(Math.fround(dim * scale)) : scale === 1 ? dim : `?${axis}`
+  })
+  return [{ type, dims: result }]
+}
+
 /** Operators that do several things at once. */
 export const compositeInference: Readonly<Record<string, Inference>> = {
   Einsum: einsum,
   DFT: dft,
   TopK: topK,
   Pad: pad,
+  Resize: resize,
   SoftmaxCrossEntropyLoss: classLoss,
   NegativeLogLikelihoodLoss: classLoss,
   SpaceToDepth: blocks(true),
