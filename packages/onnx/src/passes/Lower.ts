@@ -112,6 +112,7 @@ class Lowering {
 const wideOperands: Readonly<Record<string, readonly number[]>> = {
   Reshape: [1],
   Expand: [1],
+  Resize: [3],
   Slice: [1, 2, 3, 4],
   Split: [1],
   Squeeze: [1],
