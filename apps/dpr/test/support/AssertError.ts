@@ -15,12 +15,13 @@ export interface Expected {
   readonly hint?: RegExp
 }
 
-/** The error that a command ended in: one line of JSON, the last one, with nothing but text and a line number in it. */
+/** The error that a command ended in: one line of JSON, the last one, with nothing but text and two numbers, a line and an operator set, in it. */
 export const errorOf = (ended: Ended) => {
   const { error } = jsonLines(ended).at(-1)
   assert.ok(error, `no error among ${ended.stdout}`)
   assert.equal(error.stack, undefined)
-  for (const [name, value] of Object.entries(error)) assert.equal(typeof value, name === "line" ? "number" : "string")
+  for (const [name, value] of Object.entries(error))
+    assert.equal(typeof value, /^(line|opset)$/.test(name) ? "number" : "string")
   assert.ok(error.message.length > 10)
   return error
 }
