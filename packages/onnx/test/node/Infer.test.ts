@@ -112,6 +112,9 @@ const cases: readonly Case[] = [
   { op: "TopK", operands: [f(6, 5), list(2)], attributes: { axis: int(0) }, outputs: 2 },
   { op: "Pad", operands: [f(2, 3), list(1, 0, -1, 4)] },
   { op: "Pad", operands: [f(2, 3, 4), list(1, 2, 0, 1), undefined, list(-1, 0)] },
+  { op: "Resize", operands: [f(1, 2, 5, 7), undefined, known(float32([4], [1, 1, 1.7, 0.6]))] },
+  { op: "Resize", operands: [f(1, 2, 5, 7), undefined, undefined, list(1, 2, 9, 3)] },
+  { op: "Resize", operands: [f(1, 2, 5, 7), undefined, undefined, list(4, 3)], attributes: { axes: ints([-2, 3]) } },
   {
     op: "SoftmaxCrossEntropyLoss",
     operands: [f(4, 5), fed(int64([4], [1, 0, 4, 2]))],
