@@ -1,5 +1,6 @@
 import { bool, int64, type Tensor } from "@tandem/onnx"
-import type { BatchStatistics, CollateOptions, DualEncoderItem } from "./DualEncoderBatch.ts"
+import type { BatchStatistics, CollateOptions } from "./DualEncoderBatch.ts"
+import type { DualEncoderItem } from "./DualEncoderItem.ts"
 import { dualEncoderRows } from "./internal/DualEncoderRows.ts"
 import { padRows } from "./internal/PadRows.ts"
 import type { TokenizedText } from "./TokenizedText.ts"

@@ -1,14 +1,13 @@
 export { type Bucket, bucketLengths } from "./Buckets.ts"
 export { type Draw, drawNegatives, drawPositive } from "./DrawPassages.ts"
 export {
-  type BatchPassage,
   type BatchShape,
   type BatchStatistics,
   type CollateOptions,
   collateDualEncoder,
   type DualEncoderBatch,
-  type DualEncoderItem,
 } from "./DualEncoderBatch.ts"
+export type { BatchPassage, DualEncoderItem } from "./DualEncoderItem.ts"
 export {
   type BatchPlace,
   type DualEncoderSampler,

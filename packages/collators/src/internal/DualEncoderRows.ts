@@ -1,4 +1,4 @@
-import type { BatchPassage, DualEncoderItem } from "../DualEncoderBatch.ts"
+import type { BatchPassage, DualEncoderItem } from "../DualEncoderItem.ts"
 import { InvalidBatch } from "../Errors.ts"
 
 /** The passages of a batch as its columns. */
