@@ -69,7 +69,7 @@ const recorder = () => {
   let graph: Graph | undefined
   let asked: RecordedRun | undefined
   let id = 0
-  const buffer = ({ type, dims }: Tensor): Buffer => ({ id: id++, type, dims })
+  const buffer = ({ type, dims }: Pick<Tensor, "type" | "dims">): Buffer => ({ id: id++, type, dims })
   const runtime: Runtime["Service"] = {
     device: { provider: "cpu", threads: 1, fallbacks: [] },
     compile: (compiled) =>
@@ -91,6 +91,7 @@ const recorder = () => {
         }
       }),
     upload: (value) => Effect.sync(() => buffer(value)),
+    zeros: (type, dims) => Effect.sync(() => buffer({ type, dims })),
     write: () => Effect.void,
     download: ({ type, dims }) =>
       Effect.sync(() => tensor(type, dims, type === "string" ? [] : zeros(type, elementCount(dims)))),

@@ -26,6 +26,9 @@ export interface Buffer {
   readonly dims: readonly number[]
 }
 
+/** Element types that buffers of zeros may have. */
+export type NumericType = Exclude<Tensor["type"], "string">
+
 /** What a run reads: a tensor that travels with the call, or a resident buffer. */
 export type Feed = Tensor | Buffer
 
@@ -96,6 +99,8 @@ export class Runtime extends Context.Service<
     readonly compile: (graph: Graph, options?: CompileOptions) => Effect.Effect<Executable, CompileFailed, Scope.Scope>
     /** Copies a tensor into a resident buffer that lives as long as the scope. */
     readonly upload: (tensor: Tensor) => Effect.Effect<Buffer, RunFailed, Scope.Scope>
+    /** A resident buffer of zeros that lives as long as the scope; nothing is copied to where it lies. */
+    readonly zeros: (type: NumericType, dims: readonly number[]) => Effect.Effect<Buffer, RunFailed, Scope.Scope>
     /** Overwrites a resident buffer; type and shape must agree. */
     readonly write: (buffer: Buffer, tensor: Tensor) => Effect.Effect<void, RunFailed>
     /** Copies a resident buffer out. */

@@ -9,6 +9,7 @@ export {
   type HostKernel,
   type KernelPart,
   type NodeProvider,
+  type NumericType,
   type Provider,
   type RunOptions,
   Runtime,

@@ -84,6 +84,18 @@ export const runtimePromises: readonly RuntimePromise[] = [
     }),
   },
   {
+    name: "makes buffers of zeros",
+    check: Effect.gen(function* () {
+      const runtime = yield* Runtime
+      const executable = yield* runtime.compile(square())
+      const buffer = yield* runtime.zeros("float32", [2, 2])
+      same(numbers(yield* runtime.download(buffer)), [0, 0, 0, 0])
+      yield* executable.run({ x: shear }, { into: { y: buffer } })
+      same(numbers(yield* runtime.download(buffer)), [1, 2, 0, 1])
+      same(numbers(yield* runtime.download(yield* runtime.zeros("int64", [3]))), [0, 0, 0])
+    }),
+  },
+  {
     name: "overwrites a buffer with a tensor of its type and shape alone",
     check: Effect.gen(function* () {
       const runtime = yield* Runtime

@@ -46,16 +46,16 @@ export const residentState = Effect.fnUntraced(function* (
         found: parameter?.type ?? "no such parameter",
       })
     }
-    const empty: Tensor = { ...parameter, data: new Float32Array(parameter.data.length) }
-    gradients.push(yield* runtime.upload(empty))
-    const [rows = 0, ...rest] = parameter.dims
+    const { type, dims } = parameter
+    const [rows = 0, ...rest] = dims
     const isTable = rows > largeTable && rest.length > 0
-    touched.push(
-      isTable ? yield* runtime.upload({ type: "uint8", dims: [rows], data: new Uint8Array(rows) }) : undefined,
-    )
-    first.push(yield* runtime.upload(restored?.first.get(name) ?? empty))
-    second.push(yield* runtime.upload(restored?.second.get(name) ?? empty))
-    if (accumulates) sums.push(yield* runtime.upload(empty))
+    const moment = (known: Tensor | undefined) =>
+      known === undefined ? runtime.zeros(type, dims) : runtime.upload(known)
+    gradients.push(yield* runtime.zeros(type, dims))
+    touched.push(isTable ? yield* runtime.zeros("uint8", [rows]) : undefined)
+    first.push(yield* moment(restored?.first.get(name)))
+    second.push(yield* moment(restored?.second.get(name)))
+    if (accumulates) sums.push(yield* runtime.zeros(type, dims))
   }
   return { weights, trainable, gradients, touched, first, second, sums }
 })

@@ -6,7 +6,7 @@ import {
   MissingGradient,
   NotDifferentiable,
 } from "@tandem/autodiff"
-import { elementCount, type Graph, InvalidGraph, staticDims } from "@tandem/onnx"
+import { type Graph, InvalidGraph, staticDims } from "@tandem/onnx"
 import { type Buffer, type CompileFailed, type Executable, type RunFailed, Runtime } from "@tandem/runtime"
 import { Effect, type Scope } from "effect"
 import { kernels } from "./AdamW.ts"
@@ -52,7 +52,7 @@ export const makeTrainStep = Effect.fnUntraced(function* (
   const masks: Buffer[] = []
   for (const { input } of program.dropout) {
     const dims = staticDims(program.graph.inputs.find((value) => value.name === input)?.dims) ?? []
-    masks.push(yield* runtime.upload({ type: "bool", dims, data: new Uint8Array(elementCount(dims)) }))
+    masks.push(yield* runtime.zeros("bool", dims))
   }
   const { into, addRows } = yield* gradientBuffers(differentiated, state)
   const only = [...scalarOutputs(program.graph), ...Object.keys(into)]
@@ -105,12 +105,8 @@ const gradientBuffers = Effect.fnUntraced(function* (
       whole.push(marks)
       continue
     }
-    const rows = yield* runtime.upload({ type: "int32", dims: rowDims, data: new Int32Array(elementCount(rowDims)) })
-    const updates = yield* runtime.upload({
-      type: "float32",
-      dims: updateDims,
-      data: new Float32Array(elementCount(updateDims)),
-    })
+    const rows = yield* runtime.zeros("int32", rowDims)
+    const updates = yield* runtime.zeros("float32", updateDims)
     into[`${output}.rows`] = rows
     into[`${output}.updates`] = updates
     tables.push({ gradient, touched: marks, rows, updates, dense })

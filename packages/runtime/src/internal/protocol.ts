@@ -1,4 +1,5 @@
 import type { Tensor } from "@tandem/onnx"
+import type { NumericType } from "../Runtime.ts"
 
 /** A feed as it crosses to the worker: a tensor by value or a buffer by number. */
 export type WireFeed = { readonly tensor: Tensor } | { readonly buffer: number }
@@ -23,6 +24,12 @@ export type Request =
       readonly shapes: Readonly<Record<string, readonly number[]>>
     }
   | { readonly kind: "upload"; readonly buffer: number; readonly tensor: Tensor }
+  | {
+      readonly kind: "zeros"
+      readonly buffer: number
+      readonly type: NumericType
+      readonly dims: readonly number[]
+    }
   | { readonly kind: "download"; readonly buffer: number }
   | { readonly kind: "free"; readonly buffer: number }
   | {

@@ -5,8 +5,15 @@ import type { Buffer, CompileOptions, Device, Executable, Feed, Runtime } from "
 import { nodesOnCpu } from "./nodesOnCpu.ts"
 import type { Request, WireFeed } from "./protocol.ts"
 
-/** Sends a request to whoever owns ONNX Runtime and reads its answer. */
-export type Ask = <A>(request: Request, decode: (value: unknown) => A) => Effect.Effect<A, RunFailed>
+/**
+ * Sends a request to whoever owns ONNX Runtime and reads its answer. Memory in `given` may be handed over instead of
+ * copied: the sender does not use it any more.
+ */
+export type Ask = <A>(
+  request: Request,
+  decode: (value: unknown) => A,
+  given?: readonly ArrayBuffer[],
+) => Effect.Effect<A, RunFailed>
 
 /** A model of one node, to see whether a provider works. */
 export const probe = (): Uint8Array =>
@@ -92,20 +99,28 @@ export const service = (ask: Ask, device: Device, form: (graph: Graph) => Graph)
       Effect.tap(() => ask({ kind: "release", executable: -1 }, () => undefined)),
       Effect.match({ onFailure: () => false, onSuccess: (found) => found.length > 0 }),
     )
+  /** A buffer that a request makes under a new number, and that is freed with the scope. */
+  const resident = (
+    { type, dims }: Pick<Tensor, "type" | "dims">,
+    make: (id: number) => { readonly request: Request; readonly given?: readonly ArrayBuffer[] },
+  ) =>
+    Effect.acquireRelease(
+      Effect.suspend(() => {
+        const id = buffers++
+        const { request, given } = make(id)
+        return ask(request, (): Buffer => ({ id, type, dims }), given)
+      }),
+      (buffer) => Effect.ignore(ask({ kind: "free", buffer: buffer.id }, () => undefined)),
+    )
   return {
     device,
     compile,
     upload: (tensor) =>
-      Effect.acquireRelease(
-        Effect.suspend(() => {
-          const id = buffers++
-          return ask(
-            { kind: "upload", buffer: id, tensor: alone(tensor) },
-            (): Buffer => ({ id, type: tensor.type, dims: tensor.dims }),
-          )
-        }),
-        (buffer) => Effect.ignore(ask({ kind: "free", buffer: buffer.id }, () => undefined)),
-      ),
+      resident(tensor, (id) => {
+        const sent = alone(tensor)
+        return { request: { kind: "upload", buffer: id, tensor: sent }, given: sent === tensor ? [] : memoryOf(sent) }
+      }),
+    zeros: (type, dims) => resident({ type, dims }, (id) => ({ request: { kind: "zeros", buffer: id, type, dims } })),
     write: (buffer, tensor) =>
       buffer.type === tensor.type && `${buffer.dims}` === `${tensor.dims}`
         ? ask({ kind: "upload", buffer: buffer.id, tensor: alone(tensor) }, () => undefined)
@@ -131,6 +146,10 @@ const alone = (tensor: Tensor): Tensor => {
     ? { ...tensor, data: data.slice() }
     : tensor
 }
+
+/** The memory behind a tensor that nobody else holds. */
+const memoryOf = ({ data }: Tensor): readonly ArrayBuffer[] =>
+  ArrayBuffer.isView(data) && data.buffer instanceof ArrayBuffer ? [data.buffer] : []
 
 const checkInputs = (graph: Graph, inputs: Readonly<Record<string, Feed>>): Effect.Effect<void, RunFailed> => {
   for (const input of graph.inputs) {

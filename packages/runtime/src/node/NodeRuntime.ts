@@ -79,7 +79,7 @@ const start = Effect.fnUntraced(function* (settings: WorkerSettings) {
   worker.on("error", (cause) => stop(`the runtime's thread failed: ${String(cause)}`))
   worker.on("exit", () => stop("the runtime's thread has ended"))
   worker.unref()
-  const ask: Ask = (request, decode) =>
+  const ask: Ask = (request, decode, given = []) =>
     Effect.callback((resume) => {
       const id = next++
       if (dead !== undefined) return resume(new RunFailed({ message: dead }))
@@ -90,7 +90,7 @@ const start = Effect.fnUntraced(function* (settings: WorkerSettings) {
           reply.ok ? Effect.sync(() => decode(reply.value)) : Effect.fail(new RunFailed({ message: reply.message })),
         )
       })
-      worker.postMessage({ id, request })
+      worker.postMessage({ id, request }, given)
     })
   yield* Effect.mapError(
     ask({ kind: "compile", executable: -1, model: probe(), optimize: "all", profile: undefined }, () => undefined),

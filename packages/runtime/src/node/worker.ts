@@ -1,7 +1,7 @@
 // The thread that owns ONNX Runtime: sessions, resident buffers and host kernels live here, because a run blocks its
 // thread and because resident arrays must be plain memory of the thread that runs.
 import { parentPort, workerData } from "node:worker_threads"
-import type { Tensor } from "@tandem/onnx"
+import { elementCount, type Tensor, zeros } from "@tandem/onnx"
 import * as ort from "onnxruntime-node"
 import { narrowed } from "../internal/narrowed.ts"
 import { makeHands } from "../internal/node/hands.ts"
@@ -198,6 +198,11 @@ const handle = async (request: Request): Promise<unknown> => {
     case "upload":
       buffers.set(request.buffer, { tensor: toOrt(request.tensor), spare: undefined })
       return undefined
+    case "zeros": {
+      const { buffer, type, dims } = request
+      buffers.set(buffer, { tensor: toOrt({ type, dims, data: zeros(type, elementCount(dims)) }), spare: undefined })
+      return undefined
+    }
     case "download":
       return fromOrt(resident(request.buffer).tensor)
     case "free":

@@ -1,4 +1,4 @@
-import type { Tensor } from "@tandem/onnx"
+import { elementCount, type Tensor, zeros } from "@tandem/onnx"
 import type * as ort from "onnxruntime-web/wasm"
 import { narrowed } from "../narrowed.ts"
 import { fromOrt, toOrt } from "../ortTensors.ts"
@@ -47,6 +47,11 @@ export class WebEngine {
         const known = this.#buffers.get(request.buffer)
         if (known === undefined) this.#buffers.set(request.buffer, new DeviceTensor(copied(request.tensor)))
         else known.replace(copied(request.tensor))
+        return undefined
+      }
+      case "zeros": {
+        const { buffer, type, dims } = request
+        this.#buffers.set(buffer, new DeviceTensor({ type, dims, data: zeros(type, elementCount(dims)) }))
         return undefined
       }
       case "download":
