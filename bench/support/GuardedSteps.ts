@@ -12,11 +12,12 @@ import {
   decoderGraph,
   decoderParameters,
   makeTokenizer,
+  type Pooling,
   trainWordPiece,
   weightsEncoder,
 } from "@tandem/models"
 import { elementCount, tensor, zeros } from "@tandem/onnx"
-import { jointParameters, sharedTower } from "@tandem/retriever"
+import { jointParameters, sharedTower, type Towers } from "@tandem/retriever"
 import { layer } from "@tandem/runtime/node/NodeRuntime"
 import { Effect, Schema } from "effect"
 import { causalLmProgram } from "./CausalLmProgram.ts"
@@ -41,10 +42,11 @@ export const guardedSteps = (): Promise<Readonly<Record<string, GuardedFigures>>
 
 const allSteps = Effect.gen(function* () {
   const data = worldData()
-  const towers = sharedTower(miniLm(data))
+  const towers = sharedTower(miniLm(data, "mean"))
+  const ofFirstTokens = sharedTower(miniLm(data, "cls"))
   const parameters = new Map([...jointParameters(towers)].map(([name, { dims }]) => [name, dims] as const))
-  const dualEncoder = Effect.fnUntraced(function* (shape: DprShape) {
-    const program = yield* dprProgram(towers, shape, { ...retrieval, symmetric: false, dropout: 0 })
+  const dualEncoder = Effect.fnUntraced(function* (shape: DprShape, pooled: Towers = towers) {
+    const program = yield* dprProgram(pooled, shape, { ...retrieval, symmetric: false, dropout: 0 })
     return yield* stepCounts(program, parameters, [...parameters.keys()])
   })
   const batches = dprBatches(towers, data, settings, retrieval)
@@ -54,6 +56,8 @@ const allSteps = Effect.gen(function* () {
   return {
     "MiniLM-L6 dual encoder, dense 16 x 128": yield* dualEncoder(dense),
     "MiniLM-L6 dual encoder, packed, in groups": yield* dualEncoder(epoch[0]!.shape),
+    "MiniLM-L6 dual encoder, dense 16 x 128, first tokens": yield* dualEncoder(dense, ofFirstTokens),
+    "MiniLM-L6 dual encoder, packed, in groups, first tokens": yield* dualEncoder(epoch[0]!.shape, ofFirstTokens),
     "MiniLM-L6 dual encoder, an epoch": { sessions: new Set(epoch.map(({ key }) => key)).size },
     "SmolLM decoder of 2 layers, packed, logits of answers": yield* decoder(false),
     "SmolLM decoder of 2 layers, packed, logits of answers, LoRA": yield* decoder(true),
@@ -84,7 +88,7 @@ const worldData = (): DprData => {
 }
 
 /** An encoder of MiniLM-L6's sizes without its values, whose tokenizer knows the data's words. */
-const miniLm = ({ train }: DprData) => {
+const miniLm = ({ train }: DprData, mode: Pooling["mode"]) => {
   const texts = [...[...train.corpus.values()].map(({ text }) => text), ...train.examples.map(({ query }) => query)]
   const huggingFace = shapes["MiniLM-L6"]
   const config = bertConfig(huggingFace)
@@ -95,7 +99,7 @@ const miniLm = ({ train }: DprData) => {
     config,
     parameters: new Map(parameters),
     tokenizer: makeTokenizer(trainWordPiece(texts, { vocabularySize: 1000 })),
-    pooling: { mode: "mean", normalize: true },
+    pooling: { mode, normalize: true },
     huggingFace,
   })
 }

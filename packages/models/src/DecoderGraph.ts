@@ -89,7 +89,7 @@ export const decoderGraph = (config: DecoderConfig, shape: DecoderShape): Decode
 }
 
 const checkShape = (config: DecoderConfig, shape: DecoderShape, dropout: DropoutRates): void => {
-  const { batch, tokens, packedRows = batch * tokens, logitRows = batch * tokens } = shape
+  const { batch, tokens, packedRows = batch * tokens, logitRows = packedRows } = shape
   const limit = longestSequence(config)
   if (tokens > limit) {
     throw new SequenceTooLong({

@@ -6,7 +6,7 @@ import {
   MissingGradient,
   NotDifferentiable,
 } from "@tandem/autodiff"
-import { type Graph, InvalidGraph, staticDims } from "@tandem/onnx"
+import { type Graph, InvalidGraph, neededRows, staticDims } from "@tandem/onnx"
 import { type Buffer, type CompileFailed, type Executable, type RunFailed, Runtime } from "@tandem/runtime"
 import { Effect, type Scope } from "effect"
 import { kernels } from "./AdamW.ts"
@@ -127,7 +127,7 @@ export type DifferentiationError = MissingGradient | Disconnected | NotDifferent
 
 /**
  * The program's graph with the gradient of its loss by every name in `trainable` as a further output, that of look-ups
- * in the tables of `byRows` by rows.
+ * in the tables of `byRows` by rows. Rows that the loss never reads are not computed (`neededRows`).
  */
 export const differentiateProgram = (
   program: Program,
@@ -138,7 +138,7 @@ export const differentiateProgram = (
     try {
       const { graph, loss, recompute } = program
       const saving = recompute === undefined ? {} : { recompute }
-      return Effect.succeed(differentiate(graph, { loss, wrt: trainable, byRows, ...saving }))
+      return Effect.succeed(differentiate(neededRows(graph), { loss, wrt: trainable, byRows, ...saving }))
     } catch (cause) {
       return isDifferentiationError(cause) ? Effect.fail(cause) : Effect.die(cause)
     }
