@@ -97,7 +97,23 @@ const rewrite = (graph: Graph, origins: ReadonlyMap<Node, RowSelection>, plans: 
     else rows.nodes.push(node)
   }
   const { nodes, values, initializers } = rows
-  return deadCode({ ...graph, nodes, values, initializers })
+  return deadCode({ ...graph, nodes: inOrder(nodes), values, initializers })
+}
+
+/** Nodes behind what they read: row numbers may be made later than the values that are now computed at these rows. */
+const inOrder = (nodes: readonly Node[]): readonly Node[] => {
+  const makers = producers({ nodes })
+  const placed = new Set<Node>()
+  const place = (node: Node): void => {
+    if (placed.has(node)) return
+    for (const name of reads(node)) {
+      const maker = makers.get(name)
+      if (maker !== undefined) place(maker)
+    }
+    placed.add(node)
+  }
+  for (const node of nodes) place(node)
+  return [...placed]
 }
 
 /** The nodes of the graph with selections moved up. */

@@ -102,6 +102,13 @@ const moved: Readonly<Record<string, Moved>> = {
     build: (g, { rows, weight, places }) => ({ y: g.gather(g.fusedMatmul(rows, weight, { transB: true }), places) }),
     left: [3],
   },
+  "rows whose numbers are computed after what they are taken of": {
+    build: (g, { rows, weight, places }) => {
+      const hidden = g.relu(g.matmul(rows, weight))
+      return { y: g.gather(hidden, g.op("Abs", [places])[0]!) }
+    },
+    left: [3],
+  },
   "rows that GatherND names": {
     build: (g, { rows, weight, place }) => ({ y: g.op("GatherND", [g.matmul(rows, weight), place])[0]! }),
     left: [1],
