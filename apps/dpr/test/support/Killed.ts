@@ -53,11 +53,11 @@ const killOnce = async (flags: readonly string[], out: string, moment: Moment): 
       }
     },
   )
-  // A kill after training may come too late: then the next process repeats what follows training.
-  assert.ok(signal === "SIGKILL" || (moment.after === "training" && code === 0), stderr)
+  // A kill that waits for no step may come too late: then the next process repeats what follows training.
+  assert.ok(signal === "SIGKILL" || (moment.after !== "step" && code === 0), stderr)
   if (existsSync(out)) readAll(out)
-  // The next process takes this lock of a dead one over.
-  if (signal === "SIGKILL" && moment.after !== "start") assert.ok(existsSync(join(out, ".lock")))
+  // The next process takes this lock of a dead one over. Other moments may lie before the lock or after it.
+  if (moment.after === "step") assert.ok(existsSync(join(out, ".lock")))
   return events.findLast((event) => event.event === "step")?.step ?? 0
 }
 
