@@ -1,5 +1,6 @@
 // The fixed shapes whose steps are guarded (test/guards.json).
 
+import type { LoraSettings } from "@tandem/autodiff"
 import { makeWorld, type Passage, RetrievalDataBuilder } from "@tandem/datasets"
 import { DprSettings } from "@tandem/dpr"
 import { dprBatches } from "@tandem/dpr/DprBatches"
@@ -8,6 +9,7 @@ import { type DprShape, dprProgram } from "@tandem/dpr/DprProgram"
 import {
   bertConfig,
   bertParameters,
+  type DecoderShape,
   decoderConfig,
   decoderGraph,
   decoderParameters,
@@ -59,8 +61,14 @@ const allSteps = Effect.gen(function* () {
     "MiniLM-L6 dual encoder, dense 16 x 128, first tokens": yield* dualEncoder(dense, ofFirstTokens),
     "MiniLM-L6 dual encoder, packed, in groups, first tokens": yield* dualEncoder(epoch[0]!.shape, ofFirstTokens),
     "MiniLM-L6 dual encoder, an epoch": { sessions: new Set(epoch.map(({ key }) => key)).size },
-    "SmolLM decoder of 2 layers, packed, logits of answers": yield* decoder(false),
-    "SmolLM decoder of 2 layers, packed, logits of answers, LoRA": yield* decoder(true),
+    "SmolLM decoder of 2 layers, packed, logits of answers": yield* decoder(packed),
+    "SmolLM decoder of 2 layers, packed, logits of answers, LoRA": yield* decoder(packed, lora),
+    "SmolLM decoder of 2 layers, 4 prompts of each question": yield* decoder(prompts),
+    "SmolLM decoder of 2 layers, 4 prompts of each question, their prefix once": yield* decoder(sharedPrompts),
+    "SmolLM decoder of 2 layers, 4 prompts of each question, their prefix once, LoRA": yield* decoder(
+      sharedPrompts,
+      lora,
+    ),
   }
 })
 
@@ -104,17 +112,23 @@ const miniLm = ({ train }: DprData, mode: Pooling["mode"]) => {
   })
 }
 
-const lora = {
+const lora: LoraSettings = {
   rank: 16,
   alpha: 32,
   targets: ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
-} as const
+}
 
-const decoder = (adapted: boolean) => {
+type LogitShape = DecoderShape & { readonly logitRows: number }
+
+const packed: LogitShape = { batch: 4, tokens: 384, packedRows: 768, logitRows: 32 }
+/** Two questions with 4 passages each: prompts of 384 tokens, which begin with 256 of their question. */
+const prompts: LogitShape = { batch: 8, tokens: 384, logitRows: 64 }
+const sharedPrompts: LogitShape = { ...prompts, tokens: 128, prefix: { rows: 2, tokens: 256 } }
+
+const decoder = (shape: LogitShape, adapted?: LoraSettings) => {
   const config = decoderConfig({ ...shapes["SmolLM-135M"], num_hidden_layers: 2 })
-  const shape = { batch: 4, tokens: 384, packedRows: 768, logitRows: 32 }
   const { graph } = decoderGraph(config, shape)
-  const { program, adapters } = causalLmProgram(graph, shape.logitRows, adapted ? lora : undefined)
+  const { program, adapters } = causalLmProgram(graph, shape.logitRows, adapted)
   const weights = decoderParameters(config).map(({ name, dims }) => [name, dims] as const)
   const added = adapters.flatMap(({ a, b, rank, inputs, outputs }) => [
     [a, [rank, inputs]] as const,
@@ -123,6 +137,6 @@ const decoder = (adapted: boolean) => {
   return stepCounts(
     program,
     new Map([...weights, ...added]),
-    (adapted ? added : weights).map(([name]) => name),
+    (adapted === undefined ? weights : added).map(([name]) => name),
   )
 }

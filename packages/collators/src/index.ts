@@ -19,5 +19,13 @@ export {
 export { InvalidBatch } from "./Errors.ts"
 export { type LengthGroup, lengthGroups } from "./LengthGroups.ts"
 export { packedRows } from "./PackedRows.ts"
+export {
+  collatePrompts,
+  type Prompt,
+  type PromptBatch,
+  type PromptBatchShape,
+  type PromptOptions,
+  type PromptStatistics,
+} from "./PromptBatch.ts"
 export { collateSharedEncoder, type SharedBatchShape, type SharedEncoderBatch } from "./SharedEncoderBatch.ts"
 export type { TokenizedText } from "./TokenizedText.ts"

@@ -56,10 +56,22 @@ export interface DecoderConfig {
   readonly dropout: DropoutRates
 }
 
+/** Prefixes that rows of a batch share: each belongs to the next `batch / rows` of them. */
+export interface PrefixShape {
+  readonly rows: number
+  readonly tokens: number
+}
+
 /** What a decoder's graph is built for. Without `dropout` the graph has none. */
 export interface DecoderShape {
   readonly batch: number
   readonly tokens: number
+  /**
+   * Where rows share what they begin with: the rows hold what stands behind it, and the prefixes are computed once (see
+   * `decoderGraph`). A prefix and a row of it together have at most `maxLength` real tokens; each alone is at most that
+   * long with its padding. Models from ONNX files know no prefixes.
+   */
+  readonly prefix?: PrefixShape
   /**
    * Number of places that token-wise work is done on, at least the batch's real tokens; all where absent. The graph then
    * has the input `packed_rows` (see `decoderGraph`). Models from ONNX files know no packing.
@@ -123,8 +135,8 @@ export interface Decoder {
   readonly endTokenIds: readonly number[]
   readonly tokenizer: Tokenizer
   /**
-   * The model for one static shape: `inputs`, then every parameter as an input of its name, then `packed_rows`,
-   * `logit_rows` and dropout masks. Outputs `logits` `[batch, tokens, vocabulary]` and `last_hidden_state`
+   * The model for one static shape: `inputs`, then every parameter as an input of its name, then the prefixes' inputs,
+   * `packed_rows`, `logit_rows` and dropout masks. Outputs `logits` `[batch, tokens, vocabulary]` and `last_hidden_state`
    * `[batch, tokens, hidden]` (ONNX files: logits alone), or both as `[logitRows, …]`. Every value has static
    * dimensions; nodes of outputs that nobody reads go when the graph is called or built into another. More tokens than
    * the model has positions end in `SequenceTooLong`.

@@ -63,7 +63,7 @@ export const decoderInferenceGraph = (config: DecoderConfig, parameters: Readonl
     allPositions: positions!,
     training: false,
     heads: (x, count) => g.reshape(x, [-1, count, headSize]),
-    attend: (query, key, value, layer, index) => {
+    attend: ({ query, key, value }, { layer, index }) => {
       const [k, v] = [key, value].map((x, part) => {
         const outputs = [
           {

@@ -130,7 +130,7 @@ const staticGraph = (
   shape: DecoderShape,
 ): Effect.Effect<DecoderGraph, ModelError, Runtime> =>
   Effect.gen(function* () {
-    const { batch, tokens, packedRows, logitRows } = shape
+    const { batch, tokens, prefix, packedRows, logitRows } = shape
     if (tokens > limit) {
       return yield* new SequenceTooLong({
         message: `the model has no positions for ${tokens} tokens`,
@@ -141,6 +141,9 @@ const staticGraph = (
     }
     if (packedRows !== undefined) {
       return yield* new InvalidLanguageModel({ message: "graphs of ONNX files cannot be packed", field: "packedRows" })
+    }
+    if (prefix !== undefined) {
+      return yield* new InvalidLanguageModel({ message: "graphs of ONNX files share no prefixes", field: "prefix" })
     }
     const whole = yield* attempt(() => withoutPast(prepareGraph(model), batch, tokens, parameters))
     const shapes = { input_ids: [batch, tokens], attention_mask: [batch, tokens] }

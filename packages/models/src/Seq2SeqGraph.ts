@@ -45,11 +45,11 @@ export const seq2seqGraph = (
   for (const [name, value] of buffers)
     if (value.data.some((element) => Number(element) !== 0)) weights.set(name, g.constant(value))
   const sides: Readonly<Record<Side, Places>> = {
-    encoder: { ids: ids!, tokens, rows: tokenRows(g, shape) },
+    encoder: { ids: ids!, tokens, rows: tokenRows(g, { places: batch * tokens, packedRows: shape.packedRows }) },
     decoder: {
       ids: targetIds!,
       tokens: targetTokens,
-      rows: tokenRows(g, { batch, tokens: targetTokens, ...packed(shape.packedTargetRows) }, "packed_target_rows"),
+      rows: tokenRows(g, { places: batch * targetTokens, packedRows: shape.packedTargetRows }, "packed_target_rows"),
     },
   }
   const wanted = shape.logitRows === undefined ? undefined : g.input("logit_rows", "int64", [shape.logitRows])
@@ -165,8 +165,6 @@ interface Places {
   readonly tokens: number
   readonly rows: TokenRows
 }
-
-const packed = (packedRows: number | undefined) => (packedRows === undefined ? {} : { packedRows })
 
 /** `[1, 1, length, length]`: 0 where a token sees another, itself or one before it. */
 const causal = (g: GraphBuilder, length: number): Value => {

@@ -16,6 +16,7 @@ export type {
   DecoderLayer,
   DecoderShape,
   LanguageModelSource,
+  PrefixShape,
 } from "./Decoder.ts"
 export { decoderConfig, decoderTypes } from "./DecoderConfig.ts"
 export { decoderGraph, decoderInputs } from "./DecoderGraph.ts"

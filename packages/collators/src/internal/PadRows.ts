@@ -16,19 +16,23 @@ interface PadOptions {
   readonly inputs: readonly string[]
 }
 
+/** Length of the rows that texts are padded to. */
+export const paddedLength = (name: string, texts: readonly Pick<TokenizedText, "ids">[], bucket: Bucket): number => {
+  const longest = texts.reduce((length, { ids }) => Math.max(length, ids.length), 0)
+  const tokens = bucket(longest)
+  if (Number.isSafeInteger(tokens) && tokens >= longest && tokens > 0) return tokens
+  throw new InvalidBatch({
+    message: `the bucket for the ${name} rows does not hold the longest of them`,
+    field: "bucket",
+    expected: `a whole number of at least ${Math.max(1, longest)}`,
+    found: `${tokens}`,
+  })
+}
+
 /** Lays texts side by side, padded on the right, under the names `PREFIX.INPUT`. */
 export const padRows = (prefix: string, texts: readonly TokenizedText[], options: PadOptions): PaddedRows => {
   const { padTokenId, bucket, inputs } = options
-  const longest = texts.reduce((length, { ids }) => Math.max(length, ids.length), 0)
-  const tokens = bucket(longest)
-  if (!Number.isSafeInteger(tokens) || tokens < longest || tokens < 1) {
-    throw new InvalidBatch({
-      message: `the bucket for the ${prefix} rows does not hold the longest of them`,
-      field: "bucket",
-      expected: `a whole number of at least ${Math.max(1, longest)}`,
-      found: `${tokens}`,
-    })
-  }
+  const tokens = paddedLength(prefix, texts, bucket)
   for (const [row, { ids, types }] of texts.entries()) {
     if (ids.length > 0 && (types === undefined || types.length === ids.length)) continue
     throw new InvalidBatch({

@@ -12,6 +12,13 @@ export const masked = 1e9
 export const capped = (g: GraphBuilder, x: Value, cap: number | undefined): Value =>
   cap === undefined ? x : g.mul(g.tanh(g.mul(x, g.scalar(1 / cap))), g.scalar(cap))
 
+/** Heads of queries, keys and values. */
+export interface Heads {
+  readonly query: Value
+  readonly key: Value
+  readonly value: Value
+}
+
 /** What differs between a graph of static shapes and one of symbolic shapes; both work on rows `[rows, width]`. */
 export interface Form {
   readonly g: GraphBuilder
@@ -25,8 +32,11 @@ export interface Form {
   readonly training: boolean
   /** `[rows, count · headSize]` as `[rows, count, headSize]` */
   readonly heads: (x: Value, count: number) => Value
-  /** Attention over heads `[rows, count, headSize]`; gives `[rows, heads · headSize]`. */
-  readonly attend: (query: Value, key: Value, value: Value, layer: DecoderLayer, index: number) => Value
+  /**
+   * Attention over heads `[rows, count, headSize]`; gives `[rows, heads · headSize]`, of the last block at the rows that
+   * logits are computed at.
+   */
+  readonly attend: (heads: Heads, block: Block) => Value
   /** Of rows those that logits are computed at. */
   readonly finish: (x: Value) => Value
   /** Sets dropped elements to zero; the scale of the others is the caller's business. */
@@ -77,7 +87,7 @@ const rootMeanSquare = (config: DecoderConfig, { g, training }: Form, x: Value, 
   return (training ? fusedRmsNormalization : rmsNormalization)(g, x, scale, normEpsilon)
 }
 
-interface Block {
+export interface Block {
   readonly config: DecoderConfig
   readonly form: Form
   readonly layer: DecoderLayer
@@ -96,7 +106,8 @@ const linear = ({ g, weight }: Form, x: Value, name: string, turned: boolean, fa
   })
 }
 
-const gpt2Block = ({ config, form, layer, index, last }: Block, x: Value): Value => {
+const gpt2Block = (block: Block, x: Value): Value => {
+  const { config, form, layer, index, last } = block
   const { g, dropout } = form
   const at = (name: string): string => `transformer.h.${index}.${name}`
   const { hiddenSize: hidden, heads } = config
@@ -107,7 +118,7 @@ const gpt2Block = ({ config, form, layer, index, last }: Block, x: Value): Value
   const kept = dropout.attention === 0 ? value! : g.mul(value!, g.scalar(1 / (1 - dropout.attention)))
   const [q, k, v] = [scaled, key!, kept].map((part) => form.heads(part, heads))
   const finish = last ? form.finish : (rows: Value) => rows
-  const context = finish(form.attend(q!, k!, v!, layer, index))
+  const context = form.attend({ query: q!, key: k!, value: v! }, block)
   const attended = form.drop(linear(form, context, at("attn.c_proj"), true, keepHidden), undefined, dropout.hidden)
   const middle = g.add(attended, finish(x))
   const inner = activate(
@@ -130,7 +141,7 @@ const llamaBlock = (block: Block, x: Value): Value => {
   }
   const [q, k, v] = llamaHeads(block, normed(x, "attentionInput"))
   const finish = last ? form.finish : (rows: Value) => rows
-  const context = finish(form.attend(q!, k!, v!, block.layer, index))
+  const context = form.attend({ query: q!, key: k!, value: v! }, block)
   const { residualScale } = config
   const attended = linear(form, context, at("self_attn.o_proj"), false, residualScale)
   const middle = g.add(finish(x), normed(attended, "attentionOutput"))

@@ -5,23 +5,24 @@ export interface TokenRows {
   readonly count: number
   /** Of one value (or row) for each place of the batch, those that are worked on. */
   readonly pick: (places: Value) => Value
-  /** Puts rows `[count, width]` back to their places `[batch · tokens, width]`; places without a row are zero. */
+  /** Puts rows `[count, width]` back to their places `[places, width]`; places without a row are zero. */
   readonly spread: (rows: Value, width: number) => Value
   /** The rows `[wanted, width]` that stand for `wanted` distinct places `[wanted] int64`. */
   readonly at: (rows: Value, places: Value) => Value
 }
 
 export interface TokenRowsShape {
-  readonly batch: number
-  readonly tokens: number
-  readonly packedRows?: number
+  /** Places of the batch. */
+  readonly places: number
+  /** Number of places that are worked on; all where undefined. */
+  readonly packedRows: number | undefined
 }
 
 /** The input that names the places of packed rows. */
 const packedInput = "packed_rows"
 
 /** Rows are taken by GatherND, whose gradient is one write for each: no place is taken twice. */
-const take = (g: GraphBuilder, rows: Value, at: Value): Value =>
+export const takeRows = (g: GraphBuilder, rows: Value, at: Value): Value =>
   rows.type === "float32" ? g.op("GatherND", [rows, g.reshape(at, [Number(at.dims?.[0]), 1])])[0]! : g.gather(rows, at)
 
 /**
@@ -30,28 +31,27 @@ const take = (g: GraphBuilder, rows: Value, at: Value): Value =>
  */
 export const tokenRows = (
   g: GraphBuilder,
-  { batch, tokens, packedRows: count }: TokenRowsShape,
+  { places, packedRows: count }: TokenRowsShape,
   input = packedInput,
 ): TokenRows => {
-  const places = batch * tokens
   if (count === undefined) {
     return {
       count: places,
       pick: (values) => values,
       spread: (rows) => rows,
-      at: (rows, wanted) => take(g, rows, wanted),
+      at: (rows, wanted) => takeRows(g, rows, wanted),
     }
   }
   const packed = g.input(input, "int64", [count])
   const indices = g.reshape(packed, [count, 1])
   return {
     count,
-    pick: (values) => take(g, values, packed),
+    pick: (values) => takeRows(g, values, packed),
     spread: (rows, width) => g.op("ScatterND", [g.zeros("float32", [places, width]), indices, rows])[0]!,
     at: (rows, wanted) => {
       const order = g.constant(int64([count], [...Array(count).keys()]))
       const rowOf = g.op("ScatterND", [g.zeros("int64", [places]), indices, order])[0]!
-      return take(g, rows, g.gather(rowOf, wanted))
+      return takeRows(g, rows, g.gather(rowOf, wanted))
     },
   }
 }
