@@ -4,13 +4,7 @@ import { InvalidBatch } from "./Errors.ts"
 import { paddedLength } from "./internal/PadRows.ts"
 import { sharedPrefix } from "./internal/SharedPrefix.ts"
 import { packedRows } from "./PackedRows.ts"
-
-/** A prompt and its answer as one text, cut to the model's length. */
-export interface Prompt {
-  readonly ids: ArrayLike<number>
-  /** The tokens from this one on, counted from 0, are labels; none where the text ends before. At least 1. */
-  readonly from: number
-}
+import type { Prompt } from "./Prompt.ts"
 
 export interface PromptOptions {
   readonly padTokenId: number

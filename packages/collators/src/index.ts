@@ -19,9 +19,9 @@ export {
 export { InvalidBatch } from "./Errors.ts"
 export { type LengthGroup, lengthGroups } from "./LengthGroups.ts"
 export { packedRows } from "./PackedRows.ts"
+export type { Prompt } from "./Prompt.ts"
 export {
   collatePrompts,
-  type Prompt,
   type PromptBatch,
   type PromptBatchShape,
   type PromptOptions,

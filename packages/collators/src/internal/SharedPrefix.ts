@@ -1,4 +1,4 @@
-import type { Prompt } from "../PromptBatch.ts"
+import type { Prompt } from "../Prompt.ts"
 
 /**
  * How many tokens all prompts of a group begin with, as far as they can be computed once: each prompt keeps at least one

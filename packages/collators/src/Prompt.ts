@@ -1,0 +1,6 @@
+/** A prompt and its answer as one text, cut to the model's length. */
+export interface Prompt {
+  readonly ids: ArrayLike<number>
+  /** The tokens from this one on, counted from 0, are labels; none where the text ends before. At least 1. */
+  readonly from: number
+}
