@@ -103,26 +103,48 @@ const biasOf = (g: GraphBuilder, bias: Value, { from, rows, tokens }: AttentionC
  * products transposed to `[in, out]` and named `NAME.transposed`, so that each is one MatMul with a constant.
  */
 export const bertInferenceGraph = (config: EncoderConfig, parameters: ReadonlyMap<string, Tensor>): Graph => {
-  const g = new GraphBuilder()
-  const inputs = declareInputs(g, config, ["batch", "sequence"])
-  const made = new Map<string, Value>()
-  const stored = (name: string, make: () => Tensor): Value => {
-    const known = made.get(name)
-    if (known !== undefined) return known
-    const value = g.initializer(name, make())
-    made.set(name, value)
-    return value
-  }
   const parameter = (name: string): Tensor => {
     const value = parameters.get(name)
     if (value === undefined) throw new InvalidEncoder({ message: `the weights lack ${name}`, tensor: name })
     return value
   }
-  const weight = (name: string): Value => stored(name, () => parameter(name))
+  return anyShape(config, (g) => {
+    const made = new Map<string, Value>()
+    const stored = (name: string, make: () => Tensor): Value => {
+      const known = made.get(name)
+      if (known !== undefined) return known
+      const value = g.initializer(name, make())
+      made.set(name, value)
+      return value
+    }
+    return {
+      weight: (name) => stored(name, () => parameter(name)),
+      factorOf: (name) => stored(`${name}.transposed`, () => transposed(parameter(name))),
+    }
+  })
+}
+
+/** The encoder for any batch and sequence length, with its weights as inputs, as `Encoder.anyShapeGraph` describes it. */
+export const bertAnyShapeGraph = (config: EncoderConfig): Graph =>
+  anyShape(config, (g) => {
+    const weights = new Map(bertParameters(config).map(({ name, dims }) => [name, g.input(name, "float32", dims)]))
+    const weight = (name: string): Value => weights.get(name)!
+    return { weight, factorOf: (name) => g.transpose(weight(name), [1, 0]) }
+  })
+
+/** Where a graph has its weights from: as they are, and `[in, out]` for a product from the right. */
+interface Weights {
+  readonly weight: (name: string) => Value
+  readonly factorOf: (name: string) => Value
+}
+
+const anyShape = (config: EncoderConfig, weightsIn: (g: GraphBuilder) => Weights): Graph => {
+  const g = new GraphBuilder()
+  const inputs = declareInputs(g, config, ["batch", "sequence"])
+  const { weight, factorOf } = weightsIn(g)
   const hiddenSize = config.hiddenSize
   const linear: Form["linear"] = (x, name, factor) => {
-    const turned = stored(`${name}.weight.transposed`, () => transposed(parameter(`${name}.weight`)))
-    const y = g.add(g.matmul(x, turned), weight(`${name}.bias`))
+    const y = g.add(g.matmul(x, factorOf(`${name}.weight`)), weight(`${name}.bias`))
     return factor === 1 ? y : g.mul(y, g.scalar(factor))
   }
   const form: Form = {

@@ -122,6 +122,11 @@ export interface Encoder {
    * dimensions. More tokens than the model has positions end in `SequenceTooLong`.
    */
   readonly graph: (shape: EncoderShape) => Effect.Effect<EncoderGraph, ModelError, Runtime>
+  /**
+   * The token embeddings for every batch and length, for inference: `inputs` as `[batch, sequence]` int64, then every
+   * parameter as an input of its name; output `last_hidden_state` as `[batch, sequence, hidden]`, without dropout.
+   */
+  readonly anyShapeGraph: Effect.Effect<Graph, ModelError>
   readonly source: EncoderSource
 }
 

@@ -3,7 +3,7 @@ import { type Runtime, specialize } from "@tandem/runtime"
 import { Effect } from "effect"
 import type { Encoder, EncoderConfig, EncoderGraph, EncoderShape, Pooling, Prompts } from "./Encoder.ts"
 import { type ModelError, SequenceTooLong, UnsupportedEncoder } from "./Errors.ts"
-import { prepareGraph } from "./PrepareGraph.ts"
+import { prepareGraph, prepareInference } from "./PrepareGraph.ts"
 import type { Tokenizer } from "./Tokenizer.ts"
 import { isSetting, usesOf } from "./TrainableParameters.ts"
 import { attempt } from "./WeightsEncoder.ts"
@@ -56,6 +56,7 @@ export const onnxEncoder = (parts: OnnxEncoderParts): Encoder => {
     maxLength: Math.min(maxLength, config.maxPositions),
     tokenizer,
     graph: (shape) => staticGraph(model, parameters, config, shape),
+    anyShapeGraph: attempt(() => withParameterInputs(prepareInference(model), parameters)),
     source: { kind: "onnx", huggingFace, directory, modelFile, graph: parts.graph },
   }
 }

@@ -1,4 +1,15 @@
-import { bool, chooseBranches, deadCode, decompose, type Graph, type Node, prepare, reads, upgrade } from "@tandem/onnx"
+import {
+  bool,
+  chooseBranches,
+  deadCode,
+  decompose,
+  fuse,
+  type Graph,
+  type Node,
+  prepare,
+  reads,
+  upgrade,
+} from "@tandem/onnx"
 import { decompositions } from "@tandem/onnx/composites/table"
 import { isModelError } from "./Errors.ts"
 import type { ModelGap } from "./InspectReport.ts"
@@ -11,6 +22,9 @@ const withoutCache = new Map([["use_cache_branch", bool([1], [false])]])
  * outputs and weights stay.
  */
 export const prepareGraph = (graph: Graph): Graph => prepare(graph, { values: withoutCache })
+
+/** A foreign model's graph as inference runs it: composite operators stay, because ONNX Runtime has kernels for them. */
+export const prepareInference = (graph: Graph): Graph => fuse(chooseBranches(upgrade(graph)))
 
 /** A graph as far as it can be prepared, and what could not. */
 export interface PartlyPrepared {

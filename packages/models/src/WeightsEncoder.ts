@@ -1,6 +1,6 @@
 import type { Tensor } from "@tandem/onnx"
 import { Effect } from "effect"
-import { bertGraph, bertInputs } from "./BertGraph.ts"
+import { bertAnyShapeGraph, bertGraph, bertInputs } from "./BertGraph.ts"
 import type { Encoder, EncoderConfig, EncoderGraph, Pooling, Prompts } from "./Encoder.ts"
 import { isModelError, type ModelError } from "./Errors.ts"
 import type { Tokenizer } from "./Tokenizer.ts"
@@ -32,6 +32,7 @@ export const weightsEncoder = (parts: WeightsEncoderParts): Encoder => {
     maxLength: Math.min(parts.maxLength ?? config.maxPositions, config.maxPositions),
     tokenizer,
     graph: (shape) => attempt((): EncoderGraph => bertGraph(config, shape)),
+    anyShapeGraph: attempt(() => bertAnyShapeGraph(config)),
     source: { kind: "weights", huggingFace, prefix: parts.prefix ?? "", unused: parts.unused ?? new Map() },
   }
 }

@@ -11,8 +11,9 @@ import {
   pooledGraph,
   SequenceTooLong,
 } from "@tandem/models"
-import { type Buffer, type Executable, type Feed, RunFailed, Runtime } from "@tandem/runtime"
-import { Duration, Effect, Exit, type Scope, ScopedCache, Semaphore } from "effect"
+import { elementCount, type Graph, type Tensor } from "@tandem/onnx"
+import { type Buffer, type Feed, RunFailed, Runtime } from "@tandem/runtime"
+import { Effect, type Scope, Semaphore } from "effect"
 import { type BatchPlan, planBatches } from "./internal/Batches.ts"
 import { defaultTitles, type EncoderInput, encodeInput, type RenderOptions, type TextKind } from "./PassageText.ts"
 import type { Tower } from "./Towers.ts"
@@ -41,12 +42,6 @@ export interface EncodeCounts {
   readonly paddedTokens: number
 }
 
-/** What a text encoder has done since it was made. */
-export interface EncodeStatistics extends EncodeCounts {
-  /** Graphs that were compiled. */
-  readonly compiled: number
-}
-
 /** Hears of each run of a call: how many of its texts are done, and what they held. */
 export type OnEncodeProgress = (done: number, total: number, counts: EncodeCounts) => void
 
@@ -59,25 +54,19 @@ export interface TextEncoder {
     kind: TextKind,
     onProgress?: OnEncodeProgress,
   ) => Effect.Effect<Float32Array, ModelError>
-  readonly statistics: Effect.Effect<EncodeStatistics>
+  /** What was encoded since the text encoder was made. */
+  readonly statistics: Effect.Effect<EncodeCounts>
 }
-
-/**
- * Compiled shapes that are alive at once; the one that was used longest ago is released for a new one. Each keeps the
- * memory of its largest values (a hundred MiB for MiniLM), while compiling takes some tens of milliseconds, and a call
- * goes through its shapes in order.
- */
-export const maxCompiledShapes = 4
 
 /** How many texts are tokenized before other work gets a turn. */
 const tokenizeSlice = 256
 
 /**
- * A text encoder over a tower, alive as long as the scope. Weights that are plain tensors are uploaded once; resident
- * buffers are read where they are, so that later changes to them show in later embeddings.
+ * A text encoder over a tower, alive as long as the scope. Weights that are plain tensors become part of the compiled
+ * graph; resident buffers are read where they are, so that later changes to them show in later embeddings.
  *
- * Texts are batched by length and padded to a few widths; one graph is compiled for each shape that comes up, with the
- * weights as inputs. The same text gives the same embedding alone and in any batch, up to rounding.
+ * One graph is compiled, for every shape. Texts are batched by length and padded to the longest of their batch. The same
+ * text gives the same embedding alone and in any batch, up to rounding.
  *
  * A weight that is missing or has another shape ends in `InvalidEncoder`, a maximum length beyond the model's
  * positions in `SequenceTooLong`.
@@ -89,43 +78,27 @@ export const makeTextEncoder = Effect.fnUntraced(function* (
   const { encoder } = tower
   const { batchSize = 32, titles = defaultTitles(encoder), maxLength = encoder.maxLength } = options
   yield* checkOptions(encoder, batchSize, maxLength)
-  const weights = yield* residentWeights(tower)
   const dimension = embeddingSize(encoder.config)
   const pooling: Pooling = options.similarity === "cosine" ? { ...encoder.pooling, normalize: true } : encoder.pooling
-  let total = nothing
-  let compiled = 0
+  const { constants, feeds } = yield* weightsOf(tower)
   const runtime = yield* Runtime
-
-  const compile = Effect.fnUntraced(function* (
-    shape: string,
-  ): Effect.fn.Return<Executable, ModelError, Runtime | Scope.Scope> {
-    const [batch = 0, tokens = 0] = shape.split("x").map(Number)
-    const { graph } = yield* encoder.graph({ batch, tokens })
-    compiled++
-    return yield* runtime.compile(pooledGraph(graph, pooling))
-  })
-  const executables = yield* ScopedCache.makeWith({
-    lookup: compile,
-    capacity: maxCompiledShapes,
-    timeToLive: (exit) => (Exit.isSuccess(exit) ? Duration.infinity : Duration.zero),
-  })
-  // One run at a time: the runtime has one thread, and no executable is released while it runs.
+  const graph = pooledGraph(yield* encoder.anyShapeGraph, pooling)
+  const executable = yield* runtime.compile(withConstants(graph, constants))
+  // One run at a time: what runs at once would share the processor, and need the memory of all.
   const turn = yield* Semaphore.make(1)
+  let total = nothing
 
   const run = Effect.fnUntraced(function* (
-    plan: BatchPlan,
+    { members, tokens }: BatchPlan,
     texts: readonly Encoded[],
   ): Effect.fn.Return<Float32Array, ModelError> {
-    const { rows, tokens, members } = plan
-    const executable = yield* ScopedCache.get(executables, `${rows}x${tokens}`)
-    // Rows beyond the last text repeat it: a row of padding alone has no defined embedding in some models.
-    const filled = Array.from({ length: rows }, (_, row) => texts[members[Math.min(row, members.length - 1)]!]!)
-    const batch = encoderInputs(pad(filled, encoder.config.padTokenId, tokens), encoder.inputs)
-    const { sentence_embedding: result } = yield* executable.run({ ...weights, ...batch })
-    if (result?.data instanceof Float32Array && `${result.dims}` === `${[rows, dimension]}`) return result.data
+    const rows = members.map((index) => texts[index]!)
+    const batch = encoderInputs(pad(rows, encoder.config.padTokenId, tokens), encoder.inputs)
+    const { sentence_embedding: result } = yield* executable.run({ ...feeds, ...batch })
+    if (result?.data instanceof Float32Array && `${result.dims}` === `${[rows.length, dimension]}`) return result.data
     return yield* new RunFailed({
       message: "the encoder gave embeddings of another shape than its config says",
-      expected: `float32[${rows},${dimension}]`,
+      expected: `float32[${rows.length},${dimension}]`,
       found: `${result?.type}[${result?.dims}]`,
     })
   })
@@ -147,7 +120,7 @@ export const makeTextEncoder = Effect.fnUntraced(function* (
     const lengths = texts.map(({ ids }) => ids.length)
     const result = new Float32Array(inputs.length * dimension)
     let done = nothing
-    for (const plan of planBatches(lengths, { batchSize, maxLength })) {
+    for (const plan of planBatches(lengths, batchSize)) {
       const vectors = yield* turn.withPermit(run(plan, texts))
       for (const [row, index] of plan.members.entries()) {
         result.set(vectors.subarray(row * dimension, (row + 1) * dimension), index * dimension)
@@ -160,16 +133,16 @@ export const makeTextEncoder = Effect.fnUntraced(function* (
     return result
   })
 
-  return { dimension, encode, statistics: Effect.sync(() => ({ ...total, compiled })) }
+  return { dimension, encode, statistics: Effect.sync(() => total) }
 })
 
 const nothing: EncodeCounts = { texts: 0, truncated: 0, tokens: 0, paddedTokens: 0 }
 
-const countsOf = ({ members, rows, tokens }: BatchPlan, texts: readonly Encoded[]): EncodeCounts => ({
+const countsOf = ({ members, tokens }: BatchPlan, texts: readonly Encoded[]): EncodeCounts => ({
   texts: members.length,
   truncated: members.filter((index) => texts[index]!.cut > 0).length,
   tokens: members.reduce((count, index) => count + texts[index]!.ids.length, 0),
-  paddedTokens: rows * tokens,
+  paddedTokens: members.length * tokens,
 })
 
 const sum = (a: EncodeCounts, b: EncodeCounts): EncodeCounts => ({
@@ -205,13 +178,25 @@ const checkOptions = (encoder: Encoder, batchSize: number, maxLength: number): E
   return Effect.void
 }
 
-/** Every parameter of the encoder as a resident buffer. */
-const residentWeights = Effect.fnUntraced(function* ({
+/** Weights of more bytes are no constants: a model that is handed over in memory is at most 2 GiB. */
+const mostConstantBytes = 2 ** 30
+
+interface Weights {
+  readonly constants: ReadonlyMap<string, Tensor>
+  readonly feeds: Readonly<Record<string, Buffer>>
+}
+
+/**
+ * The encoder's parameters: plain tensors as constants of the graph, which ONNX Runtime puts into the order that its
+ * products read fastest, once; resident buffers as they are.
+ */
+const weightsOf = Effect.fnUntraced(function* ({
   encoder,
   weights,
-}: Tower): Effect.fn.Return<Readonly<Record<string, Buffer>>, ModelError, Runtime | Scope.Scope> {
+}: Tower): Effect.fn.Return<Weights, ModelError, Runtime | Scope.Scope> {
   const runtime = yield* Runtime
-  const resident: Record<string, Buffer> = {}
+  const constants = new Map<string, Tensor>()
+  const feeds: Record<string, Buffer> = {}
   for (const [name, { type, dims }] of encoder.parameters) {
     const weight: Feed | undefined = weights[name]
     if (weight === undefined || weight.type !== type || `${weight.dims}` !== `${dims}`) {
@@ -222,9 +207,19 @@ const residentWeights = Effect.fnUntraced(function* ({
         found: weight === undefined ? "nothing" : `${weight.type}[${weight.dims}]`,
       })
     }
-    resident[name] = "id" in weight ? weight : yield* runtime.upload(weight)
+    if ("id" in weight) feeds[name] = weight
+    else constants.set(name, weight)
   }
-  return resident
+  const bytes = [...constants.values()].reduce((sum, { dims }) => sum + 4 * elementCount(dims), 0)
+  if (bytes <= mostConstantBytes) return { constants, feeds }
+  for (const [name, weight] of constants) feeds[name] = yield* runtime.upload(weight)
+  return { constants: new Map(), feeds }
+})
+
+const withConstants = (graph: Graph, constants: ReadonlyMap<string, Tensor>): Graph => ({
+  ...graph,
+  inputs: graph.inputs.filter(({ name }) => !constants.has(name)),
+  initializers: new Map([...graph.initializers, ...constants]),
 })
 
 const attemptToEncode = (body: () => Encoded): Effect.Effect<Encoded, InvalidTokenizer> =>

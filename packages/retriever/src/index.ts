@@ -1,9 +1,7 @@
 export {
   type EmbeddingSimilarity,
   type EncodeCounts,
-  type EncodeStatistics,
   makeTextEncoder,
-  maxCompiledShapes,
   type OnEncodeProgress,
   type TextEncoder,
   type TextEncoderOptions,

@@ -3,7 +3,7 @@ import { test } from "node:test"
 import { differentiate } from "@tandem/autodiff"
 import { elementCount, type Graph, GraphBuilder, int64, staticDims, type Tensor, tensor, toNumbers } from "@tandem/onnx"
 import { bertConfig, bertParameters, pickBertWeights } from "../../src/Bert.ts"
-import { bertGraph, bertInferenceGraph, bertInputs } from "../../src/BertGraph.ts"
+import { bertAnyShapeGraph, bertGraph, bertInferenceGraph, bertInputs } from "../../src/BertGraph.ts"
 import type { DropoutMask, EncoderShape } from "../../src/Encoder.ts"
 import { InvalidEncoder } from "../../src/Errors.ts"
 import { execute } from "../support/Embed.ts"
@@ -125,6 +125,18 @@ for (const name of ["bert-tiny", "distilbert-tiny"]) {
     const row = Object.fromEntries(Object.entries(inputs).map(([key, value]) => [key, one(value)]))
     const expected = { type: out.type, dims: [1, 4, 32], data: out.data.slice(20 * 32, 24 * 32) }
     assert.ok(largestDifference((await execute(graph, row))["last_hidden_state"], expected) < 2e-6)
+  })
+
+  test(`${name}: the graph of any shape takes its weights as inputs, under Hugging Face's names`, async () => {
+    const { config, parameters, inputs, out } = load(name)
+    const graph = bertAnyShapeGraph(config)
+    const names = [...bertInputs(config), ...bertParameters(config).map((parameter) => parameter.name)]
+    assert.deepEqual(
+      graph.inputs.map((input) => input.name),
+      names,
+    )
+    const { last_hidden_state } = await execute(graph, { ...inputs, ...Object.fromEntries(parameters) })
+    assert.ok(largestDifference(last_hidden_state, out) < 2e-6)
   })
 
   test(`${name}: dropout masks are inputs, and masks of ones scale by the kept share`, async () => {

@@ -6,7 +6,7 @@ import { after, test } from "node:test"
 import { float32, readModel, staticDims, writeModel } from "@tandem/onnx"
 import { Effect } from "effect"
 import { loadEncoder } from "../../src/node/Directory.ts"
-import { embed, withRuntime } from "../support/Embed.ts"
+import { embed, embedInAnyShape, withRuntime } from "../support/Embed.ts"
 import { goldenJson, goldenPath, goldenTensors, largestDifference } from "../support/Golden.ts"
 
 const scratch = await mkdtemp(join(tmpdir(), "directory-"))
@@ -55,20 +55,22 @@ for (const variant of ["mean", "cls"] as const) {
 }
 
 for (const model of ["dynamo.onnx", "script.onnx", "script-opset14.onnx"]) {
-  test(`the ONNX export ${model} gives the same embeddings at any shape, from static graphs`, async () => {
+  test(`the ONNX export ${model} gives the same embeddings at any shape, from static graphs and from one`, async () => {
     const target = await onnxCopy(model, model)
     const encoder = await Effect.runPromise(loadEncoder(target))
     assert.equal(encoder.source.kind, "onnx")
     assert.deepEqual(encoder.pooling, { mode: "mean", normalize: true })
     assert.ok(encoder.parameters.size >= 36)
-    const { all, few, graph } = await withRuntime(
+    const { all, few, free, graph } = await withRuntime(
       Effect.gen(function* () {
         const all = yield* embed(encoder, sentences)
         const few = yield* embed(encoder, sentences.slice(0, 2))
-        return { all, few, graph: (yield* encoder.graph({ batch: 2, tokens: 7 })).graph }
+        const free = yield* embedInAnyShape(encoder, sentences)
+        return { all, few, free, graph: (yield* encoder.graph({ batch: 2, tokens: 7 })).graph }
       }),
     )
     assert.ok(largestDifference(all, expected) < 1e-5)
+    assert.ok(largestDifference(free, expected) < 1e-5)
     assert.ok(largestDifference(few, float32([2, 32], golden.embeddings.slice(0, 2).flat())) < 1e-5)
     assert.deepEqual(
       graph.inputs.map((input) => input.name),

@@ -3,7 +3,7 @@ import { Runtime } from "@tandem/runtime"
 import { layer } from "@tandem/runtime/node/NodeRuntime"
 import { Effect, type Scope } from "effect"
 import type { Encoder } from "../../src/Encoder.ts"
-import { withPooling } from "../../src/Pooling.ts"
+import { pooledGraph, withPooling } from "../../src/Pooling.ts"
 import { encoderInputs } from "../../src/Tokenizer.ts"
 
 /** The embeddings of texts as the encoder's own settings say. */
@@ -12,6 +12,15 @@ export const embed = Effect.fnUntraced(function* (encoder: Encoder, texts: reado
   const graph = yield* encoder.graph({ batch: batch.rows, tokens: batch.tokens })
   const runtime = yield* Runtime
   const executable = yield* runtime.compile(withPooling(graph, encoder.pooling).graph)
+  const parameters: Readonly<Record<string, Tensor>> = Object.fromEntries(encoder.parameters)
+  return (yield* executable.run({ ...encoderInputs(batch, encoder.inputs), ...parameters }))["sentence_embedding"]!
+})
+
+/** The same from the graph of any shape. */
+export const embedInAnyShape = Effect.fnUntraced(function* (encoder: Encoder, texts: readonly string[]) {
+  const batch = encoder.tokenizer.encodeBatch(texts, { maxLength: encoder.maxLength })
+  const runtime = yield* Runtime
+  const executable = yield* runtime.compile(pooledGraph(yield* encoder.anyShapeGraph, encoder.pooling))
   const parameters: Readonly<Record<string, Tensor>> = Object.fromEntries(encoder.parameters)
   return (yield* executable.run({ ...encoderInputs(batch, encoder.inputs), ...parameters }))["sentence_embedding"]!
 })
