@@ -77,6 +77,11 @@ const series: Readonly<Record<string, Series>> = {
     sizes: [1, 2, 4, 8],
     prepare: (passages) => decoderStep({ passages, queries: 2, tokens: 128, answer: 16 }),
   },
+  "decoder step, passages, shared prefix": {
+    axis: "passages of each of 2 queries, prompts of 128 tokens, of which 96 are computed once",
+    sizes: [1, 2, 4, 8],
+    prepare: (passages) => decoderStep({ passages, queries: 2, tokens: 128, shared: 96, answer: 16 }),
+  },
   encoding: { axis: "texts", sizes: [128, 256, 512, 1024], prepare: encode },
   "exact search": {
     axis: "passages, 16 queries",

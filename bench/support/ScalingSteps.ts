@@ -43,18 +43,22 @@ export interface PromptShape {
   readonly passages: number
   readonly queries: number
   readonly tokens: number
+  /** Of these so many at the beginning that the prompts of a query share, computed once; each prompt alone where absent. */
+  readonly shared?: number
   /** Tokens at the end of each prompt that the loss is on. */
   readonly answer: number
 }
 
 /** A step of a small decoder on prompts of one query and one passage each, the loss on the answers. */
-export const decoderStep = Effect.fnUntraced(function* ({ passages, queries, tokens, answer }: PromptShape) {
+export const decoderStep = Effect.fnUntraced(function* ({ passages, queries, answer, ...prompt }: PromptShape) {
   const config = decoderConfig({ ...shapes["SmolLM-135M"], vocab_size: 8192, num_hidden_layers: 4 })
   const batch = queries * passages
+  const tokens = prompt.tokens - (prompt.shared ?? 0)
+  const prefix = prompt.shared === undefined ? undefined : { rows: queries, tokens: prompt.shared }
   const places = Array.from({ length: batch }, (_, row) =>
     Array.from({ length: answer }, (_, column) => (row + 1) * tokens - answer - 1 + column),
   ).flat()
-  const { graph } = decoderGraph(config, { batch, tokens, logitRows: places.length })
+  const { graph } = decoderGraph(config, { batch, tokens, logitRows: places.length, ...(prefix && { prefix }) })
   const { g, inputs } = around(graph)
   const { logits } = g.call(graph, inputs)
   const tokenIds = ids(batch * tokens, 1, config.vocabularySize)
@@ -67,10 +71,14 @@ export const decoderStep = Effect.fnUntraced(function* ({ passages, queries, tok
   const picked = g.op("GatherElements", [g.logSoftmax(logits!), targets], {
     attributes: { axis: { kind: "int", value: 1 } },
   })[0]!
-  const dims = [batch, tokens]
+  const real = (rows: number, length: number) => int64([rows, length], Array(rows * length).fill(1))
   return yield* stepOf(g.build({ loss: g.neg(g.reduceMean(picked, [], false)) }), decoderParameters(config), {
-    input_ids: int64(dims, tokenIds),
-    attention_mask: int64(dims, Array(batch * tokens).fill(1)),
+    input_ids: int64([batch, tokens], tokenIds),
+    attention_mask: real(batch, tokens),
+    ...(prefix && {
+      prefix_input_ids: int64([prefix.rows, prefix.tokens], ids(prefix.rows * prefix.tokens, 2, config.vocabularySize)),
+      prefix_attention_mask: real(prefix.rows, prefix.tokens),
+    }),
     logit_rows: int64([places.length], places),
   })
 })

@@ -12,6 +12,11 @@ export interface PromptOptions {
   readonly bucket: Bucket
   /** Padded length of the prefixes that the texts of a group share; nothing is shared where absent. */
   readonly prefixBucket?: Bucket
+  /**
+   * Share of all tokens that has to be saved, or nothing is shared; 1/16 where absent. Attention in two parts moves more
+   * memory: a batch that saves less takes longer than its texts written out.
+   */
+  readonly leastShared?: number
   /** Real tokens are packed, to a multiple of so many rows; not packed where absent. */
   readonly packedMultiple?: number
   /** Places that logits are computed at are rounded up to a multiple of so many; 1 where absent. */
@@ -58,6 +63,7 @@ export interface PromptBatch {
  *
  * A prefix never holds a label, and never the token that a label is read at: at the last token before the answer each
  * text has its own logits. A group of one text shares nothing. Prefixes of groups may differ in length.
+ * Where little is shared (`leastShared`), the batch is one without prefixes.
  *
  * @throws InvalidBatch for groups that are empty or of different sizes, for a text without tokens or with its first token as
  * label, and where a bucket is too short
@@ -79,8 +85,8 @@ export interface PromptBatch {
  */
 export const collatePrompts = (groups: readonly (readonly Prompt[])[], options: PromptOptions): PromptBatch => {
   checkGroups(groups)
-  const { padTokenId, bucket, prefixBucket, packedMultiple, logitMultiple = 1 } = options
-  const cuts = groups.map((group) => (prefixBucket === undefined ? 0 : sharedPrefix(group)))
+  const { padTokenId, bucket, prefixBucket, leastShared = 1 / 16, packedMultiple, logitMultiple = 1 } = options
+  const cuts = prefixBucket === undefined ? groups.map(() => 0) : worthCuts(groups, leastShared)
   const texts = groups.flatMap((group, index) => group.map((prompt) => behind(prompt, cuts[index]!)))
   const own = padded("prompts", texts, bucket, padTokenId)
   const prefixes = groups.map(([first], index) => ({ ids: Array.from(first!.ids).slice(0, cuts[index]) }))
@@ -110,7 +116,7 @@ export const collatePrompts = (groups: readonly (readonly Prompt[])[], options: 
     },
     statistics: {
       realTokens,
-      sharedTokens: cuts.reduce((sum, length, index) => sum + length * (groups[index]!.length - 1), 0),
+      sharedTokens: savedBy(cuts, groups),
       paddedTokens: (packed?.data.length ?? mask.length) - realTokens,
     },
   }
@@ -136,6 +142,17 @@ const checkGroups = (groups: readonly (readonly Prompt[])[]): void => {
       })
     }
 }
+
+/** The length of each group's prefix; 0 for all where they save too little. */
+const worthCuts = (groups: readonly (readonly Prompt[])[], leastShared: number): readonly number[] => {
+  const cuts = groups.map(sharedPrefix)
+  const tokens = groups.flat().reduce((sum, { ids }) => sum + ids.length, 0)
+  return savedBy(cuts, groups) < leastShared * tokens ? groups.map(() => 0) : cuts
+}
+
+/** Tokens that prefixes of these lengths save. */
+const savedBy = (cuts: readonly number[], groups: readonly (readonly Prompt[])[]): number =>
+  cuts.reduce((sum, length, index) => sum + length * (groups[index]!.length - 1), 0)
 
 /** What stands behind the first tokens of a prompt. */
 const behind = ({ ids, from }: Prompt, cut: number) => ({ ids: Array.from(ids).slice(cut), from: from - cut })

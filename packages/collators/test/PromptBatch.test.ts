@@ -81,6 +81,18 @@ it("packs prefixes and texts together", () => {
   assert.equal(collatePrompts(groups, { ...options, packedMultiple: 100 }).shape.packedRows, undefined)
 })
 
+it("shares nothing where little would be saved", () => {
+  // 5 of 26 tokens
+  for (const [leastShared, isShared] of [
+    [undefined, true],
+    [0.19, true],
+    [0.2, false],
+  ] as const) {
+    const { shape } = collatePrompts(groups, { ...options, ...(leastShared !== undefined && { leastShared }) })
+    assert.equal(shape.prefix !== undefined, isShared)
+  }
+})
+
 it("leaves each text a token, and the token that its first label is read at", () => {
   const shared = (...prompts: Prompt[]): number => collatePrompts([prompts], options).shape.prefix?.tokens ?? 0
   const ids = [4, 5, 6, 7]
