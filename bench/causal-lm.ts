@@ -1,7 +1,7 @@
 // Fine-tuning steps of a language model of SmolLM-135M's size, all weights or LoRA adapters, against transformers and
 // PEFT on PyTorch eager fp32: dense text, and questions with their passage as they are, the loss on the answer alone.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { availableParallelism, tmpdir } from "node:os"
+import { writeFileSync } from "node:fs"
+import { availableParallelism } from "node:os"
 import { join } from "node:path"
 import { dualEncoderSampler } from "@tandem/collators"
 import { readExamples } from "@tandem/datasets/node/Files"
@@ -11,6 +11,7 @@ import type { ExperimentContext, ExperimentResult } from "../scripts/support/Exp
 import { findFolder } from "../scripts/support/Folders.ts"
 import type { CausalLmSettings, TokenRow } from "./support/CausalLmRows.ts"
 import { type Compared, compare, verdicts } from "./support/Compare.ts"
+import { withFolder } from "./support/Folder.ts"
 import { ids } from "./support/Numbers.ts"
 import { shapes, withRandomModel } from "./support/RandomModel.ts"
 
@@ -57,9 +58,18 @@ export async function run({ args, log }: ExperimentContext): Promise<ExperimentR
           learningRate,
           steps,
           threads,
+          countProducts: data === "dense",
           ...(method === "LoRA" ? { lora } : {}),
         }
-        return compare({ name: "causal-lm", settings: { ...settings }, rounds, tolerance, targets, log })
+        return compare({
+          name: "causal-lm",
+          settings: { ...settings },
+          rounds,
+          tolerance,
+          targets,
+          profiled: steps,
+          log,
+        })
       })
     }
   }
@@ -107,13 +117,9 @@ const squadBatches = async (model: string, file: string, batch: number): Promise
   return Array.from({ length: 1 + rounds * steps }, (_, index) => sampler.batchAt(index).indices.map(rowOf))
 }
 
-const withFile = async <A>(text: string, use: (file: string) => Promise<A>): Promise<A> => {
-  const folder = mkdtempSync(join(tmpdir(), "tandem-bench-"))
-  try {
+const withFile = <A>(text: string, use: (file: string) => Promise<A>): Promise<A> =>
+  withFolder((folder) => {
     const file = join(folder, "batches.jsonl")
     writeFileSync(file, text)
-    return await use(file)
-  } finally {
-    rmSync(folder, { recursive: true })
-  }
-}
+    return use(file)
+  })

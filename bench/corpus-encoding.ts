@@ -1,7 +1,7 @@
 // A corpus to embeddings, tokenizing included: paragraphs of SQuAD by MiniLM, in full precision and with 8-bit weights,
 // against sentence-transformers on PyTorch and on its ONNX backend.
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { availableParallelism, tmpdir } from "node:os"
+import { copyFileSync, mkdirSync } from "node:fs"
+import { availableParallelism } from "node:os"
 import { join } from "node:path"
 import { loadEncoder } from "@tandem/models/node/Directory"
 import { saveEncoder } from "@tandem/models/node/Save"
@@ -9,7 +9,7 @@ import { Effect } from "effect"
 import type { ExperimentContext, ExperimentResult } from "../scripts/support/Experiment.ts"
 import { type Compared, compare, verdicts } from "./support/Compare.ts"
 import type { CorpusEncodingSettings } from "./support/CorpusTexts.ts"
-import { needs, squadParagraphs } from "./support/Material.ts"
+import { needs, withSquadParagraphs } from "./support/Material.ts"
 
 const cases = [
   { name: "fp32 against torch", precision: "fp32", backend: "torch", targets: { speed: 1.3 } },
@@ -17,7 +17,7 @@ const cases = [
   { name: "q8 against onnx", precision: "q8", backend: "onnx", targets: { speed: 1.1 } },
 ] as const
 const rounds = 5
-const part = 128
+const part = 96
 const batchSize = 32
 const maxLength = 256
 /** Of single numbers of unit vectors, relative to the largest; the sides' quantised models differ in how they round. */
@@ -26,12 +26,8 @@ const tolerance = { fp32: 1e-4, q8: 0.2 }
 export async function run({ args, log }: ExperimentContext): Promise<ExperimentResult> {
   const model = needs("TANDEM_MODELS", "all-MiniLM-L6-v2")
   const threads = availableParallelism()
-  const paragraphs = await squadParagraphs(part * (rounds + 1))
   const figures: Record<string, Compared> = {}
-  const folder = mkdtempSync(join(tmpdir(), "tandem-bench-"))
-  try {
-    const texts = join(folder, "texts.jsonl")
-    writeFileSync(texts, paragraphs.map((text) => `${JSON.stringify(text)}\n`).join(""))
+  await withSquadParagraphs(part * (rounds + 1), async ({ folder, texts }) => {
     const quantised = await quantisedModel(model, folder)
     for (const { name, precision, backend, targets } of cases) {
       if (args.length > 0 && !args.includes(name)) continue
@@ -42,12 +38,18 @@ export async function run({ args, log }: ExperimentContext): Promise<ExperimentR
         peerModel: model,
         format: precision === "q8" ? "onnx" : "weights",
       }
-      const options = { name: "corpus-encoding", rounds, tolerance: tolerance[precision], targets, peer: backend, log }
+      const options = {
+        name: "corpus-encoding",
+        rounds,
+        tolerance: tolerance[precision],
+        targets,
+        peer: backend,
+        profiled: 1,
+        log,
+      }
       figures[name] = await compare({ ...options, settings: { ...settings } })
     }
-  } finally {
-    rmSync(folder, { recursive: true })
-  }
+  })
   const settings = {
     work: "corpus encoded with tokenizing, MiniLM",
     against: "sentence-transformers",

@@ -10,8 +10,10 @@ import { MissingMaterial } from "./support/Material.ts"
 import { renderPage } from "./support/Page.ts"
 import { readRecords, summary } from "./support/Records.ts"
 
+const minutes = (seconds: number): string => `${(seconds / 60).toFixed(1)} minutes`
 const [name, ...rest] = process.argv.slice(2)
 const names = name === undefined ? listExperiments("bench") : [name]
+const started = performance.now()
 for (const each of names) {
   try {
     const [folder, output, command] = ["bench", "bench/out", "npm run bench --"]
@@ -28,3 +30,6 @@ for (const each of names) {
 const records = readRecords()
 writeFileSync(join(root, "bench/out/index.html"), renderPage(records, await readUplot()))
 writeFileSync(readmeFile, renderPerformance(readFileSync(readmeFile, "utf8"), records))
+console.log(
+  `${names.length} of ${listExperiments("bench").length} benchmarks in ${minutes((performance.now() - started) / 1000)}`,
+)

@@ -90,7 +90,7 @@ const series: Readonly<Record<string, Series>> = {
   },
   "usearch search": {
     axis: "passages, 16 queries",
-    sizes: [2048, 4096, 8192, 16384],
+    sizes: [1024, 2048, 4096, 8192],
     prepare: searchIn(makeUsearch(identity)),
   },
 }

@@ -1,11 +1,9 @@
 // Texts to token ids alone: paragraphs of SQuAD, against the Rust tokenizers as transformers uses them.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { availableParallelism, tmpdir } from "node:os"
-import { join } from "node:path"
+import { availableParallelism } from "node:os"
 import type { ExperimentContext, ExperimentResult } from "../scripts/support/Experiment.ts"
 import { type Compared, compare } from "./support/Compare.ts"
 import type { TextSettings } from "./support/CorpusTexts.ts"
-import { needs, squadParagraphs } from "./support/Material.ts"
+import { needs, withSquadParagraphs } from "./support/Material.ts"
 
 const cases = [
   { name: "MiniLM (word pieces)", model: "all-MiniLM-L6-v2", maxLength: 256 },
@@ -16,20 +14,14 @@ const part = 256
 
 export async function run({ args, log }: ExperimentContext): Promise<ExperimentResult> {
   const threads = availableParallelism()
-  const paragraphs = await squadParagraphs(part * (rounds + 1))
   const figures: Record<string, Compared> = {}
-  const folder = mkdtempSync(join(tmpdir(), "tandem-bench-"))
-  try {
-    const texts = join(folder, "texts.jsonl")
-    writeFileSync(texts, paragraphs.map((text) => `${JSON.stringify(text)}\n`).join(""))
+  await withSquadParagraphs(part * (rounds + 1), async ({ texts }) => {
     for (const { name, model, maxLength } of cases) {
       if (args.length > 0 && !args.includes(name)) continue
       const settings: TextSettings = { model: needs("TANDEM_MODELS", model), texts, part, maxLength, threads }
       figures[name] = await compare({ name: "tokenization", settings: { ...settings }, rounds, tolerance: 0, log })
     }
-  } finally {
-    rmSync(folder, { recursive: true })
-  }
+  })
   return {
     settings: {
       work: "tokenizing alone",

@@ -17,6 +17,7 @@ export async function run({ log }: ExperimentContext): Promise<ExperimentResult>
     tolerance: undefined,
     targets,
     peer: "none",
+    profiled: 1,
     log,
   })
   const figures = { [`MiniLM-L6 ${shape.batch} x ${shape.tokens}`]: found }

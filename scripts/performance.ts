@@ -2,8 +2,16 @@
 // Usage: node scripts/performance.ts
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import type { Compared } from "../bench/support/Compare.ts"
-import { type BenchmarkRecord, comparisons, duration, range, readRecords } from "../bench/support/Records.ts"
+import type { Compared, Goal } from "../bench/support/Compare.ts"
+import {
+  type BenchmarkRecord,
+  comparisons,
+  duration,
+  goalWords,
+  missedGoals,
+  range,
+  readRecords,
+} from "../bench/support/Records.ts"
 import { root } from "./support/Workspace.ts"
 
 export const readmeFile = join(root, "README.md")
@@ -30,20 +38,35 @@ const section = (records: readonly BenchmarkRecord[]): string => {
     ...rows,
     "",
     ...facts(records),
+    ...missed(records),
   ].join("\n")
 }
 
-const row = (name: string, { ours, peer, ratio, memory, targets = {} }: Compared): string => {
-  const goal = (sign: string, value: number | undefined): string =>
-    value === undefined ? "" : `, goal ${sign} ${value}`
+const row = (name: string, compared: Compared): string => {
+  const { ours, peer, ratio, memory } = compared
   const cells = [
     name,
     duration(ours.seconds.median),
     typeof peer === "string" ? "missing" : duration(peer.seconds.median),
-    ratio === undefined ? "" : `${range(ratio)} ×${goal("≥", targets.speed)}`,
-    memory === undefined ? "" : `${memory.toFixed(2)} ×${goal("≤", targets.memory)}`,
+    ratio === undefined ? "" : withGoal(`${range(ratio)} ×`, compared, "speed"),
+    memory === undefined ? "" : withGoal(`${memory.toFixed(2)} ×`, compared, "memory"),
   ]
   return `| ${cells.join(" | ")} |`
+}
+
+const withGoal = (found: string, compared: Compared, of: Goal["of"]): string =>
+  [found, goalWords(compared, of)].filter((part) => part !== "").join(", ")
+
+/** Rows with a goal that was not reached, and what holds it back. */
+const missed = (records: readonly BenchmarkRecord[]): readonly string[] => {
+  const rows = records.flatMap((record) =>
+    comparisons(record).flatMap(([name, compared]) => {
+      const found = missedGoals(compared)
+      return found === "" ? [] : [`- ${record.settings.work}, ${name}: ${found}.`]
+    }),
+  )
+  if (rows.length === 0) return []
+  return ["", "Not reached ([docs/performance.md](docs/performance.md) says what was tried):", "", ...rows]
 }
 
 /** Machine, dates, versions and the physical limit in sentences. */
@@ -51,12 +74,12 @@ const facts = (records: readonly BenchmarkRecord[]): readonly string[] => {
   const each = (values: Iterable<string>): string => [...new Set(values)].join(", ")
   const all = records.flatMap((record) => comparisons(record).map(([name, compared]) => ({ record, name, compared })))
   const peers = all.flatMap(({ compared: { peer } }) => (typeof peer === "string" ? [] : Object.entries(peer.versions)))
-  const limits = all.flatMap(({ record, name, compared: { limit } }) =>
-    limit === undefined ? [] : [{ name: `${record.settings.work}: ${name}`, limit }],
+  const limits = all.flatMap(({ record, name, compared }) =>
+    compared.limit === undefined ? [] : [{ name: `${record.settings.work}: ${name}`, compared, limit: compared.limit }],
   )
   const lines = [
     "Speed is their time over ours, pair by pair: median (least–largest) of the rounds, above 1 where ours is faster;",
-    "memory is our peak over theirs.",
+    "memory is our peak over theirs. ✓ and ✗ tell which goals were reached.",
     `Measured ${each(records.map(({ date }) => date).sort())} on ${each(records.map(({ machine: { cpu, cores } }) => `${cores} cores of ${cpu}`))}`,
     `with Node ${each(records.map(({ versions }) => versions["node"] ?? ""))}, ONNX Runtime ${each(records.map(({ versions }) => versions["onnxruntime-node"] ?? ""))}${peers.length === 0 ? "." : `, ${each(peers.map(([name, version]) => `${name} ${version}`).sort())}.`}`,
   ]
@@ -69,7 +92,10 @@ const facts = (records: readonly BenchmarkRecord[]): readonly string[] => {
     "",
     "| step | products alone | share |",
     "| --- | --- | --- |",
-    ...limits.map(({ name, limit }) => `| ${name} | ${duration(limit.seconds.median)} | ${range(limit.share)} |`),
+    ...limits.map(
+      ({ name, compared, limit }) =>
+        `| ${name} | ${duration(limit.seconds.median)} | ${withGoal(range(limit.share), compared, "share")} |`,
+    ),
   ]
 }
 

@@ -4,11 +4,12 @@ import { test } from "node:test"
 import { GraphBuilder } from "@tandem/onnx"
 import { Effect } from "effect"
 import type { Compared } from "../bench/support/Compare.ts"
-import { verdicts } from "../bench/support/Compare.ts"
+import { goalsOf, verdicts } from "../bench/support/Compare.ts"
 import { powerLaw } from "../bench/support/Exponent.ts"
 import { renderPage } from "../bench/support/Page.ts"
-import { flopsOf, meanProducts, productsOf } from "../bench/support/Products.ts"
-import type { BenchmarkRecord } from "../bench/support/Records.ts"
+import { productsOf } from "../bench/support/Products.ts"
+import { operatorTimes, type Profile, profileParts } from "../bench/support/Profile.ts"
+import { type BenchmarkRecord, goalWords, missedGoals } from "../bench/support/Records.ts"
 import { spread } from "../bench/support/Spread.ts"
 import { stepCounts } from "../bench/support/StepCounts.ts"
 
@@ -43,13 +44,6 @@ test("the counts of a step are those of its graph, and gradients stay in place w
   assert.equal(counted.copiedGradientBytes, 3 * 2 * 4)
 })
 
-test("the mean of several steps has fractions of products", () => {
-  const product = { batch: 2, m: 3, n: 4, k: 5, count: 3 }
-  const [mean] = meanProducts([[product], []])
-  assert.deepEqual(mean, { ...product, count: 1.5 })
-  assert.equal(flopsOf(product), 240)
-})
-
 test("a power law is found again from its points", () => {
   const { exponent, factor, fit } = powerLaw([1, 2, 4, 8].map((x) => [x, 3 * x ** 1.5] as const))
   assert.ok(Math.abs(exponent - 1.5) < 1e-12 && Math.abs(factor - 3) < 1e-12 && Math.abs(fit - 1) < 1e-12)
@@ -79,6 +73,77 @@ test("targets are judged by medians", () => {
   })
 })
 
+test("a profile counts the operators of the runs that are asked for", () => {
+  const run = (ts: number) => ({ cat: "Session", name: "model_run", ts, dur: 90 })
+  const node = (op: string, ts: number, dur: number) => ({
+    cat: "Node",
+    name: `a_kernel_time`,
+    ts,
+    dur,
+    args: { op_name: op },
+  })
+  // As the profiler writes them: a run stands behind its nodes.
+  const events = [
+    node("Gemm", 0, 50),
+    run(0),
+    node("Gemm", 101, 30),
+    node("Exp", 140, 20),
+    node("Gemm", 170, 10),
+    run(100),
+    { cat: "Session", name: "model_loading_array", ts: 0, dur: 5 },
+  ]
+  assert.deepEqual(operatorTimes(events, 1), [
+    { operator: "Gemm", seconds: (30 + 10) / 1e6, count: 2 },
+    { operator: "Exp", seconds: 20 / 1e6, count: 1 },
+  ])
+  assert.deepEqual(operatorTimes(events, 2), [])
+})
+
+const profile: Profile = {
+  seconds: 10,
+  operators: [
+    { operator: "Gemm", seconds: 4, count: 2 },
+    { operator: "Softmax", seconds: 2, count: 1 },
+    { operator: "FusedMatMul", seconds: 1, count: 1 },
+    { operator: "Exp", seconds: 0.5, count: 3 },
+  ],
+  host: 0.5,
+  rest: 2,
+}
+
+test("the parts of a profile make the whole, with all products in one", () => {
+  const parts = profileParts(profile, 1).map(({ name, share }) => `${name} ${share}`)
+  assert.deepEqual(parts, [
+    "matrix products 0.5",
+    "Softmax 0.2",
+    "another operator 0.05",
+    "host kernels 0.05",
+    "outside of operators 0.2",
+  ])
+})
+
+test("a missed goal is told with what takes the time, and memory without", () => {
+  assert.deepEqual(
+    goalsOf(compared).map(({ of, reached }) => [of, reached]),
+    [
+      ["speed", false],
+      ["memory", true],
+    ],
+  )
+  assert.equal(goalWords(compared, "speed"), "goal ≥ 1.25 ✗")
+  assert.equal(goalWords(compared, "memory"), "goal ≤ 1 ✓")
+  assert.equal(goalWords(compared, "share"), "")
+  assert.equal(missedGoals(compared), "speed 0.75 (goal ≥ 1.25)")
+  const told = missedGoals({ ...compared, profile })
+  assert.match(
+    told,
+    /; beside matrix products \(50 %\) its time goes to Softmax \(20 %\), outside of operators \(20 %\)/,
+  )
+  const { ratio: _, ...alone } = compared
+  assert.equal(missedGoals({ ...alone, profile, memory: 1.002 }), "memory 1.002 (goal ≤ 1)")
+  assert.equal(missedGoals({ ...alone, memory: 0.9 }), "")
+})
+
 test("the page tells slower rows and missing peers, and shows texts as texts", () => {
   const alone: Compared = { rounds: [{ ours: 2 }], ours: compared.ours, peer: "missing: npm run bench:peers" }
   const record: BenchmarkRecord = {
@@ -89,9 +154,13 @@ test("the page tells slower rows and missing peers, and shows texts as texts", (
     machine: { cpu: "a <processor>", cores: 2, platform: "linux" },
     versions: { node: "24" },
     settings: { work: "work", against: "a peer", unit: "step" },
-    figures: { slower: compared, alone, growth: { axis: "texts", points: [], exponent: 1, factor: 1, fit: 1 } },
+    figures: {
+      slower: { ...compared, profile },
+      alone,
+      growth: { axis: "texts", points: [], exponent: 1, factor: 1, fit: 1 },
+    },
   }
   const page = renderPage([record], { uplotScript: "", uplotStyle: "" })
-  for (const text of ["a &#60;processor&#62;", "0.75", "missing: npm run bench:peers", "growth"])
+  for (const text of ["a &#60;processor&#62;", "0.75", "missing: npm run bench:peers", "growth", "FusedMatMul"])
     assert.ok(page.includes(text), text)
 })

@@ -2,20 +2,19 @@
 import json
 import math
 import sys
-import time
 
 import torch
 import transformers
 
-from side import answer, uniforms
+from side import read_lines, uniforms
+from steps import answer_with_steps
 
 settings = json.loads(sys.argv[1])
 torch.set_num_threads(settings["threads"])
-with open(settings["batches"]) as file:
-    batches = [json.loads(line) for line in file]
+batches = read_lines(settings["batches"])
 model = transformers.AutoModelForCausalLM.from_pretrained(settings["model"], dtype=torch.float32)
 model.config.use_cache = False
-versions = {"torch": torch.__version__, "transformers": transformers.__version__}
+versions = {"transformers": transformers.__version__}
 lora = settings.get("lora")
 if lora is not None:
     import peft
@@ -31,13 +30,7 @@ if lora is not None:
             values = torch.tensor(uniforms(rank * inputs, index), dtype=torch.float64).view(rank, inputs)
             firsts[name].copy_((2 * values - 1) / math.sqrt(inputs))
 model.train()
-trained = [p for p in model.parameters() if p.requires_grad]
-plain = [p for p in trained if p.ndim < 2]
-decayed = [p for p in trained if p.ndim >= 2]
-groups = [{"params": decayed, "weight_decay": 0.01}, {"params": plain, "weight_decay": 0.0}]
-optimizer = torch.optim.AdamW([group for group in groups if group["params"]], lr=settings["learningRate"])
 pad = model.config.pad_token_id or 0
-done = 0
 
 
 def collate(rows):
@@ -53,23 +46,8 @@ def collate(rows):
     return {"input_ids": ids, "attention_mask": mask, "labels": labels}
 
 
-def step():
-    global done
-    batch = collate(batches[done])
-    done += 1
-    optimizer.zero_grad()
-    loss = model(**batch).loss
-    loss.backward()
-    torch.nn.utils.clip_grad_norm_(trained, 1.0)
-    optimizer.step()
-    return loss.item()
+def loss_of(step):
+    return model(**collate(batches[step])).loss
 
 
-def round_of_work():
-    started = time.perf_counter()
-    values = [step() for _ in range(settings["steps"])]
-    return (time.perf_counter() - started) / settings["steps"], values
-
-
-step()
-answer(round_of_work, **versions)
+answer_with_steps(model, loss_of, settings["learningRate"], settings["steps"], **versions)

@@ -4,14 +4,13 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 
 import sentence_transformers
 import torch
 import transformers
 from sentence_transformers import SentenceTransformer
 
-from side import answer
+from side import answer_with_texts
 
 settings = json.loads(sys.argv[1])
 torch.set_num_threads(settings["threads"])
@@ -53,25 +52,10 @@ else:
     versions["torch"] = torch.__version__
     model = SentenceTransformer(settings["peerModel"], device="cpu")
 model.max_seq_length = settings["maxLength"]
-with open(settings["texts"]) as file:
-    texts = [json.loads(line) for line in file]
-done = 0
 
 
-def encode():
-    global done
-    part = settings["part"]
-    texts_of_round = texts[done * part : (done + 1) * part]
-    done += 1
-    return model.encode(texts_of_round, batch_size=settings["batchSize"], show_progress_bar=False)
+def encode(texts):
+    return model.encode(texts, batch_size=settings["batchSize"], show_progress_bar=False)
 
 
-def round_of_work():
-    started = time.perf_counter()
-    vectors = encode()
-    seconds = time.perf_counter() - started
-    return seconds, vectors[: settings["compared"]].flatten().tolist()
-
-
-encode()
-answer(round_of_work, **versions)
+answer_with_texts(settings, encode, lambda vectors: vectors[: settings["compared"]].flatten().tolist(), **versions)

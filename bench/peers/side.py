@@ -4,6 +4,7 @@ import platform
 import re
 import resource
 import sys
+import time
 
 
 def uniforms(count, seed):
@@ -30,6 +31,12 @@ def peak_memory():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
+def read_lines(file):
+    """The values of a file of JSON lines."""
+    with open(file) as lines:
+        return [json.loads(line) for line in lines]
+
+
 def answer(round_of_work, **versions):
     """`round_of_work` works one round and returns seconds of a unit of work and the values to compare."""
 
@@ -40,3 +47,18 @@ def answer(round_of_work, **versions):
     for _ in sys.stdin:
         seconds, values = round_of_work()
         say({"seconds": seconds, "values": values, "peakMemoryMiB": peak_memory()})
+
+
+def answer_with_texts(settings, encode, values_of, **versions):
+    """Encodes one part of the texts, then the next part in each round; `values_of` makes the values to compare."""
+    texts, part = read_lines(settings["texts"]), settings["part"]
+    parts = (texts[start : start + part] for start in range(0, len(texts), part))
+
+    def round_of_work():
+        texts_of_round = next(parts)
+        started = time.perf_counter()
+        encoded = encode(texts_of_round)
+        return time.perf_counter() - started, values_of(encoded)
+
+    round_of_work()
+    answer(round_of_work, **versions)

@@ -5,18 +5,17 @@ import { bucketLengths, packedRows } from "@tandem/collators"
 import type { Decoder, DecoderShape } from "@tandem/models"
 import { loadDecoder } from "@tandem/models/node/Decoder"
 import { float32, int64, type Tensor } from "@tandem/onnx"
-import type { Runtime } from "@tandem/runtime"
-import { layer } from "@tandem/runtime/node/NodeRuntime"
-import { adamWDefaults, type Batch, makeTrainStep, optimize, residentState, type TrainStep } from "@tandem/trainers"
-import { Effect, type Scope } from "effect"
-import { answer } from "../support/Answer.ts"
+import { type Batch, makeTrainStep, residentState, type TrainStep } from "@tandem/trainers"
+import { Effect } from "effect"
 import { causalLmProgram } from "../support/CausalLmProgram.ts"
 import { type CausalLmSettings, readRows, type TokenRow } from "../support/CausalLmRows.ts"
 import { uniforms } from "../support/Numbers.ts"
-import { meanProducts, type Product, productsOf } from "../support/Products.ts"
+import { type Product, productsOf } from "../support/Products.ts"
+import { type SideRuntimeSettings, sideRuntime } from "../support/SideRuntime.ts"
+import { answerWithSteps, trainingSteps } from "../support/TrainingSteps.ts"
 
-const settings: CausalLmSettings = JSON.parse(process.argv[2] ?? "{}")
-const { lora, steps } = settings
+const settings: CausalLmSettings & SideRuntimeSettings = JSON.parse(process.argv[2] ?? "{}")
+const { lora } = settings
 
 interface LmBatch extends Batch {
   readonly shape: DecoderShape & { readonly logitRows: number }
@@ -89,55 +88,42 @@ const adapterValues = (adapters: readonly LoraAdapter[]): ReadonlyMap<string, Te
 /** Weights and compiled steps in the runtime; what the model's files held is not kept. */
 const prepare = Effect.gen(function* () {
   const decoder = yield* loadDecoder(settings.model)
-  const batches = readRows(settings.batches).map((rows) => collate(rows, decoder.padTokenId, settings.maxLength))
+  const rows = readRows(settings.batches)
+  // Under the profiler two batches after the first tell enough, and no more are compiled for.
+  const read = settings.profile === undefined ? rows : rows.slice(0, 3)
+  const batches = read.map((rows) => collate(rows, decoder.padTokenId, settings.maxLength))
   const first = yield* programOf(decoder, batches[0]!)
   const added = adapterValues(first.adapters)
   const trainable = lora === undefined ? [...decoder.parameters.keys()] : [...added.keys()]
   const parameters = new Map<string, Tensor>([...decoder.parameters, ...added])
   const state = yield* residentState(parameters, trainable, false, undefined)
   const compiled = new Map<string, TrainStep>()
-  const products = new Map<string, readonly Product[]>()
+  const products: readonly Product[] | undefined = settings.countProducts
+    ? productsOf(first.program.graph, trainable)
+    : undefined
   const started = performance.now()
   for (const batch of batches) {
     if (compiled.has(batch.key)) continue
     const { program } = yield* programOf(decoder, batch)
     const step = yield* makeTrainStep(program, state)
     compiled.set(batch.key, step)
-    products.set(batch.key, productsOf(program.graph, trainable))
-    // Shapes come again and again in a long run; only here each would be met for the first time.
-    yield* step.run(batch, { seed: 0, step: 0 })
+    // Shapes come again and again in a long run; only here each would be met for the first time. The first batch's is
+    // met by the step before the rounds.
+    if (batch.key !== batches[0]!.key) yield* step.run(batch, { seed: 0, step: 0 })
   }
   const seconds = (performance.now() - started) / 1000
-  const measured = batches.slice(1).map((batch) => products.get(batch.key) ?? [])
-  return { batches, state, compiled, seconds, products: meanProducts(measured) }
+  return { batches, state, compiled, seconds, products }
 })
 
 const main = Effect.gen(function* () {
   const { batches, state, compiled, seconds, products } = yield* prepare
-  let done = 0
-  const work = Effect.gen(function* () {
-    const batch = batches[done]!
-    const { loss } = yield* compiled.get(batch.key)!.run(batch, { seed: 0, step: done })
-    done++
-    yield* optimize(state, adamWDefaults, { learningRate: settings.learningRate, count: done, batches: 1 })
-    return loss
+  const step = trainingSteps(state, settings.learningRate, (done) => {
+    const batch = batches[done % batches.length]!
+    return { compiled: compiled.get(batch.key)!, batch }
   })
-  const context = yield* Effect.context<Runtime | Scope.Scope>()
-  const run = (): Promise<number> => Effect.runPromise(Effect.provide(work, context))
-  yield* Effect.promise(run)
-  yield* Effect.promise(() =>
-    answer(
-      async () => {
-        const start = performance.now()
-        const values: number[] = []
-        for (let i = 0; i < steps; i++) values.push(await run())
-        return { seconds: (performance.now() - start) / 1000 / steps, values }
-      },
-      {
-        products,
-        notes: { sessions: compiled.size, "seconds to compile and run each once": seconds },
-      },
-    ),
-  )
+  yield* answerWithSteps(step, settings.steps, {
+    ...(products === undefined ? {} : { products }),
+    notes: { sessions: compiled.size, "seconds to compile, and to run those after the first once": seconds },
+  })
 })
-await Effect.runPromise(Effect.scoped(main).pipe(Effect.provide(layer({ threads: settings.threads }))))
+await Effect.runPromise(Effect.scoped(main).pipe(Effect.provide(sideRuntime(settings))))

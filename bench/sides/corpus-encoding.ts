@@ -1,12 +1,12 @@
 // Texts to embeddings as `tandem dpr` indexes a corpus: tokenizing, batches of similar length, the encoder, pooling.
 import { loadEncoder } from "@tandem/models/node/Directory"
 import { makeTextEncoder, towerOf } from "@tandem/retriever"
-import { layer } from "@tandem/runtime/node/NodeRuntime"
 import { Effect } from "effect"
 import { answer } from "../support/Answer.ts"
 import { type CorpusEncodingSettings, readTexts } from "../support/CorpusTexts.ts"
+import { type SideRuntimeSettings, sideRuntime } from "../support/SideRuntime.ts"
 
-const settings: CorpusEncodingSettings = JSON.parse(process.argv[2] ?? "{}")
+const settings: CorpusEncodingSettings & SideRuntimeSettings = JSON.parse(process.argv[2] ?? "{}")
 
 const main = Effect.gen(function* () {
   const encoder = yield* loadEncoder(settings.model, {
@@ -27,4 +27,4 @@ const main = Effect.gen(function* () {
     }),
   )
 })
-await Effect.runPromise(Effect.scoped(main).pipe(Effect.provide(layer({ threads: settings.threads }))))
+await Effect.runPromise(Effect.scoped(main).pipe(Effect.provide(sideRuntime(settings))))

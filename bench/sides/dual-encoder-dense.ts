@@ -4,17 +4,22 @@ import { join } from "node:path"
 import { inBatchNll } from "@tandem/losses"
 import { bertConfig, bertGraph, pickBertWeights, pool, readSafetensors } from "@tandem/models"
 import { GraphBuilder, int64, type Tensor, type Value } from "@tandem/onnx"
-import type { Runtime } from "@tandem/runtime"
-import { layer } from "@tandem/runtime/node/NodeRuntime"
-import { adamWDefaults, type Batch, makeTrainStep, optimize, type Program, residentState } from "@tandem/trainers"
-import { Effect, type Scope } from "effect"
-import { answer } from "../support/Answer.ts"
+import { type Batch, makeTrainStep, type Program, residentState } from "@tandem/trainers"
+import { Effect } from "effect"
 import { ids } from "../support/Numbers.ts"
 import { productsOf } from "../support/Products.ts"
+import { type SideRuntimeSettings, sideRuntime } from "../support/SideRuntime.ts"
+import { answerWithSteps, trainingSteps } from "../support/TrainingSteps.ts"
 
-const settings: { model: string; batch: number; tokens: number; steps: number; learningRate: number; threads: number } =
-  JSON.parse(process.argv[2] ?? "{}")
-const { batch, tokens, steps } = settings
+interface Settings extends SideRuntimeSettings {
+  readonly model: string
+  readonly batch: number
+  readonly tokens: number
+  readonly steps: number
+  readonly learningRate: number
+}
+const settings: Settings = JSON.parse(process.argv[2] ?? "{}")
+const { batch, tokens } = settings
 const config = bertConfig(JSON.parse(readFileSync(join(settings.model, "config.json"), "utf8")))
 
 const programOf = (parameters: ReadonlyMap<string, Tensor>): Program => {
@@ -59,31 +64,12 @@ const prepare = Effect.gen(function* () {
   const trainable = [...parameters.keys()]
   const state = yield* residentState(parameters, trainable, false, undefined)
   const program = programOf(parameters)
-  return { state, step: yield* makeTrainStep(program, state), products: productsOf(program.graph, trainable) }
+  return { state, compiled: yield* makeTrainStep(program, state), products: productsOf(program.graph, trainable) }
 })
 
 const main = Effect.gen(function* () {
-  const { state, step, products } = yield* prepare
-  let done = 0
-  const work = Effect.gen(function* () {
-    const { loss } = yield* step.run(batchOf(done), { seed: 0, step: done })
-    done++
-    yield* optimize(state, adamWDefaults, { learningRate: settings.learningRate, count: done, batches: 1 })
-    return loss
-  })
-  const context = yield* Effect.context<Runtime | Scope.Scope>()
-  const run = (): Promise<number> => Effect.runPromise(Effect.provide(work, context))
-  yield* Effect.promise(run)
-  yield* Effect.promise(() =>
-    answer(
-      async () => {
-        const started = performance.now()
-        const values: number[] = []
-        for (let i = 0; i < steps; i++) values.push(await run())
-        return { seconds: (performance.now() - started) / 1000 / steps, values }
-      },
-      { products },
-    ),
-  )
+  const { state, compiled, products } = yield* prepare
+  const step = trainingSteps(state, settings.learningRate, (done) => ({ compiled, batch: batchOf(done) }))
+  yield* answerWithSteps(step, settings.steps, { products })
 })
-await Effect.runPromise(Effect.scoped(main).pipe(Effect.provide(layer({ threads: settings.threads }))))
+await Effect.runPromise(Effect.scoped(main).pipe(Effect.provide(sideRuntime(settings))))

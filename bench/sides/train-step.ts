@@ -1,19 +1,22 @@
 // Whole training steps of `train` itself on a MiniLM-L6-shaped encoder, given passage vectors and dense token ids.
 import { inBatchNll } from "@tandem/losses"
 import { bertConfig, bertGraph, bertParameters, pool } from "@tandem/models"
-import { elementCount, float32, GraphBuilder, int64, type Tensor } from "@tandem/onnx"
-import { layer } from "@tandem/runtime/node/NodeRuntime"
+import { float32, GraphBuilder, int64 } from "@tandem/onnx"
 import { adamWDefaults, type Batch, Checkpoints, type Program, train } from "@tandem/trainers"
 import { Effect } from "effect"
-import { answer } from "../support/Answer.ts"
+import { answerInTurns } from "../support/AnswerInTurns.ts"
 import { ids, noise } from "../support/Numbers.ts"
 import { productsOf } from "../support/Products.ts"
-import { shapes } from "../support/RandomModel.ts"
-import { Turns } from "../support/Turns.ts"
+import { randomWeights, shapes } from "../support/RandomModel.ts"
+import { type SideRuntimeSettings, sideRuntime } from "../support/SideRuntime.ts"
 
-const settings: { batch: number; tokens: number; warmup: number; rounds: number; threads: number } = JSON.parse(
-  process.argv[2] ?? "{}",
-)
+interface Settings extends SideRuntimeSettings {
+  readonly batch: number
+  readonly tokens: number
+  readonly warmup: number
+  readonly rounds: number
+}
+const settings: Settings = JSON.parse(process.argv[2] ?? "{}")
 const { batch, tokens, warmup, rounds } = settings
 const config = bertConfig(shapes["MiniLM-L6"])
 
@@ -46,48 +49,33 @@ const inputs = (): Batch => {
   }
 }
 
-const parameters = new Map(
-  bertParameters(config).map(({ name, dims, role }, index): [string, Tensor] => {
-    const center = role === "scale" ? 1 : 0
-    const data = noise(elementCount(dims), index + 1).map((value) => center + 0.07 * value)
-    return [name, float32(dims, data)]
-  }),
-)
-const turns = new Turns()
-let last = { seconds: 0, values: [0] }
+const parameters = randomWeights(bertParameters(config))
 const steps = warmup + rounds
-const training = Effect.runPromise(
-  train({
-    parameters,
-    trainable: [...parameters.keys()],
-    batch: () => Effect.sync(inputs),
-    program: () => Effect.sync(program),
-    schedule: { kind: "constant", learningRate: 1e-4, warmupSteps: 0, steps },
-    stepsPerEpoch: steps,
-    optimizer: adamWDefaults,
-    seed: 0,
-    fingerprint: "train-step",
-    saveEverySteps: steps,
-    resume: false,
-    emit: (event) =>
-      Effect.promise(async () => {
-        if (event.event !== "step") return
-        last = { seconds: event.seconds, values: [event.loss] }
-        if (event.step >= warmup) await turns.end()
-      }),
-  }).pipe(Effect.scoped, Effect.provide([layer({ threads: settings.threads }), Checkpoints.layerMemory])),
-)
-training.catch((cause: unknown) => {
-  console.error(cause)
-  process.exit(1)
-})
-await turns.ended()
-await answer(
-  async () => {
-    turns.begin()
-    await turns.ended()
+let last = { seconds: 0, values: [0] }
+await answerInTurns(
+  (turns) =>
+    train({
+      parameters,
+      trainable: [...parameters.keys()],
+      batch: () => Effect.sync(inputs),
+      program: () => Effect.sync(program),
+      schedule: { kind: "constant", learningRate: 1e-4, warmupSteps: 0, steps },
+      stepsPerEpoch: steps,
+      optimizer: adamWDefaults,
+      seed: 0,
+      fingerprint: "train-step",
+      saveEverySteps: steps,
+      resume: false,
+      emit: (event) =>
+        Effect.promise(async () => {
+          if (event.event !== "step") return
+          last = { seconds: event.seconds, values: [event.loss] }
+          if (event.step >= warmup) await turns.end()
+        }),
+    }).pipe(Effect.scoped, Effect.provide([sideRuntime(settings), Checkpoints.layerMemory])),
+  async (turn) => {
+    await turn()
     return last
   },
   { products: productsOf(program().graph, parameters.keys()) },
 )
-process.exit(0)

@@ -19,6 +19,8 @@ export interface CausalLmSettings {
   /** Steps of one round. */
   readonly steps: number
   readonly threads: number
+  /** Whether the products of the first batch's step are to be measured alone. */
+  readonly countProducts: boolean
   readonly lora?: Pick<LoraSettings, "rank" | "alpha"> & { readonly targets: readonly string[] }
 }
 

@@ -1,8 +1,11 @@
 // A comparison: the sides work in turn, A B A B …, and every round of ours has the peer's round beside it.
 import { setTimeout } from "node:timers/promises"
+import { withFolder } from "./Folder.ts"
 import { type Environment, peersPython } from "./Peers.ts"
 import { flopsOf, type Product } from "./Products.ts"
+import { type Profile, readProfile } from "./Profile.ts"
 import { ourSide, peerSide, type Round, type Side } from "./Side.ts"
+import { wallClock } from "./SideRuntime.ts"
 import { type Spread, spread } from "./Spread.ts"
 
 export interface Comparison {
@@ -13,12 +16,12 @@ export interface Comparison {
   readonly rounds: number
   /** How far the two sides' values may lie apart, relative to the largest; not compared where undefined. */
   readonly tolerance: number | undefined
-  /** The products of one unit of work, where our side does not tell them itself. */
-  readonly products?: readonly Product[]
   /** What has to be reached; see `Targets`. */
   readonly targets?: Targets
   /** Which Python environment the peer needs (`torch` where absent), or that there is none to compare with. */
   readonly peer?: Environment | "none"
+  /** How many units of work a round has, where our side runs graphs, to be profiled after the rounds. */
+  readonly profiled?: number
   readonly log: (line: string) => void
 }
 
@@ -46,6 +49,8 @@ export interface Compared {
   readonly difference?: number
   /** How near the step is to its matrix products alone. */
   readonly limit?: Limit
+  /** Where our time goes, found in a process of its own after the rounds. */
+  readonly profile?: Profile
   readonly targets?: Targets
 }
 
@@ -94,11 +99,11 @@ export const compare = async (comparison: Comparison): Promise<Compared> => {
     started.push(await side)
     return side
   }
-  const turns: Turn[] = []
-  try {
+  const measure = async (): Promise<Compared> => {
+    const turns: Turn[] = []
     const ours = await begin(ourSide(name, settings))
     const peer = python === undefined ? undefined : await begin(peerSide(python, name, settings))
-    const products = comparison.products ?? ours.products
+    const { products } = ours
     const alone = products && (await begin(ourSide("products", { products, threads: settings["threads"] })))
     const turn = async (side: Side | undefined): Promise<Round | undefined> => {
       if (side === undefined) return undefined
@@ -112,10 +117,31 @@ export const compare = async (comparison: Comparison): Promise<Compared> => {
       log(`${name} ${index + 1} of ${rounds}: ${described(found)}`)
     }
     return figuresOf(comparison, { ours, peer, alone }, turns)
-  } finally {
-    await Promise.all(started.map((side) => side.stop()))
   }
+  const stop = () => Promise.all(started.map((side) => side.stop()))
+  const found = await measure().finally(stop)
+  return comparison.profiled === undefined
+    ? found
+    : { ...found, profile: await profileOf(comparison, comparison.profiled) }
 }
+
+/** Rounds are profiled until they took so many seconds. */
+const profiledSeconds = 2
+
+/** Our side once more, under the profiler. */
+const profileOf = ({ name, settings, rounds }: Comparison, unitsOfRound: number): Promise<Profile> =>
+  withFolder(async (folder) => {
+    const side = await ourSide(name, { ...settings, profile: folder })
+    const since = wallClock()
+    let [seconds, units] = [0, 0]
+    for (let round = 0; round < rounds && seconds < profiledSeconds; round++) {
+      const each = await side.round()
+      seconds += each.seconds * unitsOfRound
+      units += unitsOfRound
+    }
+    await side.stop()
+    return readProfile(folder, { seconds, units, since })
+  })
 
 const described = ({ ours, peer, products }: Turn): string =>
   [
@@ -165,23 +191,40 @@ export const figuresOf = (
   }
 }
 
+/** A target, and what was found of it. */
+export interface Goal {
+  readonly of: keyof Targets
+  readonly goal: number
+  readonly found: number
+  readonly reached: boolean
+}
+
+/** The targets of a comparison that could be measured. */
+export const goalsOf = ({ ratio, memory, limit, targets = {} }: Compared): readonly Goal[] => {
+  const goals = [
+    { of: "speed", goal: targets.speed, found: ratio?.median },
+    { of: "memory", goal: targets.memory, found: memory },
+    { of: "share", goal: targets.share, found: limit?.share.median },
+  ] as const
+  return goals.flatMap(({ of, goal, found }) =>
+    goal === undefined || found === undefined
+      ? []
+      : [{ of, goal, found, reached: of === "memory" ? found <= goal : found >= goal }],
+  )
+}
+
+const sentences: Readonly<Record<keyof Targets, (goal: number) => string>> = {
+  speed: (goal) => `at least ${goal} times the peer's speed`,
+  memory: (goal) => `at most ${goal} times the peer's memory`,
+  share: (goal) => `the products alone take at least ${goal} of the step`,
+}
+
 /** Which targets were reached, by a sentence for each. */
 export const verdicts = (figures: Readonly<Record<string, Compared>>): Record<string, boolean> =>
   Object.fromEntries(
-    Object.entries(figures).flatMap(([name, { ratio, memory, limit, targets = {} }]) => {
-      const { speed, memory: most, share } = targets
-      return [
-        ...(speed === undefined || ratio === undefined
-          ? []
-          : [[`${name}: at least ${speed} times the peer's speed`, ratio.median >= speed] as const]),
-        ...(most === undefined || memory === undefined
-          ? []
-          : [[`${name}: at most ${most} times the peer's memory`, memory <= most] as const]),
-        ...(share === undefined || limit === undefined
-          ? []
-          : [[`${name}: the products alone take at least ${share} of the step`, limit.share.median >= share] as const]),
-      ]
-    }),
+    Object.entries(figures).flatMap(([name, compared]) =>
+      goalsOf(compared).map(({ of, goal, reached }) => [`${name}: ${sentences[of](goal)}`, reached]),
+    ),
   )
 
 const sideFigures = ({ secondsToFirst, versions, notes }: Side, rounds: readonly Round[]): SideFigures => ({

@@ -44,17 +44,6 @@ export const productsOf = (graph: Graph, trainable: Iterable<string>): readonly 
   return [...found.values()].sort((a, b) => b.count * flopsOf(b) - a.count * flopsOf(a))
 }
 
-/** The products of the mean of several steps: counts become fractions. */
-export const meanProducts = (steps: readonly (readonly Product[])[]): readonly Product[] => {
-  const found = new Map<string, Product>()
-  for (const product of steps.flat()) {
-    const { batch, m, n, k, count } = product
-    const key = `${batch} ${m} ${n} ${k}`
-    found.set(key, { ...product, count: (found.get(key)?.count ?? 0) + count / steps.length })
-  }
-  return [...found.values()].sort((a, b) => b.count * flopsOf(b) - a.count * flopsOf(a))
-}
-
 /** The products that a graph holds, one for each node, with vectors and by whatever they are for. */
 export const nodeProducts = (graph: Graph): readonly Omit<Product, "count">[] =>
   graph.nodes.flatMap((node) => {

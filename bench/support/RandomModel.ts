@@ -1,6 +1,5 @@
 // Models of public sizes with random weights: a step takes as long with any.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import {
   bertConfig,
@@ -11,7 +10,8 @@ import {
   trainWordPiece,
   writeSafetensors,
 } from "@tandem/models"
-import { elementCount, tensor } from "@tandem/onnx"
+import { elementCount, float32, type Tensor } from "@tandem/onnx"
+import { withFolder } from "./Folder.ts"
 import { noise } from "./Numbers.ts"
 
 type Json = Readonly<Record<string, unknown>>
@@ -57,25 +57,23 @@ export const shapes = {
 } as const satisfies Readonly<Record<string, Json>>
 
 /** Uses a temporary folder with config.json, a tokenizer of a few words and random weights. */
-export const withRandomModel = async <A>(config: Json, use: (folder: string) => Promise<A>): Promise<A> => {
-  const folder = mkdtempSync(join(tmpdir(), "tandem-bench-"))
-  try {
+export const withRandomModel = <A>(config: Json, use: (folder: string) => Promise<A>): Promise<A> =>
+  withFolder((folder) => {
     const { tokenizer, config: tokenizerConfig } = trainWordPiece(["the river was long"], { vocabularySize: 60 })
     writeFileSync(join(folder, "config.json"), JSON.stringify(config))
     writeFileSync(join(folder, "tokenizer.json"), JSON.stringify(tokenizer))
     writeFileSync(join(folder, "tokenizer_config.json"), JSON.stringify(tokenizerConfig))
-    writeFileSync(join(folder, "model.safetensors"), writeSafetensors(new Map(parametersOf(config).map(valueOf))))
-    return await use(folder)
-  } finally {
-    rmSync(folder, { recursive: true })
-  }
-}
+    writeFileSync(join(folder, "model.safetensors"), writeSafetensors(randomWeights(parametersOf(config))))
+    return use(folder)
+  })
 
 const parametersOf = (config: Json): readonly Parameter[] =>
   config["model_type"] === "bert" ? bertParameters(bertConfig(config)) : decoderParameters(decoderConfig(config))
 
-const valueOf = ({ name, dims, role }: Parameter, index: number) => {
-  const center = role === "scale" ? 1 : 0
-  const data = noise(elementCount(dims), index).map((value) => center + 0.07 * value)
-  return [name, tensor("float32", dims, data)] as const
-}
+/** A parameter's values around 0, or around 1 where they scale. */
+export const randomWeight = ({ dims, role }: Parameter, seed: number): Tensor =>
+  float32(dims, noise(elementCount(dims), seed, 0.07, role === "scale" ? 1 : 0))
+
+/** Values for all parameters; they follow from the places in the list. */
+export const randomWeights = (parameters: readonly Parameter[]): Map<string, Tensor> =>
+  new Map(parameters.map((parameter, index) => [parameter.name, randomWeight(parameter, index)]))

@@ -2,8 +2,9 @@
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { listFiles, root } from "../../scripts/support/Workspace.ts"
-import type { Compared } from "./Compare.ts"
+import { type Compared, type Goal, goalsOf } from "./Compare.ts"
 import type { PowerLaw } from "./Exponent.ts"
+import { type Profile, type ProfilePart, profileParts } from "./Profile.ts"
 import type { Spread } from "./Spread.ts"
 
 /** A series of measurements against a size. */
@@ -60,17 +61,52 @@ export const duration = (seconds: number): string =>
 export const range = ({ median, min, max }: Spread, digits = 2): string =>
   `${median.toFixed(digits)} (${min.toFixed(digits)}–${max.toFixed(digits)})`
 
+/** A goal, and whether it was reached: nothing where there is none. */
+export const goalWords = (compared: Compared, of: Goal["of"]): string => {
+  const found = goalsOf(compared).find((goal) => goal.of === of)
+  return found === undefined ? "" : `goal ${signOf(of)} ${found.goal} ${found.reached ? "✓" : "✗"}`
+}
+
+/** The goals that were not reached, and the operators that hold them back; empty where all were reached. */
+export const missedGoals = (compared: Compared): string => {
+  const missed = goalsOf(compared).filter(({ reached }) => !reached)
+  if (missed.length === 0) return ""
+  const goals = missed.map((each) => `${ofWhat[each.of]} ${missedBy(each)} (goal ${signOf(each.of)} ${each.goal})`)
+  // What memory there is does not follow from where the time goes.
+  const slow = missed.some(({ of }) => of !== "memory")
+  const { profile } = compared
+  return `${goals.join(", ")}${slow && profile !== undefined ? `; ${slowest(profile)}` : ""}`
+}
+
+const slowest = (profile: Profile): string => {
+  const words = ({ name, share }: ProfilePart): string => `${name} (${percent(share)})`
+  const [products, ...others] = profileParts(profile)
+  const largest = others.sort((a, b) => b.seconds - a.seconds).slice(0, 4)
+  return products === undefined ? "" : `beside ${words(products)} its time goes to ${largest.map(words).join(", ")}`
+}
+
+/** With a third digit where two would look like the goal. */
+const missedBy = ({ found, goal }: Goal): string => found.toFixed(Number(found.toFixed(2)) === goal ? 3 : 2)
+
+const signOf = (of: Goal["of"]): string => (of === "memory" ? "≤" : "≥")
+
+const ofWhat: Readonly<Record<Goal["of"], string>> = { speed: "speed", memory: "memory", share: "products alone" }
+
+/** A share in words. */
+export const percent = (share: number): string => `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)} %`
+
 /** A line for each row of a record. */
 export const summary = (record: BenchmarkRecord): string =>
   [
     `${record.name}: ${record.settings.work}`,
-    ...comparisons(record).map(([name, { ours, peer, ratio, memory, limit }]) => {
+    ...comparisons(record).map(([name, { ours, peer, ratio, memory, limit, profile }]) => {
       const facts = [
         `ours ${duration(ours.seconds.median)}`,
         typeof peer === "string" ? `peer ${peer}` : `peer ${duration(peer.seconds.median)}`,
         ...(ratio === undefined ? [] : [`speed ${range(ratio)}`]),
         ...(memory === undefined ? [] : [`memory ${memory.toFixed(2)}`]),
         ...(limit === undefined ? [] : [`products alone ${range(limit.share)} of the step`]),
+        ...(profile === undefined ? [] : [slowest(profile)]),
       ]
       return `  ${name}: ${facts.join(", ")}`
     }),

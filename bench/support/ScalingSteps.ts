@@ -9,11 +9,12 @@ import {
   type Parameter,
   pool,
 } from "@tandem/models"
-import { elementCount, float32, type Graph, GraphBuilder, int64, type Tensor, type Value } from "@tandem/onnx"
-import { adamWDefaults, makeTrainStep, optimize, residentState } from "@tandem/trainers"
+import { float32, type Graph, GraphBuilder, int64, type Tensor, type Value } from "@tandem/onnx"
+import { makeTrainStep, residentState } from "@tandem/trainers"
 import { Effect } from "effect"
 import { ids, noise } from "./Numbers.ts"
-import { shapes } from "./RandomModel.ts"
+import { randomWeights, shapes } from "./RandomModel.ts"
+import { trainingSteps } from "./TrainingSteps.ts"
 
 export interface StepShape {
   readonly batch: number
@@ -95,24 +96,8 @@ const stepOf = Effect.fnUntraced(function* (
   described: readonly Parameter[],
   tensors: Readonly<Record<string, Tensor>>,
 ) {
-  const parameters = new Map(
-    described.map(({ name, dims, role }, index) => {
-      const center = role === "scale" ? 1 : 0
-      return [
-        name,
-        float32(
-          [...dims],
-          noise(elementCount(dims), index).map((value) => center + 0.07 * value),
-        ),
-      ] as const
-    }),
-  )
+  const parameters = randomWeights(described)
   const state = yield* residentState(parameters, [...parameters.keys()], false, undefined)
-  const step = yield* makeTrainStep({ graph, loss: "loss", dropout: [] }, state)
-  let count = 0
-  return Effect.gen(function* () {
-    yield* step.run({ key: "", examples: 1, tensors }, { seed: 0, step: count })
-    count++
-    yield* optimize(state, adamWDefaults, { learningRate: 1e-5, count, batches: 1 })
-  })
+  const compiled = yield* makeTrainStep({ graph, loss: "loss", dropout: [] }, state)
+  return trainingSteps(state, 1e-5, () => ({ compiled, batch: { key: "", examples: 1, tensors } }))
 })

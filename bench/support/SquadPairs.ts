@@ -1,11 +1,11 @@
 // Questions and paragraphs of SQuAD as training pairs, and the batches that both sides make of them.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { dualEncoderSampler } from "@tandem/collators"
 import type { Passage } from "@tandem/datasets"
 import { readExamples } from "@tandem/datasets/node/Files"
 import { Effect } from "effect"
+import { withFolder } from "./Folder.ts"
 
 /** Settings of `tandem dpr train` that all runs share. */
 export const pairSettings = {
@@ -51,22 +51,18 @@ export interface PairRun {
 }
 
 /** Writes both sides' files to a temporary folder and uses the settings of a run over them. */
-export const withPairs = async <A>(
+export const withPairs = <A>(
   pairs: readonly Pair[],
   { batches, steps, batchSize, model, dropout, threads }: PairRun,
   use: (settings: Readonly<Record<string, unknown>>) => Promise<A>,
-): Promise<A> => {
-  const folder = mkdtempSync(join(tmpdir(), "tandem-bench-"))
-  try {
+): Promise<A> =>
+  withFolder((folder) => {
     const [examplesFile, batchesFile] = [join(folder, "examples.jsonl"), join(folder, "batches.jsonl")]
     writeFileSync(examplesFile, pairs.map(({ line }) => line).join(""))
     writeFileSync(batchesFile, batchesOf(pairs, batchSize, batches))
     const run = { data: [examplesFile], model, out: join(folder, "run"), batchSize, dropout, threads }
-    return await use({ steps, threads, batches: batchesFile, run: { ...pairSettings, ...run } })
-  } finally {
-    rmSync(folder, { recursive: true })
-  }
-}
+    return use({ steps, threads, batches: batchesFile, run: { ...pairSettings, ...run } })
+  })
 
 /** The texts of the run's batches in their order, for the peer. */
 const batchesOf = (pairs: readonly Pair[], batchSize: number, batches: number): string => {

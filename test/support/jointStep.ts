@@ -19,6 +19,8 @@ import { deadCode, elementCount, float32, type Graph, GraphBuilder, int64, type 
 import { type Buffer, Runtime, specialize } from "@tandem/runtime"
 import { layer } from "@tandem/runtime/node/NodeRuntime"
 import { Effect } from "effect"
+import { noise } from "../../bench/support/Numbers.ts"
+import { randomWeight, shapes } from "../../bench/support/RandomModel.ts"
 
 export interface JointSettings {
   /** `oracle`: specialize exports of both models for these shapes; `step`: compile and run; `compile`: no run. */
@@ -47,44 +49,8 @@ export interface JointReport {
   readonly loss: number
 }
 
-const encoderConfig = bertConfig({
-  model_type: "bert",
-  vocab_size: 30522,
-  hidden_size: 384,
-  num_hidden_layers: 6,
-  num_attention_heads: 12,
-  intermediate_size: 1536,
-  max_position_embeddings: 512,
-})
-/** SmolLM-135M's dimensions. */
-const generatorConfig = decoderConfig({
-  model_type: "llama",
-  vocab_size: 49152,
-  hidden_size: 576,
-  intermediate_size: 1536,
-  num_hidden_layers: 30,
-  num_attention_heads: 9,
-  num_key_value_heads: 3,
-  max_position_embeddings: 2048,
-  rms_norm_eps: 1e-5,
-  tie_word_embeddings: true,
-  hidden_act: "silu",
-  rope_theta: 10000,
-})
-
-const numbers = (seed: number, count: number, scale: number): Float32Array => {
-  let state = seed
-  return Float32Array.from({ length: count }, () => {
-    state = (Math.imul(state ^ (state >>> 15), 2246822519) + 3266489917) >>> 0
-    return scale * (state / 2 ** 31 - 1)
-  })
-}
-
-const weightOf = ({ dims, role }: Parameter, seed: number): Tensor => {
-  const data = numbers(seed, elementCount(dims), role === "scale" ? 0.1 : 0.05)
-  if (role === "scale") for (let i = 0; i < data.length; i++) data[i]! += 1
-  return float32(dims, data)
-}
+const encoderConfig = bertConfig(shapes["MiniLM-L6"])
+const generatorConfig = decoderConfig({ ...shapes["SmolLM-135M"], max_position_embeddings: 2048 })
 
 const prefixed = (prefix: string, parameters: readonly Parameter[]): readonly Parameter[] =>
   parameters.map((parameter) => ({ ...parameter, name: prefix + parameter.name }))
@@ -128,10 +94,10 @@ const resident = (): number => Math.round(process.memoryUsage.rss() / 2 ** 20)
 const oracle = Effect.fnUntraced(function* (settings: JointSettings) {
   const { batch, k, tokens, queryTokens } = settings
   const encoderWeights = new Map(
-    bertParameters(encoderConfig).map((each, index) => [each.name, weightOf(each, index + 1)]),
+    bertParameters(encoderConfig).map((each, index) => [each.name, randomWeight(each, index + 1)]),
   )
   const weights = new Map(
-    decoderParameters(generatorConfig).map((each, index) => [each.name, weightOf(each, index + 1)]),
+    decoderParameters(generatorConfig).map((each, index) => [each.name, randomWeight(each, index + 1)]),
   )
   const encoder = bertInferenceGraph(encoderConfig, encoderWeights)
   const decoder = decoderInferenceGraph(generatorConfig, weights)
@@ -196,7 +162,7 @@ const step = Effect.fnUntraced(function* (settings: JointSettings) {
       [batch, queryTokens],
       range(batch * queryTokens, () => 1),
     ),
-    passages: float32([batch, k, 384], numbers(5, rows * 384, 0.05)),
+    passages: float32([batch, k, 384], noise(rows * 384, 5, 0.1)),
     "generator/input_ids": int64(
       [rows, tokens],
       range(rows * tokens, (index) => (index * 13) % 49000),
@@ -223,7 +189,8 @@ const step = Effect.fnUntraced(function* (settings: JointSettings) {
     if (!wrt.includes(name)) return
     into[gradientName(name)] = yield* runtime.upload(float32(value.dims, new Float32Array(value.data.length)))
   })
-  for (const [index, each] of [...query, ...generator].entries()) yield* upload(each.name, weightOf(each, index + 1))
+  for (const [index, each] of [...query, ...generator].entries())
+    yield* upload(each.name, randomWeight(each, index + 1))
   for (const [name, value] of adapters) yield* upload(name, value)
   const weightsMiB = resident()
   const begun = performance.now()

@@ -33,10 +33,12 @@ import { writeReport } from "./WriteReport.ts"
  * encoder, trains, measures again, and leaves the run folder of docs/formats.md: weights, index, metrics and report.
  */
 export const trainDpr = Effect.fn("dpr.train")((settings: DprSettings, options: DprOptions) => {
-  const runtime = nodeRuntime({
-    device: settings.device,
-    ...(settings.threads === undefined ? {} : { threads: settings.threads }),
-  })
+  const runtime =
+    options.runtime ??
+    nodeRuntime({
+      device: settings.device,
+      ...(settings.threads === undefined ? {} : { threads: settings.threads }),
+    })
   const checkpoints = directoryCheckpoints(runPaths(settings.out).checkpoints)
   return Effect.scoped(run(settings, options)).pipe(Effect.provide(Layer.merge(runtime, checkpoints)))
 })

@@ -1,11 +1,11 @@
 import { chartScript } from "./ChartScript.ts"
 import { type Curve, curves } from "./Curves.ts"
+import { plotPage } from "./Document.ts"
 import { examplesSection } from "./Examples.ts"
 import { factsSection } from "./Facts.ts"
 import { type Comparison, compare, figuresSection } from "./Figures.ts"
-import { duration, embedJson, embedScript, embedStyle, escapeHtml, figure, quantity } from "./Html.ts"
+import { duration, escapeHtml, figure, quantity } from "./Html.ts"
 import type { ReportAssets, ReportData } from "./ReportData.ts"
-import { style } from "./Style.ts"
 
 /**
  * `report.html`: one file that needs nothing from anywhere. Works for a run that has not ended, or that had nothing to
@@ -16,20 +16,7 @@ export const renderReport = (data: ReportData, assets: ReportAssets): string => 
   const comparison = compare(data)
   const shown = curves(steps, evaluations, comparison.before)
   const title = headline(data, comparison)
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:">
-<meta name="color-scheme" content="light dark">
-<title>${escapeHtml(title)} · ${escapeHtml(report.command)}</title>
-<style>${embedStyle(assets.uplotStyle)}</style>
-<style>${style}</style>
-</head>
-<body>
-<main>
-<header>
+  const main = `<header>
 <p class="eyebrow">tandem ${escapeHtml(report.command)}</p>
 <h1>${escapeHtml(title)}</h1>
 ${summary(data)}
@@ -38,14 +25,11 @@ ${statusNotice(data)}${warningNotice(warnings)}
 ${figuresSection(comparison)}
 ${curvesSection(shown)}
 ${examplesSection(examples)}
-${factsSection(config, statistics)}
-</main>
-<script>${embedScript(assets.uplotScript)}</script>
-<script type="application/json" id="curves">${embedJson(shown)}</script>
-<script>${embedScript(chartScript)}</script>
-</body>
-</html>
-`
+${factsSection(config, statistics)}`
+  return plotPage(
+    { title: `${title} · ${report.command}`, main, data: { id: "curves", value: shown }, script: chartScript },
+    assets,
+  )
 }
 
 /** The page's one sentence: what training did to the first figure that there is. */

@@ -8,6 +8,7 @@ import { dprBatches } from "../../src/DprBatches.ts"
 import { loadData } from "../../src/DprData.ts"
 import { DprSettings } from "../../src/Settings.ts"
 import { loadTowers, retrievalSettings } from "../../src/Towers.ts"
+import { trainDpr } from "../../src/TrainDpr.ts"
 import { fewExamples, writeLines, writeOwn } from "../support/FewExamples.ts"
 import { golden, losses, scratchFolder, succeed, tandem, trained } from "../support/Tandem.ts"
 
@@ -84,6 +85,14 @@ test("each flag of training does what it says", async () => {
     [0, 1, 2, 3].map((i) => (1 + Math.cos((Math.PI * i) / 4)) / 2),
   )
   near(await rates("constant", "--schedule", "constant"), [1, 1, 1, 1])
+})
+
+test("a program gives the runtime itself, whatever threads the settings name", async () => {
+  const out = join(scratch, "given-runtime")
+  const settings = Schema.decodeUnknownSync(DprSettings)({ data: [data], corpus, model, batchSize: 3, out, threads: 2 })
+  await Effect.runPromise(trainDpr(settings, { observe: () => Effect.void, runtime: layer({ threads: 1 }) }))
+  const { device } = JSON.parse(readFileSync(join(out, "config.json"), "utf8"))
+  assert.deepEqual(device, { provider: "cpu", threads: 1 })
 })
 
 test("--config gives settings, and flags override them", async () => {
