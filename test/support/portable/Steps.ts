@@ -111,59 +111,81 @@ const bert = (packed: boolean) =>
     return { program, parameters, trainable: [...parameters.keys()], batch: { key: "bert", tensors, examples: 4 } }
   })
 
-/** A Llama with grouped queries that learns to go on with a text, by adapters of low rank. */
-const llamaLora = Effect.gen(function* () {
-  const decoder = tinyDecoder({ seed: 2, vocabulary: vocabulary(), hidden: 32, keyValueHeads: 2, intermediate: 64 })
-  const [batch, tokens] = [2, 10]
-  const { ids, mask } = rows(batch, tokens, decoder.vocabularySize)
-  const places = [...mask.data.keys()].filter((place) => place % tokens > 3 && Number(mask.data[place]) === 1)
-  const { graph } = yield* decoder.graph({ batch, tokens, logitRows: places.length })
-  const g = new GraphBuilder()
-  const bindings = Object.fromEntries(
-    graph.inputs.map(({ name, type, dims }) => [name, g.input(name, type ?? "float32", dims ?? [])]),
-  )
-  const { logits } = g.call(graph, bindings)
-  const targets = g.input("targets", "int64", [places.length, 1])
-  const axis = { attributes: { axis: { kind: "int", value: 1 } as const } }
-  const [picked] = g.op("GatherElements", [g.logSoftmax(logits!), targets], axis)
-  const base = g.build({ loss: g.neg(g.reduceMean(picked!, [], false)) })
-  const adapted = addLora(base, {
-    rank: 4,
-    alpha: 8,
-    dropout: dropoutRate(0.1),
-    targets: ["q_proj", "v_proj", "gate_proj", "down_proj"],
-  })
-  const adapters = new Map<string, Tensor>(initialAdapters(adapted.adapters, 3))
-  // As after some training: B that is zero would let no gradient through to A.
-  for (const { b } of adapted.adapters) {
-    const { data, ...value } = adapters.get(b)!
-    adapters.set(b, { ...value, data: Float32Array.from({ length: data.length }, (_, index) => Math.sin(index) / 4) })
-  }
-  const tensors = {
-    input_ids: ids,
-    attention_mask: mask,
-    logit_rows: int64(
-      [places.length],
-      places.map((place) => place - 1),
-    ),
-    targets: int64(
-      [places.length, 1],
-      places.map((place) => Number(ids.data[place])),
-    ),
-  }
+/** Prefixes of rows, each one real token shorter than the one before. */
+const prefixesOf = (count: number, tokens: number, vocabularySize: number) => {
+  const { ids, mask } = rows(count, tokens, vocabularySize)
   return {
-    program: { graph: adapted.graph, loss: "loss", dropout: adapted.dropout },
-    parameters: new Map([...spread(decoder.parameters), ...adapters]),
-    trainable: [...adapters.keys()],
-    batch: { key: "llama", tensors, examples: batch },
+    shape: { prefix: { rows: count, tokens } },
+    tensors: { prefix_input_ids: ids, prefix_attention_mask: mask },
   }
-})
+}
+
+/** A Llama with grouped queries that learns to go on with texts, by adapters of low rank; pairs may share a prefix. */
+const llamaLora = (batch: number, prefixed: boolean) =>
+  Effect.gen(function* () {
+    const decoder = tinyDecoder({ seed: 2, vocabulary: vocabulary(), hidden: 32, keyValueHeads: 2, intermediate: 64 })
+    const tokens = 10
+    const { ids, mask } = rows(batch, tokens, decoder.vocabularySize)
+    const places = [...mask.data.keys()].filter((place) => place % tokens > 3 && Number(mask.data[place]) === 1)
+    const prefixes = prefixed ? prefixesOf(batch / 2, 6, decoder.vocabularySize) : undefined
+    const { graph } = yield* decoder.graph({ batch, tokens, logitRows: places.length, ...prefixes?.shape })
+    const g = new GraphBuilder()
+    const bindings = Object.fromEntries(
+      graph.inputs.map(({ name, type, dims }) => [name, g.input(name, type ?? "float32", dims ?? [])]),
+    )
+    const { logits } = g.call(graph, bindings)
+    const targets = g.input("targets", "int64", [places.length, 1])
+    const axis = { attributes: { axis: { kind: "int", value: 1 } as const } }
+    const [picked] = g.op("GatherElements", [g.logSoftmax(logits!), targets], axis)
+    const base = g.build({ loss: g.neg(g.reduceMean(picked!, [], false)) })
+    const adapted = addLora(base, {
+      rank: 4,
+      alpha: 8,
+      dropout: dropoutRate(0.1),
+      targets: ["q_proj", "v_proj", "gate_proj", "down_proj"],
+    })
+    const adapters = new Map<string, Tensor>(initialAdapters(adapted.adapters, 3))
+    // As after some training: B that is zero would let no gradient through to A.
+    for (const { b } of adapted.adapters) {
+      const { data, ...value } = adapters.get(b)!
+      adapters.set(b, { ...value, data: Float32Array.from({ length: data.length }, (_, index) => Math.sin(index) / 4) })
+    }
+    const tensors = {
+      input_ids: ids,
+      attention_mask: mask,
+      ...prefixes?.tensors,
+      logit_rows: int64(
+        [places.length],
+        places.map((place) => place - 1),
+      ),
+      targets: int64(
+        [places.length, 1],
+        places.map((place) => Number(ids.data[place])),
+      ),
+    }
+    return {
+      program: { graph: adapted.graph, loss: "loss", dropout: adapted.dropout },
+      parameters: new Map([...spread(decoder.parameters), ...adapters]),
+      trainable: [...adapters.keys()],
+      batch: { key: "llama", tensors, examples: batch },
+    }
+  })
 
 /** The steps by name. */
-const steps = { bert: bert(false), "bert, packed rows": bert(true), "llama with LoRA": llamaLora } as const
+const steps = {
+  bert: bert(false),
+  "bert, packed rows": bert(true),
+  "llama with LoRA": llamaLora(2, false),
+  "llama with LoRA, shared prefixes": llamaLora(4, true),
+} as const
 
 export type StepName = keyof typeof steps
-export const stepNames: readonly StepName[] = ["bert", "bert, packed rows", "llama with LoRA"]
+export const stepNames: readonly StepName[] = [
+  "bert",
+  "bert, packed rows",
+  "llama with LoRA",
+  "llama with LoRA, shared prefixes",
+]
 export const isStepName = (name: string): name is StepName => stepNames.some((known) => known === name)
 
 /** Runs a step on the runtime at hand: forward, backward and an update of AdamW; forward and backward twice, for the clock. */

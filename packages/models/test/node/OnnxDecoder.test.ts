@@ -98,3 +98,12 @@ for (const [model, files] of exported) {
     })
   }
 }
+
+test("exports know neither packed rows nor shared prefixes", async () => {
+  const decoder = await Effect.runPromise(loadDecoder(await directoryOf("llama", "dynamo")))
+  for (const more of [{ packedRows: 8 }, { prefix: { rows: 1, tokens: 2 } }]) {
+    const error = await withRuntime(Effect.flip(decoder.graph({ batch: 2, tokens: 6, ...more })))
+    assert.equal(error._tag, "InvalidLanguageModel")
+    assert.ok("field" in error && error.field !== undefined && error.field in more)
+  }
+})
