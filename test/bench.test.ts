@@ -1,15 +1,18 @@
 // What the benchmarks compute from their measurements.
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { GraphBuilder } from "@tandem/onnx"
+import { float32, GraphBuilder } from "@tandem/onnx"
+import { Runtime } from "@tandem/runtime"
 import { Effect } from "effect"
 import type { Compared } from "../bench/support/Compare.ts"
 import { goalsOf, verdicts } from "../bench/support/Compare.ts"
 import { powerLaw } from "../bench/support/Exponent.ts"
+import { withFolder } from "../bench/support/Folder.ts"
 import { renderPage } from "../bench/support/Page.ts"
 import { productsOf } from "../bench/support/Products.ts"
-import { operatorTimes, type Profile, profileParts } from "../bench/support/Profile.ts"
+import { operatorTimes, type Profile, profileParts, readProfile } from "../bench/support/Profile.ts"
 import { type BenchmarkRecord, goalWords, missedGoals } from "../bench/support/Records.ts"
+import { sideRuntime, wallClock } from "../bench/support/SideRuntime.ts"
 import { spread } from "../bench/support/Spread.ts"
 import { stepCounts } from "../bench/support/StepCounts.ts"
 
@@ -97,6 +100,27 @@ test("a profile counts the operators of the runs that are asked for", () => {
     { operator: "Exp", seconds: 20 / 1e6, count: 1 },
   ])
   assert.deepEqual(operatorTimes(events, 2), [])
+})
+
+test("what a side runs under the profiler is found again, without what it ran before", async () => {
+  await withFolder(async (folder) => {
+    const g = new GraphBuilder()
+    const x = g.input("x", "float32", [2, 3])
+    const graph = g.build({ y: g.exp(g.matmul(x, g.input("w", "float32", [3, 4]))) })
+    const feeds = { x: float32([2, 3], Array(6).fill(1)), w: float32([3, 4], Array(12).fill(1)) }
+    let since = 0
+    await Effect.gen(function* () {
+      const runtime = yield* Runtime
+      const executable = yield* runtime.compile(graph)
+      yield* executable.run(feeds)
+      since = wallClock()
+      for (let unit = 0; unit < 2; unit++) yield* executable.run(feeds)
+    }).pipe(Effect.scoped, Effect.provide(sideRuntime({ threads: 1, profile: folder })), Effect.runPromise)
+    const { operators, seconds, host } = readProfile(folder, { seconds: 2, units: 2, since })
+    const counts = operators.map(({ operator, count }) => `${count} ${operator}`)
+    for (const each of ["1 MatMul", "1 Exp"]) assert.ok(counts.includes(each), `${each} in ${counts}`)
+    assert.deepEqual([seconds, host], [1, 0])
+  })
 })
 
 const profile: Profile = {
