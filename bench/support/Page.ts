@@ -204,8 +204,8 @@ ${profiles
   .map(
     ([
       name,
-      { operators, seconds, host, rest },
-    ]) => `<h3>${escapeHtml(name)}: ${duration(seconds)} under the profiler, ${duration(host)} of it in host kernels (optimizer, clipping, masks), ${duration(rest)} outside of operators</h3>
+      { operators, seconds, host, compiling, rest },
+    ]) => `<h3>${escapeHtml(name)}: ${duration(seconds)} under the profiler, ${duration(host)} of it in host kernels (optimizer, clipping, masks), ${duration(compiling)} in compiling, ${duration(rest)} outside of operators</h3>
 <div class="scroll"><table class="bench"><thead><tr><th>operator</th><th class="number">nodes</th><th class="number">time</th><th class="number">share</th></tr></thead><tbody>
 ${operators.map((each) => `<tr><th>${escapeHtml(each.operator)}</th><td class="number">${Number(each.count.toFixed(1))}</td><td class="number">${duration(each.seconds)}</td><td class="number">${percent(each.seconds / seconds)}</td></tr>`).join("\n")}
 </tbody></table></div>`,

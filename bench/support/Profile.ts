@@ -12,14 +12,16 @@ export interface OperatorTime {
   readonly count: number
 }
 
-/** One unit of work under the profiler: means over its units. Operators, host and rest make the whole. */
+/** One unit of work under the profiler: means over its units. Operators, host, compiling and rest make the whole. */
 export interface Profile {
   readonly seconds: number
   /** All operators, the slowest first. */
   readonly operators: readonly OperatorTime[]
   /** Host kernels: the optimizer, clipping, dropout masks. */
   readonly host: number
-  /** All else: batches, tokenizing, copies, the calls themselves. */
+  /** Compiling graphs for shapes that were not met before. */
+  readonly compiling: number
+  /** All else: batches, tokenizing, differentiating, copies, the calls themselves. */
   readonly rest: number
 }
 
@@ -47,7 +49,7 @@ export const readProfile = (folder: string, { seconds, units, since }: ProfiledW
   const found = new Map<string, OperatorTime>()
   for (const file of readdirSync(folder).filter((name) => name !== callsFile && name.endsWith(".json"))) {
     const executable = Number(file.slice(0, file.indexOf("_")))
-    const runs = calls.filter((call) => call.executable === executable)
+    const runs = calls.filter((call) => call.kind === "run" && call.executable === executable)
     const first = runs.findIndex(({ started }) => started >= since)
     const events: readonly ProfileEvent[] = JSON.parse(readFileSync(join(folder, file), "utf8"))
     for (const { operator, seconds: own, count } of first < 0 ? [] : operatorTimes(events, first)) {
@@ -58,10 +60,14 @@ export const readProfile = (folder: string, { seconds, units, since }: ProfiledW
   const operators = [...found.values()]
     .map((each) => ({ ...each, seconds: each.seconds / units, count: each.count / units }))
     .sort((a, b) => b.seconds - a.seconds)
-  const inHost = calls.filter(({ executable, started }) => executable === undefined && started >= since)
-  const host = sum(inHost.map(({ started, ended }) => (ended - started) / 1000)) / units
+  const secondsIn = (kind: RuntimeCall["kind"]): number => {
+    const found = calls.filter((call) => call.kind === kind && call.started >= since)
+    return sum(found.map(({ started, ended }) => (ended - started) / 1000)) / units
+  }
+  const [host, compiling] = [secondsIn("host"), secondsIn("compile")]
   const inOperators = sum(operators.map((each) => each.seconds))
-  return { seconds: seconds / units, operators, host, rest: Math.max(0, seconds / units - inOperators - host) }
+  const rest = Math.max(0, seconds / units - inOperators - host - compiling)
+  return { seconds: seconds / units, operators, host, compiling, rest }
 }
 
 /** Each operator's time and nodes in the runs of a session from number `first` on. */
@@ -88,7 +94,7 @@ export interface ProfilePart {
 
 const isProduct = ({ operator }: OperatorTime): boolean => /Mat[Mm]ul|Gemm/.test(operator)
 
-/** The matrix products together, the slowest other operators, all other ones together, host and rest. */
+/** The matrix products together, the slowest other operators, all other ones together, host, compiling and rest. */
 export const profileParts = (profile: Profile, shown = 5): readonly ProfilePart[] => {
   const products = profile.operators.filter(isProduct)
   const others = profile.operators.filter((each) => !isProduct(each))
@@ -102,6 +108,7 @@ export const profileParts = (profile: Profile, shown = 5): readonly ProfilePart[
       total(others.slice(shown)),
     ),
     part("host kernels", profile.host),
+    part("compiling", profile.compiling),
     part("outside of operators", profile.rest),
   ].filter(({ seconds }) => seconds > 0)
 }

@@ -15,7 +15,8 @@ export interface SideRuntimeSettings {
 
 /** A call of the runtime; times are milliseconds of the wall clock. */
 export interface RuntimeCall {
-  /** Which compiled graph was run, counted from 0; absent where a host kernel was called. */
+  readonly kind: "compile" | "run" | "host"
+  /** Which graph was compiled or run, counted from 0; absent where a host kernel was called. */
   readonly executable?: number
   readonly started: number
   readonly ended: number
@@ -36,7 +37,7 @@ const profiled = (folder: string) =>
       const runtime = yield* Runtime
       const calls: RuntimeCall[] = []
       yield* Effect.addFinalizer(() => Effect.sync(() => writeFileSync(join(folder, callsFile), JSON.stringify(calls))))
-      const noted = <A, E, R>(effect: Effect.Effect<A, E, R>, call: Pick<RuntimeCall, "executable"> = {}) =>
+      const noted = <A, E, R>(effect: Effect.Effect<A, E, R>, call: Omit<RuntimeCall, "started" | "ended">) =>
         Effect.suspend(() => {
           const started = wallClock()
           return Effect.ensuring(
@@ -50,16 +51,14 @@ const profiled = (folder: string) =>
         compile: (graph, options) =>
           Effect.suspend(() => {
             const executable = compiled++
-            return Effect.map(
-              runtime.compile(graph, { ...options, profile: join(folder, `${executable}`) }),
-              (found) => ({
-                ...found,
-                run: (inputs, runOptions) => noted(found.run(inputs, runOptions), { executable }),
-              }),
-            )
+            const compiling = runtime.compile(graph, { ...options, profile: join(folder, `${executable}`) })
+            return Effect.map(noted(compiling, { kind: "compile", executable }), (found) => ({
+              ...found,
+              run: (inputs, runOptions) => noted(found.run(inputs, runOptions), { kind: "run", executable }),
+            }))
           }),
-        call: (...call) => noted(runtime.call(...call)),
-        callEach: (...call) => noted(runtime.callEach(...call)),
+        call: (...call) => noted(runtime.call(...call), { kind: "host" }),
+        callEach: (...call) => noted(runtime.callEach(...call), { kind: "host" }),
       }
       return service
     }),
