@@ -5,6 +5,7 @@ import { entryAt, isStop, missingAt, ruleFor } from "./internal/entries.ts"
 import { Gradients, shaped } from "./internal/gradients.ts"
 import { requireReadable, valuesOnPath } from "./internal/path.ts"
 import { Recomputation } from "./internal/recomputation.ts"
+import { type ForwardValuesByName, renewed } from "./internal/renewed.ts"
 import { type Recompute, recomputedBlocks } from "./Recompute.ts"
 import type { Reader, Rule, RuleContext, RuleTable } from "./Rule.ts"
 import { builtinRules } from "./RuleTable.ts"
@@ -94,11 +95,12 @@ export const differentiate = (graph: Graph, options: DifferentiateOptions): Grap
     readers: readersOf(graph, onPath),
     distinct: distinctPlaces(graph),
   }
+  const cheap = options.recompute === undefined ? renewed(g, graph, values, onPath, saving) : undefined
   for (const [index, node] of [...graph.nodes.entries()].reverse()) {
     if (!node.outputs.some((name) => onPath.has(name) && gradients.has(name))) continue
     const read = g.scope("again", () => forward.at(index))
     g.scope(`gradient of ${node.name}`, () => {
-      backward(g, around, node, read.results(index), read.values, gradients)
+      backward(g, around, node, read.results(index), cheap ?? read.values, gradients)
     })
     for (const name of node.inputs) if (onPath.has(name)) forward.touch(name)
   }
@@ -183,7 +185,7 @@ const readersOf = (graph: Graph, onPath: ReadonlySet<string>): ReadonlyMap<strin
 const readersWith = (
   all: ReadonlyMap<string, readonly Node[]>,
   graph: Graph,
-  values: ReadonlyMap<string, Value>,
+  values: ForwardValuesByName,
   gradients: Gradients,
   { outputs }: Node,
 ): readonly Reader[] =>
@@ -214,7 +216,7 @@ const backward = (
   { graph, onPath, rules, readers, distinct }: Surroundings,
   node: Node,
   results: readonly Value[],
-  values: ReadonlyMap<string, Value>,
+  values: ForwardValuesByName,
   gradients: Gradients,
 ): void => {
   const rule = ruleFor(graph, node, rules)

@@ -89,6 +89,21 @@ export interface Rule {
   readonly everyOutput?: boolean
   /** Number of outputs that the forward node must have, because the gradient reads statistics that it saves. */
   readonly saves?: number
+  /**
+   * For cheap operators: the first result once more, for the gradients of the nodes that read it, so that it need not be
+   * kept until then. It is made of what this operator's own gradient reads, in a form that neither a builder nor a
+   * provider merges with the forward node. Undefined where it cannot be.
+   */
+  readonly again?: (context: AgainContext) => Value | undefined
+}
+
+/** What is left of the forward pass when a result is made again. */
+export interface AgainContext {
+  readonly g: GraphBuilder
+  readonly node: Node
+  readonly operands: readonly Shaped[]
+  /** Whether a gradient passes the operand at this place. */
+  readonly onPath: (index: number) => boolean
 }
 
 /** Rules by operator; operators outside ONNX's own set are written `domain.Operator`. */

@@ -1,9 +1,11 @@
 import { float, floatAttribute, type GraphBuilder, type Node, stringAttribute, type Value } from "@tandem/onnx"
 import { scalarLike } from "../internal/constants.ts"
-import type { Gradient, RuleContext, RuleTable } from "../Rule.ts"
+import type { Gradient, Rule, RuleContext, RuleTable } from "../Rule.ts"
 
 /** dx = dy · f′(x) */
-const activation = (gradient: Gradient): RuleTable[string] => [{ since: 1, inputs: { X: gradient } }]
+const activation = (gradient: Gradient, again?: Rule["again"]): RuleTable[string] => [
+  { since: 1, inputs: { X: gradient }, ...(again === undefined ? {} : { again }) },
+]
 
 /** What stands in most slopes: operand, result, and numbers of their type. */
 interface Point {
@@ -58,11 +60,18 @@ const tanhGelu = (g: GraphBuilder, x: Value, dY: Value): Value => {
 const exactGelu = (g: GraphBuilder, x: Value, dY: Value): Value => {
   const n = (value: number): Value => scalarLike(g, dY, value)
   const u = g.mul(x, n(Math.SQRT1_2))
-  const half = { alpha: float(0.5), beta: float(0.5) }
-  const cumulative = g.op("HardSigmoid", [g.erf(u)], { attributes: half })[0]!
   const density = g.mul(u, g.exp(g.sub(n(-Math.log(Math.PI) / 2), g.mul(u, u))))
-  return g.mul(dY, g.add(cumulative, density))
+  return g.mul(dY, g.add(cumulative(g, x), density))
 }
+
+/** Φ(x) */
+const cumulative = (g: GraphBuilder, x: Value): Value => {
+  const half = { alpha: float(0.5), beta: float(0.5) }
+  return g.op("HardSigmoid", [g.erf(g.mul(x, scalarLike(g, x, Math.SQRT1_2)))], { attributes: half })[0]!
+}
+
+/** x·Φ(x), whose Φ is that of the gradient. */
+const exactGeluAgain: Rule["again"] = ({ g, operands: [x] }) => g.mul(x!, cumulative(g, x!))
 
 /** A GELU of x + bias: both get the same gradient, the bias summed over rows. */
 const biasGelu = (form: typeof exactGelu, bias: string): Gradient => {
@@ -74,21 +83,33 @@ const biasGelu = (form: typeof exactGelu, bias: string): Gradient => {
 const biasedExact = biasGelu(exactGelu, "B")
 const biasedTanh = biasGelu(tanhGelu, "bias")
 
+/** αx and σ(αx) */
+const quickGate = (g: GraphBuilder, node: Node, x: Value): { readonly scaled: Value; readonly gate: Value } => {
+  const alpha = floatAttribute(node, "alpha", 1.702)
+  const scaled = alpha === 1 ? x : g.mul(x, scalarLike(g, x, alpha))
+  return { scaled, gate: g.sigmoid(scaled) }
+}
+
 /** Gradients of activation functions. */
 export const activationRules: RuleTable = {
   Relu: gated(({ g, y, n }) => g.greater(y, n(0))),
   Sigmoid: slope(({ g, y, n }) => g.mul(y, g.sub(n(1), y))),
-  Gelu: activation(({ g, node, in: { X }, dY }) => (isTanh(node) ? tanhGelu : exactGelu)(g, X!, dY)),
-  "com.microsoft.Gelu": activation(({ g, in: { X }, dY }) => exactGelu(g, X!, dY)),
+  Gelu: activation(
+    ({ g, node, in: { X }, dY }) => (isTanh(node) ? tanhGelu : exactGelu)(g, X!, dY),
+    (context) => (isTanh(context.node) ? undefined : exactGeluAgain(context)),
+  ),
+  "com.microsoft.Gelu": activation(({ g, in: { X }, dY }) => exactGelu(g, X!, dY), exactGeluAgain),
   "com.microsoft.BiasGelu": [{ since: 1, inputs: { A: biasedExact, B: biasedExact } }],
   "com.microsoft.FastGelu": [{ since: 1, inputs: { X: biasedTanh, bias: biasedTanh } }],
   // y = x·σ(αx); dy/dx = σ + αy·(1 − σ)
-  "com.microsoft.QuickGelu": slope(({ g, x, y, n, setting }) => {
-    const alpha = setting("alpha", 1.702)
-    const times = (value: Value): Value => (alpha === 1 ? value : g.mul(value, n(alpha)))
-    const s = g.sigmoid(times(x))
-    return g.add(s, g.mul(times(y), g.sub(n(1), s)))
-  }),
+  "com.microsoft.QuickGelu": activation(
+    ({ g, node, in: { X }, dY }) => {
+      const { scaled, gate } = quickGate(g, node, X!)
+      const slope = g.add(gate, g.mul(g.mul(scaled, gate), g.sub(scalarLike(g, dY, 1), gate)))
+      return g.mul(dY, slope)
+    },
+    ({ g, node, operands: [x] }) => g.mul(x!, quickGate(g, node, x!).gate),
+  ),
   // y = x·tanh(softplus x); dy/dx = t + x·σ(x)·(1 − t²)
   Mish: slope(({ g, x, n }) => {
     const t = g.tanh(g.op("Softplus", [x])[0]!)

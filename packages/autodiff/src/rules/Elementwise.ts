@@ -53,7 +53,12 @@ export const elementwiseRules: RuleTable = {
   Add: [{ since: 1, inputs: { A: ({ dY }) => dY, B: ({ dY }) => dY } }],
   Sub: [{ since: 1, inputs: { A: ({ dY }) => dY, B: ({ g, dY }) => g.neg(dY) } }],
   Mul: [
-    { since: 1, inputs: { A: ({ g, in: { B }, dY }) => g.mul(dY, B!), B: ({ g, in: { A }, dY }) => g.mul(dY, A!) } },
+    {
+      since: 1,
+      inputs: { A: ({ g, in: { B }, dY }) => g.mul(dY, B!), B: ({ g, in: { A }, dY }) => g.mul(dY, A!) },
+      // Both factors are kept for each other's gradient; in this order the product is not the same node.
+      again: ({ g, operands: [a, b], onPath }) => (onPath(0) && onPath(1) ? g.mul(b!, a!) : undefined),
+    },
   ],
   // d(a/b)/db = −y/b
   Div: [

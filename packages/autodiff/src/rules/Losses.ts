@@ -1,4 +1,4 @@
-import { elementCount, type GraphBuilder, intAttribute, stringAttribute, type Value } from "@tandem/onnx"
+import { elementCount, type GraphBuilder, intAttribute, intsAttribute, stringAttribute, type Value } from "@tandem/onnx"
 import { integersLike, scalarLike, zerosLike } from "../internal/constants.ts"
 import { axisOf, sameDims } from "../internal/shapes.ts"
 import { type Gradient, type RuleContext, type RuleTable, type Shaped, stop, todo } from "../Rule.ts"
@@ -105,8 +105,16 @@ const sumOverProduct = (
   const isLeft = node.op === "MatMul" && node.domain === "" && at.length === 1 && at[0] === 0
   const keepsRows = sameDims(out.dims.slice(0, -1), dims.slice(0, -1))
   if (!isLeft || !keepsRows || out.dims.at(-1)! >= dims.at(-1)!) return undefined
-  return g.reduceSum(g.mul(dout, out), [out.dims.length - 1], true)
+  const [next, ...more] = reader.readers()
+  const order = next?.node.op === "Transpose" && more.length === 0 ? intsAttribute(next.node, "perm") : undefined
+  const last = out.dims.length - 1
+  if (next === undefined || order?.at(-1) !== last) return g.reduceSum(g.mul(dout, out), [last], true)
+  // The product's result and its gradient are there in the order that the following node brings them into.
+  const sums = g.reduceSum(g.mul(next.dout, next.out), [last], true)
+  return g.transpose(sums, invertedOrder(order))
 }
+
+const invertedOrder = (order: readonly number[]): readonly number[] => order.map((_, axis) => order.indexOf(axis))
 
 const labels = stop("labels are integers")
 const classWeights = todo("class weights are a setting")

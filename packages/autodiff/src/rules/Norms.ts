@@ -1,8 +1,8 @@
-import { elementCount, floatAttribute, intAttribute, intsAttribute, type Value } from "@tandem/onnx"
+import { elementCount, floatAttribute, int, intAttribute, intsAttribute, type Value } from "@tandem/onnx"
 import { scalarLike } from "../internal/constants.ts"
 import { unsupported } from "../internal/refusals.ts"
 import { axisOf, sumRows } from "../internal/shapes.ts"
-import { type Gradient, type RuleContext, type RuleTable, type Shaped, stop, todo } from "../Rule.ts"
+import { type Gradient, type Rule, type RuleContext, type RuleTable, type Shaped, stop, todo } from "../Rule.ts"
 
 /** A normalisation as a matrix: one row for each set of elements that is normalised together. */
 interface NormRows {
@@ -73,6 +73,14 @@ const layerNorm = (scale: string, mean: number | undefined, inverse: number) => 
 
 const layer = layerNorm("Scale", 1, 2)
 const simplified = layerNorm("scale", undefined, 1)
+
+/** The normalisation without its statistics, its axis counted from the other end: an equal node, but not the same. */
+const normAgain: Rule["again"] = ({ g, node, operands }) => {
+  const { dims, type } = operands[0]!
+  const axis = intAttribute(node, "axis", -1)
+  const attributes = { ...node.attributes, axis: int(axis < 0 ? axis + dims.length : axis - dims.length) }
+  return g.op(node.op, operands, { domain: node.domain, attributes, outputs: [{ type, dims }], name: node.name })[0]
+}
 
 /** Sums of a value `[N, C, …]` by channel `[C]`. */
 const byChannel = ({ g, operands }: RuleContext, value: Value): Value =>
@@ -217,8 +225,12 @@ const dropout: Gradient = ({ g, in: { ratio, training_mode: training }, out, dY 
 
 /** Gradients of normalisations and of dropout. */
 export const normRules: RuleTable = {
-  LayerNormalization: [{ since: 17, saves: 3, inputs: { X: layer.x, Scale: layer.gamma, B: layer.bias } }],
-  SimplifiedLayerNormalization: [{ since: 1, saves: 2, inputs: { X: simplified.x, scale: simplified.gamma } }],
+  LayerNormalization: [
+    { since: 17, saves: 3, inputs: { X: layer.x, Scale: layer.gamma, B: layer.bias }, again: normAgain },
+  ],
+  SimplifiedLayerNormalization: [
+    { since: 1, saves: 2, inputs: { X: simplified.x, scale: simplified.gamma }, again: normAgain },
+  ],
   BatchNormalization: [{ since: 9, inputs: batchNorm }],
   InstanceNormalization: [{ since: 1, inputs: { input: instance.x, scale: instance.gamma, B: instance.beta } }],
   GroupNormalization: [{ since: 18, inputs: { X: group.x, scale: group.gamma, bias: group.beta } }],
