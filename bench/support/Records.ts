@@ -80,7 +80,7 @@ export const missedGoals = (compared: Compared): string => {
 
 const slowest = (profile: Profile): string => {
   const words = ({ name, share }: ProfilePart): string => `${name} (${percent(share)})`
-  const [products, ...others] = profileParts(profile)
+  const [products, ...others] = profileParts(profile, profile.operators.length)
   const largest = others.sort((a, b) => b.seconds - a.seconds).slice(0, 4)
   return products === undefined ? "" : `beside ${words(products)} its time goes to ${largest.map(words).join(", ")}`
 }
