@@ -77,6 +77,10 @@ export const bertGraph = (config: EncoderConfig, shape: EncoderShape): EncoderGr
       })
       return places.fromGroups(g.concat(flat, 0))
     },
+    pieces: (x) => {
+      const sizes = pieceSizes(places.rows, config.intermediateSize)
+      return sizes.length === 1 ? [x] : g.split(x, sizes, 0)
+    },
     unflat: (x) => g.reshape(places.toBatch(x, embeddingSize(config)), [batch, tokens, embeddingSize(config)]),
     linear,
     drop: (x, dims, rate) => {
@@ -90,6 +94,21 @@ export const bertGraph = (config: EncoderConfig, shape: EncoderShape): EncoderGr
   }
   const hidden = encode(config, form, inputs)
   return { graph: g.build({ last_hidden_state: hidden }, config.architecture), dropout: masks }
+}
+
+/**
+ * Most elements of what a feed-forward layer makes at once: 16 MiB of numbers, which caches hold in part and allocators
+ * keep. Of larger blocks every pass over them has to fetch, and often to be given, new memory.
+ */
+const mostInner = 2 ** 22
+
+/** Sizes of as few and as equal pieces of so many rows as keep a layer of this width below `mostInner`. */
+const pieceSizes = (rows: number, width: number): readonly number[] => {
+  const count = Math.min(rows, Math.ceil((rows * width) / mostInner))
+  return Array.from(
+    { length: count },
+    (_, index) => Math.floor(((index + 1) * rows) / count) - Math.floor((index * rows) / count),
+  )
 }
 
 /** A chunk's part of what is added to scores `[batch, 1, 1, tokens]`. */
@@ -164,6 +183,7 @@ const anyShape = (config: EncoderConfig, weightsIn: (g: GraphBuilder) => Weights
     ],
     chunks: [{ bias: (bias) => bias, probabilityDims: [] }],
     merge: ([context]) => g.reshape(context!, [0, 0, hiddenSize]),
+    pieces: (x) => [x],
     unflat: (x) => x,
     linear,
     drop: (x) => x,
@@ -228,6 +248,8 @@ interface Form {
   readonly chunks: readonly Chunk[]
   /** From each chunk's `[rows, length, heads, hidden / heads]` to the layout of token-wise work. */
   readonly merge: (contexts: readonly Value[]) => Value
+  /** Token-wise work's rows in the pieces that the feed-forward layers work on. */
+  readonly pieces: (x: Value) => readonly Value[]
   /** From the layout of token-wise work to `[batch, tokens, hidden]`. */
   readonly unflat: (x: Value) => Value
   /** `factor · (x · Wᵀ + b)` */
@@ -302,8 +324,11 @@ const block = (config: EncoderConfig, form: Form, layer: number, x: Value, bias?
     ? drop(linear(context, names.attentionOutput, keepHidden), form.hiddenDims, dropout.hidden)
     : linear(context, names.attentionOutput, 1)
   const middle = norm(g.add(attended, x), names.attentionNorm)
-  const inner = activate(g, config, linear(middle, names.intermediate, 1))
-  const fed = drop(linear(inner, names.output, keepHidden), form.hiddenDims, dropout.hidden)
+  const pieces = form.pieces(middle).map((piece) => {
+    const inner = activate(g, config, linear(piece, names.intermediate, 1))
+    return linear(inner, names.output, keepHidden)
+  })
+  const fed = drop(g.concat(pieces, 0), form.hiddenDims, dropout.hidden)
   return norm(g.add(fed, middle), names.outputNorm)
 }
 

@@ -1,9 +1,12 @@
-import type { Graph, GraphBuilder, Node, Value } from "@tandem/onnx"
+import { describeValue, type Graph, type GraphBuilder, type Node, type Value } from "@tandem/onnx"
 import type { Rule } from "../Rule.ts"
 import { shaped } from "./gradients.ts"
 
 /** Values of the forward pass by name. */
 export type ForwardValuesByName = Pick<ReadonlyMap<string, Value>, "get">
+
+/** Operators that put elements of their first operand elsewhere: they are made again where that is. */
+const moving = new Set(["Reshape", "Squeeze", "Unsqueeze", "Flatten", "Split", "Slice"])
 
 /**
  * Forward values as gradients read them: results of cheap operators (`Rule.again`) are made once more where they are
@@ -17,30 +20,36 @@ export const renewed = (
   ruleOf: (node: Node) => Rule | undefined,
 ): ForwardValuesByName => {
   const outputs = new Set(graph.outputs.map(({ name }) => name))
-  const cheap = new Map<string, { readonly node: Node; readonly again: NonNullable<Rule["again"]> }>()
-  for (const node of graph.nodes) {
-    const name = node.outputs[0] ?? ""
-    const again = onPath.has(name) && !outputs.has(name) ? ruleOf(node)?.again : undefined
-    if (again !== undefined) cheap.set(name, { node, again })
-  }
+  const makers = new Map(
+    graph.nodes.flatMap((node) => node.outputs.map((name, index) => [name, { node, index }] as const)),
+  )
   const made = new Map<string, Value | undefined>()
   const get = (name: string): Value | undefined => {
-    if (made.has(name)) return made.get(name)
-    const first = values.get(name)
-    const found = cheap.get(name)
-    const value =
-      found === undefined
-        ? first
-        : g.scope(`again ${found.node.name}`, () => {
-            const operands = found.node.inputs.flatMap((input) => {
-              const operand = input === "" ? undefined : get(input)
-              return operand === undefined ? [] : [shaped(graph, operand, input)]
-            })
-            const passes = (index: number): boolean => onPath.has(found.node.inputs[index] ?? "")
-            return found.again({ g, node: found.node, operands, onPath: passes }) ?? first
-          })
-    made.set(name, value)
-    return value
+    if (!made.has(name)) made.set(name, again(name) ?? values.get(name))
+    return made.get(name)
+  }
+  const again = (name: string): Value | undefined => {
+    const found = makers.get(name)
+    if (found === undefined || !onPath.has(name) || outputs.has(name)) return undefined
+    const { node, index } = found
+    return g.scope(`again ${node.name}`, () => {
+      if (node.domain === "" && moving.has(node.op)) return moved(node, index)
+      const rule = index === 0 ? ruleOf(node) : undefined
+      if (rule?.again === undefined) return undefined
+      const operands = node.inputs.flatMap((input) => {
+        const operand = input === "" ? undefined : get(input)
+        return operand === undefined ? [] : [shaped(graph, operand, input)]
+      })
+      return rule.again({ g, node, operands, onPath: (at) => onPath.has(node.inputs[at] ?? "") })
+    })
+  }
+  const moved = (node: Node, index: number): Value | undefined => {
+    const [source = "", ...settings] = node.inputs
+    const operand = get(source)
+    if (operand === values.get(source)) return undefined
+    const operands = [operand, ...settings.map((input) => (input === "" ? undefined : values.get(input)))]
+    const known = node.outputs.map((output) => describeValue(graph, output))
+    return g.op(node.op, operands, { attributes: node.attributes, outputs: known, name: node.name })[index]
   }
   return { get }
 }
