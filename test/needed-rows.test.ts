@@ -77,12 +77,12 @@ const feed = (name: string, type: Tensor["type"], dims: readonly number[], index
 
 const flops = (graph: Graph): number => nodeProducts(graph).reduce((sum, product) => sum + flopsOf(product), 0)
 
-/** Compares a program as it is with what is trained; the share of floating-point operations that are left. */
-const compare = (program: Program): Promise<number> => {
+/** Compares a program as it is with what is trained of it, or of another one; the share of operations that are left. */
+const compare = (program: Program, trained = program): Promise<number> => {
   const work = Effect.gen(function* () {
     const trainable = program.graph.inputs.flatMap(({ name, type }) => (type === "float32" ? [name] : []))
     const whole = differentiate(program.graph, { loss: "loss", wrt: trainable })
-    const less = yield* differentiateProgram(program, trainable)
+    const less = yield* differentiateProgram(trained, trainable)
     const feeds = Object.fromEntries(
       program.graph.inputs.map(({ name, type = "float32", dims = [] }, index) => [
         name,
@@ -128,6 +128,37 @@ for (const [name, [config, shape]] of Object.entries(encoders)) {
     assert.ok(left < 0.85, `${left} of the operations are left`)
   })
 }
+
+const withoutDropout = {
+  dense: [encoder, {}],
+  full: [encoder, { full: true }],
+  "in groups": [encoder, { groups }],
+  packed: [encoder, packed],
+  "packed in groups": [encoder, { ...packed, groups }],
+  "with a projection": [projected, packed],
+} as const
+
+for (const [name, [config, shape]] of Object.entries(withoutDropout)) {
+  test(`an encoder that is asked for first tokens alone, ${name}`, async () => {
+    const program = (firstTokens: boolean): Program => {
+      const { graph } = bertGraph(bertConfig(config), { batch, tokens, ...shape, firstTokens })
+      return programOf(graph, "last_hidden_state", [], cls)
+    }
+    const left = await compare(program(false), program(true))
+    const before = await compare(program(false))
+    assert.ok(left < before - 0.05, `${left} of the operations are left, ${before} without`)
+  })
+}
+
+test("dropout of first tokens alone: the last block's masks are theirs", () => {
+  const shape = { batch, tokens, ...packed, groups, dropout: rates, firstTokens: true }
+  const { graph, dropout } = bertGraph(bertConfig(encoder), shape)
+  const dims = dropout.map(({ input }) => graph.inputs.find((value) => value.name === input)?.dims?.join())
+  const rows = `${places.length + 1},8`
+  const chunks = groups.map(({ rows: count, tokens: length }) => `${count},2,${length},${length}`)
+  const firsts = groups.map(({ rows: count, tokens: length }) => `${count},2,1,${length}`)
+  assert.deepEqual(dims, [rows, ...chunks, rows, rows, ...firsts, `${batch},8`, `${batch},8`])
+})
 
 test("an encoder pooled by the mean is left as it is", async () => {
   const { graph, dropout } = bertGraph(bertConfig(encoder), { batch, tokens, ...packed })

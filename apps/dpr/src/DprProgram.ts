@@ -41,7 +41,11 @@ export const dprProgram = Effect.fnUntraced(function* (
   const embed = Effect.fnUntraced(function* (side: Side, prefix: string, sizes: EncoderShape) {
     const encoder = encoderOf(towers, side)
     const dropout = ratesOf(encoder, options.dropout)
-    const { graph, dropout: sites } = yield* encoder.graph({ ...sizes, ...(dropout === undefined ? {} : { dropout }) })
+    const { graph, dropout: sites } = yield* encoder.graph({
+      ...sizes,
+      firstTokens: encoder.pooling.mode === "cls",
+      ...(dropout === undefined ? {} : { dropout }),
+    })
     const bindings: Record<string, Value> = {}
     for (const { name, type = "float32", dims = [] } of graph.inputs) {
       const joint = encoder.parameters.has(name) ? jointName(towers, side, name) : `${prefix}.${name}`

@@ -32,7 +32,8 @@ export const bertInputs = (config: EncoderConfig): readonly string[] => [
  * With `shape.packedRows` the input `packed_rows` `[packedRows] int64` names the places of the batch, `row · tokens +
  * column`, that token-wise work is done on: each real token once, and distinct padding places within the groups' lengths
  * for what is left. With `shape.groups` attention, whose cost grows with the square of the length, is computed group by
- * group. The result at real tokens, and every gradient, is the same; at other places it is arbitrary.
+ * group. The result at real tokens, and every gradient, is the same; at other places it is arbitrary. With
+ * `shape.firstTokens` the last block's queries, and what stands behind its attention, are those of first tokens alone.
  *
  * Dropout sits where Hugging Face's models have it: on the embeddings, the attention probabilities, the attention
  * output (BERT only) and the feed-forward output.
@@ -51,37 +52,56 @@ export const bertGraph = (config: EncoderConfig, shape: EncoderShape): EncoderGr
   const headSize = hiddenSize / heads
   const linear: Form["linear"] = (x, name, factor) =>
     g.gemm(x, weight(`${name}.weight`), { c: weight(`${name}.bias`), transB: true, alpha: factor, beta: factor })
+  /** Heads of chunks whose texts have so many tokens each, out of their places one after another. */
+  const byChunk = (all: Value, lengthOf: (chunk: AttentionChunk) => number): readonly Value[] => {
+    const sizes = chunks.map((chunk) => chunk.rows * lengthOf(chunk))
+    const parts = chunks.length === 1 ? [all] : g.split(all, sizes, 0)
+    return parts.map((part, index) => {
+      const chunk = chunks[index]!
+      return g.reshape(part, [chunk.rows, lengthOf(chunk), heads, headSize])
+    })
+  }
+  const joined = (contexts: readonly Value[], lengthOf: (chunk: AttentionChunk) => number): Value => {
+    const flat = contexts.map((context, index) => {
+      const chunk = chunks[index]!
+      return g.reshape(context, [chunk.rows * lengthOf(chunk), hiddenSize])
+    })
+    return g.concat(flat, 0)
+  }
+  const whole = (chunk: AttentionChunk): number => chunk.tokens
+  const width = embeddingSize(config)
+  const inPieces = (x: Value, rows: number): readonly Value[] => {
+    const sizes = pieceSizes(rows, config.intermediateSize)
+    return sizes.length === 1 ? [x] : g.split(x, sizes, 0)
+  }
+  const every: Span = {
+    pick: (x) => x,
+    queries: (x) => byChunk(places.toGroups(x, hiddenSize), whole),
+    probabilityDims: chunks.map((chunk) => [chunk.rows, heads, chunk.tokens, chunk.tokens]),
+    merge: (contexts) => places.fromGroups(joined(contexts, whole)),
+    pieces: (x) => inPieces(x, places.rows),
+    hiddenDims: [places.rows, hiddenSize],
+    unflat: (x) => g.reshape(places.toBatch(x, width), [batch, tokens, width]),
+  }
+  const firsts: Span = {
+    pick: places.firsts,
+    queries: (x) => byChunk(x, () => 1),
+    probabilityDims: chunks.map((chunk) => [chunk.rows, heads, 1, chunk.tokens]),
+    merge: (contexts) => joined(contexts, () => 1),
+    pieces: (x) => inPieces(x, batch),
+    hiddenDims: [batch, hiddenSize],
+    unflat: (x) => g.reshape(x, [batch, 1, width]),
+  }
   const form: Form = {
     g,
     weight,
     ids: (value) => places.pick(g.reshape(value, [batch * tokens])),
     addPositions: (x) => places.addPositions(x, weight("embeddings.position_embeddings.weight")),
     maskBias: shape.full === true ? undefined : (mask) => g.reshape(mask, [batch, 1, 1, tokens]),
-    attentionInputs: (x, name, factor) => {
-      const all = places.toGroups(linear(x, name, factor), hiddenSize)
-      const sizes = chunks.map((chunk) => chunk.rows * chunk.tokens)
-      const parts = chunks.length === 1 ? [all] : g.split(all, sizes, 0)
-      return parts.map((part, index) => {
-        const chunk = chunks[index]!
-        return g.reshape(part, [chunk.rows, chunk.tokens, heads, headSize])
-      })
-    },
-    chunks: chunks.map((chunk) => ({
-      bias: (bias) => biasOf(g, bias, chunk, shape),
-      probabilityDims: [chunk.rows, heads, chunk.tokens, chunk.tokens],
-    })),
-    merge: (contexts) => {
-      const flat = contexts.map((context, index) => {
-        const chunk = chunks[index]!
-        return g.reshape(context, [chunk.rows * chunk.tokens, hiddenSize])
-      })
-      return places.fromGroups(g.concat(flat, 0))
-    },
-    pieces: (x) => {
-      const sizes = pieceSizes(places.rows, config.intermediateSize)
-      return sizes.length === 1 ? [x] : g.split(x, sizes, 0)
-    },
-    unflat: (x) => g.reshape(places.toBatch(x, embeddingSize(config)), [batch, tokens, embeddingSize(config)]),
+    heads: (x) => byChunk(places.toGroups(x, hiddenSize), whole),
+    chunkBiases: chunks.map((chunk) => (bias) => biasOf(g, bias, chunk, shape)),
+    every,
+    last: shape.firstTokens === true ? firsts : every,
     linear,
     drop: (x, dims, rate) => {
       if (rate === 0) return x
@@ -90,7 +110,6 @@ export const bertGraph = (config: EncoderConfig, shape: EncoderShape): EncoderGr
       return g.where(g.input(input, "bool", dims), x, g.scalar(0))
     },
     dropout,
-    hiddenDims: [places.rows, hiddenSize],
   }
   const hidden = encode(config, form, inputs)
   return { graph: g.build({ last_hidden_state: hidden }, config.architecture), dropout: masks }
@@ -166,6 +185,16 @@ const anyShape = (config: EncoderConfig, weightsIn: (g: GraphBuilder) => Weights
     const y = g.add(g.matmul(x, factorOf(`${name}.weight`)), weight(`${name}.bias`))
     return factor === 1 ? y : g.mul(y, g.scalar(factor))
   }
+  const heads = (x: Value): readonly Value[] => [g.reshape(x, [0, 0, config.heads, hiddenSize / config.heads])]
+  const every: Span = {
+    pick: (x) => x,
+    queries: heads,
+    probabilityDims: [[]],
+    merge: ([context]) => g.reshape(context!, [0, 0, hiddenSize]),
+    pieces: (x) => [x],
+    hiddenDims: [],
+    unflat: (x) => x,
+  }
   const form: Form = {
     g,
     weight,
@@ -178,17 +207,13 @@ const anyShape = (config: EncoderConfig, weightsIn: (g: GraphBuilder) => Weights
     },
     maskBias: (mask) => g.unsqueeze(mask, [1, 2]),
     ids: (value) => value,
-    attentionInputs: (x, name, factor) => [
-      g.reshape(linear(x, name, factor), [0, 0, config.heads, hiddenSize / config.heads]),
-    ],
-    chunks: [{ bias: (bias) => bias, probabilityDims: [] }],
-    merge: ([context]) => g.reshape(context!, [0, 0, hiddenSize]),
-    pieces: (x) => [x],
-    unflat: (x) => x,
+    heads,
+    chunkBiases: [(bias) => bias],
+    every,
+    last: every,
     linear,
     drop: (x) => x,
     dropout: { hidden: 0, attention: 0 },
-    hiddenDims: [],
   }
   return g.build({ last_hidden_state: encode(config, form, inputs) }, config.architecture)
 }
@@ -242,28 +267,35 @@ interface Form {
   readonly addPositions: (x: Value) => Value
   /** `[batch, tokens]` to `[batch, 1, 1, tokens]`; missing where no token is padding. */
   readonly maskBias: ((mask: Value) => Value) | undefined
-  /** A linear map of x times a factor, for each chunk as `[rows, length, heads, hidden / heads]`. */
-  readonly attentionInputs: (x: Value, name: string, factor: number) => readonly Value[]
-  /** Texts that attend together. */
-  readonly chunks: readonly Chunk[]
-  /** From each chunk's `[rows, length, heads, hidden / heads]` to the layout of token-wise work. */
-  readonly merge: (contexts: readonly Value[]) => Value
-  /** Token-wise work's rows in the pieces that the feed-forward layers work on. */
-  readonly pieces: (x: Value) => readonly Value[]
-  /** From the layout of token-wise work to `[batch, tokens, hidden]`. */
-  readonly unflat: (x: Value) => Value
+  /** Heads of each chunk `[rows, length, heads, hidden / heads]`, out of the layout of token-wise work. */
+  readonly heads: (x: Value) => readonly Value[]
+  /** Each chunk's part of `[batch, 1, 1, tokens]`. */
+  readonly chunkBiases: readonly ((bias: Value) => Value)[]
+  readonly every: Span
+  /** What the last block computes. */
+  readonly last: Span
   /** `factor · (x · Wᵀ + b)` */
   readonly linear: (x: Value, name: string, factor: number) => Value
   /** Sets dropped elements to zero; the scale of the others is the caller's business. */
   readonly drop: (x: Value, dims: Dims, rate: number) => Value
   readonly dropout: DropoutRates
-  readonly hiddenDims: Dims
 }
 
-interface Chunk {
-  /** The chunk's part of `[batch, 1, 1, tokens]`. */
-  readonly bias: (bias: Value) => Value
-  readonly probabilityDims: Dims
+/** Tokens that a block is computed at; all of them give keys and values. */
+interface Span {
+  /** Their rows out of those of all. */
+  readonly pick: (x: Value) => Value
+  /** Heads of each chunk `[rows, queries, heads, hidden / heads]` out of these rows. */
+  readonly queries: (x: Value) => readonly Value[]
+  /** By chunk. */
+  readonly probabilityDims: readonly Dims[]
+  /** From each chunk's `[rows, queries, heads, hidden / heads]` back to rows. */
+  readonly merge: (contexts: readonly Value[]) => Value
+  /** Their rows in the pieces that the feed-forward layers work on. */
+  readonly pieces: (x: Value) => readonly Value[]
+  readonly hiddenDims: Dims
+  /** From rows to `[batch, tokens, width]`. */
+  readonly unflat: (x: Value) => Value
 }
 
 /** What is added to the score of a padding token: e to this power is 0, and no sum with a score overflows. */
@@ -275,10 +307,11 @@ const encode = (config: EncoderConfig, form: Form, inputs: Inputs): Value => {
   const bias = form.maskBias?.(g.mul(g.sub(real, g.scalar(1)), g.scalar(masked)))
   let x = g.scope("embeddings", () => embed(config, form, inputs))
   for (let layer = 0; layer < config.layers; layer++) {
-    x = g.scope(`layer.${layer}`, () => block(config, form, layer, x, bias))
+    const span = layer === config.layers - 1 ? form.last : form.every
+    x = g.scope(`layer.${layer}`, () => block({ config, form, span, layer }, x, bias))
   }
   if (config.projectionSize > 0) x = form.linear(x, "encode_proj", 1)
-  return form.unflat(x)
+  return form.last.unflat(x)
 }
 
 const embed = (config: EncoderConfig, form: Form, { ids, types }: Inputs): Value => {
@@ -297,10 +330,17 @@ const embed = (config: EncoderConfig, form: Form, { ids, types }: Inputs): Value
     scaled("embeddings.LayerNorm.bias"),
     config.layerNormEpsilon,
   )
-  return form.drop(normal, form.hiddenDims, dropout.hidden)
+  return form.drop(normal, form.every.hiddenDims, dropout.hidden)
 }
 
-const block = (config: EncoderConfig, form: Form, layer: number, x: Value, bias?: Value): Value => {
+interface Block {
+  readonly config: EncoderConfig
+  readonly form: Form
+  readonly span: Span
+  readonly layer: number
+}
+
+const block = ({ config, form, span, layer }: Block, x: Value, bias?: Value): Value => {
   const { g, linear, drop, dropout } = form
   const names = blockNames(config, layer)
   const norm = (value: Value, name: string): Value =>
@@ -309,26 +349,27 @@ const block = (config: EncoderConfig, form: Form, layer: number, x: Value, bias?
   const keepAttention = 1 / (1 - dropout.attention)
   const scale = 1 / Math.sqrt(config.hiddenSize / config.heads)
   const byHead = (grids: readonly Value[]): readonly Value[] => grids.map((grid) => g.transpose(grid, [0, 2, 1, 3]))
-  const queries = byHead(form.attentionInputs(x, names.query, scale))
-  const keys = byHead(form.attentionInputs(x, names.key, 1))
-  const values = byHead(form.attentionInputs(x, names.value, keepAttention))
-  const contexts = form.chunks.map((chunk, index) => {
+  const own = span.pick(x)
+  const queries = byHead(span.queries(linear(own, names.query, scale)))
+  const keys = byHead(form.heads(linear(x, names.key, 1)))
+  const values = byHead(form.heads(linear(x, names.value, keepAttention)))
+  const contexts = form.chunkBiases.map((chunkBias, index) => {
     const products = g.matmul(queries[index]!, g.transpose(keys[index]!, [0, 1, 3, 2]))
-    const scores = bias === undefined ? products : g.add(products, chunk.bias(bias))
-    const probabilities = drop(g.softmax(scores, -1), chunk.probabilityDims, dropout.attention)
+    const scores = bias === undefined ? products : g.add(products, chunkBias(bias))
+    const probabilities = drop(g.softmax(scores, -1), span.probabilityDims[index]!, dropout.attention)
     return g.transpose(g.matmul(probabilities, values[index]!), [0, 2, 1, 3])
   })
-  const context = form.merge(contexts)
+  const context = span.merge(contexts)
   const dropsAttentionOutput = config.architecture === "bert"
   const attended = dropsAttentionOutput
-    ? drop(linear(context, names.attentionOutput, keepHidden), form.hiddenDims, dropout.hidden)
+    ? drop(linear(context, names.attentionOutput, keepHidden), span.hiddenDims, dropout.hidden)
     : linear(context, names.attentionOutput, 1)
-  const middle = norm(g.add(attended, x), names.attentionNorm)
-  const pieces = form.pieces(middle).map((piece) => {
+  const middle = norm(g.add(attended, own), names.attentionNorm)
+  const pieces = span.pieces(middle).map((piece) => {
     const inner = activate(g, config, linear(piece, names.intermediate, 1))
     return linear(inner, names.output, keepHidden)
   })
-  const fed = drop(g.concat(pieces, 0), form.hiddenDims, dropout.hidden)
+  const fed = drop(g.concat(pieces, 0), span.hiddenDims, dropout.hidden)
   return norm(g.add(fed, middle), names.outputNorm)
 }
 

@@ -32,6 +32,11 @@ export interface EncoderShape {
   readonly groups?: readonly LengthGroup[]
   /** Whether every text is as long as its group, so that no place is padding and attention needs no mask. */
   readonly full?: boolean
+  /**
+   * Whether the first token of each text, a real one, is all that is wanted. `last_hidden_state` is then
+   * `[batch, 1, hidden]`, and the last block computes no more than keys and values of other tokens.
+   */
+  readonly firstTokens?: boolean
   readonly dropout?: DropoutRates
 }
 
@@ -118,8 +123,8 @@ export interface Encoder {
   readonly tokenizer: Tokenizer
   /**
    * The token embeddings for one static shape: `inputs` as `[batch, tokens]` int64, then every parameter as an input of
-   * its name, then dropout masks; output `last_hidden_state` as `[batch, tokens, hidden]`. Every value has static
-   * dimensions. More tokens than the model has positions end in `SequenceTooLong`.
+   * its name, then dropout masks; output `last_hidden_state` as `[batch, tokens, hidden]`, or `[batch, 1, hidden]`
+   * of first tokens. Every value has static dimensions. More tokens than the model has positions end in `SequenceTooLong`.
    */
   readonly graph: (shape: EncoderShape) => Effect.Effect<EncoderGraph, ModelError, Runtime>
   /**

@@ -1,4 +1,4 @@
-import { consumers, deadCode, fuse, type Graph, type Tensor, type Value } from "@tandem/onnx"
+import { consumers, deadCode, fuse, type Graph, GraphBuilder, type Tensor, type Value } from "@tandem/onnx"
 import { type Runtime, specialize } from "@tandem/runtime"
 import { Effect } from "effect"
 import type { Encoder, EncoderConfig, EncoderGraph, EncoderShape, Pooling, Prompts } from "./Encoder.ts"
@@ -106,7 +106,7 @@ const staticGraph = (
   model: Graph,
   parameters: ReadonlyMap<string, Tensor>,
   config: EncoderConfig,
-  { batch, tokens }: EncoderShape,
+  { batch, tokens, firstTokens }: EncoderShape,
 ): Effect.Effect<EncoderGraph, ModelError, Runtime> =>
   Effect.gen(function* () {
     if (tokens > config.maxPositions) {
@@ -120,8 +120,17 @@ const staticGraph = (
     const prepared = yield* attempt(() => prepareGraph(model))
     const shapes = Object.fromEntries(prepared.inputs.map((input) => [input.name, [batch, tokens]]))
     const graph = yield* specialize(prepared, shapes, { parameters: new Set(parameters.keys()) })
-    return { graph: withParameterInputs(yield* attempt(() => fuse(graph)), parameters), dropout: [] }
+    const whole = withParameterInputs(yield* attempt(() => fuse(graph)), parameters)
+    return { graph: firstTokens === true ? atFirstTokens(whole) : whole, dropout: [] }
   })
+
+/** The graph whose states are those of the first tokens, `[batch, 1, hidden]`. */
+const atFirstTokens = (graph: Graph): Graph => {
+  const g = new GraphBuilder()
+  const inputs = graph.inputs.map(({ name, type = "float32", dims = [] }) => [name, g.input(name, type, dims)] as const)
+  const states = g.call(graph, Object.fromEntries(inputs))["last_hidden_state"]!
+  return g.build({ last_hidden_state: g.slice(states, 1, 0, 1) }, graph.name)
+}
 
 /** The graph with the named initializers as inputs, after its own. */
 export const withParameterInputs = (graph: Graph, parameters: ReadonlyMap<string, Tensor>): Graph => {

@@ -8,6 +8,7 @@ import {
   lengthGroups,
   packedRows,
 } from "@tandem/collators"
+import type { Pooling } from "@tandem/models"
 import { openEncoder } from "@tandem/models/node/Hub"
 import { type Tensor, toNumbers } from "@tandem/onnx"
 import { sharedTower } from "@tandem/retriever"
@@ -31,11 +32,12 @@ const bucket = bucketLengths({ multiple: 4, maximum: 16 })
 const options = { padTokenId: 0, bucket, hardNegatives: 1, inputs: ["input_ids", "attention_mask", "token_type_ids"] }
 
 /** Loss and gradients of the tiny model on a batch. */
-const gradients = (shape: DprShape, tensors: Readonly<Record<string, Tensor>>) =>
+const gradients = (mode: Pooling["mode"], shape: DprShape, tensors: Readonly<Record<string, Tensor>>) =>
   Effect.gen(function* () {
     const runtime = yield* Runtime
     const encoder = yield* openEncoder(golden("sentence-transformers-tiny"))
-    const program = yield* dprProgram(sharedTower(encoder), shape, {
+    const pooled = { ...encoder, pooling: { ...encoder.pooling, mode } }
+    const program = yield* dprProgram(sharedTower(pooled), shape, {
       similarity: "cosine",
       temperature: 0.05,
       symmetric: false,
@@ -48,39 +50,43 @@ const gradients = (shape: DprShape, tensors: Readonly<Record<string, Tensor>>) =
     return yield* executable.run({ ...Object.fromEntries(encoder.parameters), ...tensors })
   }).pipe(Effect.scoped, Effect.provide(layer({ threads: 1 })), Effect.runPromise)
 
-test("questions and passages in one batch of a shared encoder give the loss and the gradients of two batches", async () => {
-  const separate = collateDualEncoder(items, options)
-  const { queries, passages, queryTokens, passageTokens } = separate.shape
-  const apart = await gradients(
-    {
-      queries,
-      passages,
-      encoders: {
-        query: { batch: queries, tokens: queryTokens },
-        passage: { batch: passages, tokens: passageTokens },
+for (const mode of ["mean", "cls"] as const) {
+  test(`questions and passages in one batch of a shared encoder give the loss and the gradients of two batches, ${mode}`, async () => {
+    const separate = collateDualEncoder(items, options)
+    const { queries, passages, queryTokens, passageTokens } = separate.shape
+    const apart = await gradients(
+      mode,
+      {
+        queries,
+        passages,
+        encoders: {
+          query: { batch: queries, tokens: queryTokens },
+          passage: { batch: passages, tokens: passageTokens },
+        },
       },
-    },
-    separate.tensors,
-  )
-  const shared = collateSharedEncoder(items, options)
-  assert.deepEqual([shared.statistics.duplicatePassages, shared.statistics.freeRows], [2, 1])
-  const { texts: batch, tokens } = shared.shape
-  const mask = shared.tensors["text.attention_mask"]!
-  const groups = lengthGroups(mask, [0.25, 0.5], bucket)
-  assert.ok(groups.length > 1)
-  const rows = packedRows(mask, 4, groups)
-  const together = await gradients(
-    { queries, passages, encoders: { shared: { batch, tokens, groups, packedRows: rows.dims[0]! } } },
-    { ...shared.tensors, "text.packed_rows": rows },
-  )
-  assert.deepEqual(Object.keys(together).sort(), Object.keys(apart).sort())
-  // A key's bias has no influence on a softmax: its gradient is rounding, so every gradient is seen beside the largest.
-  const largest = Math.max(...Object.values(apart).flatMap(toNumbers).map(Math.abs))
-  for (const [name, value] of Object.entries(apart)) {
-    const expected = toNumbers(value)
-    const found = toNumbers(together[name]!)
-    const scale = Math.max(...expected.map(Math.abs), largest / 100)
-    const error = Math.max(...expected.map((number, at) => Math.abs(number - found[at]!))) / scale
-    assert.ok(error < 2e-5, `${name}: ${error}`)
-  }
-})
+      separate.tensors,
+    )
+    const shared = collateSharedEncoder(items, options)
+    assert.deepEqual([shared.statistics.duplicatePassages, shared.statistics.freeRows], [2, 1])
+    const { texts: batch, tokens } = shared.shape
+    const mask = shared.tensors["text.attention_mask"]!
+    const groups = lengthGroups(mask, [0.25, 0.5], bucket)
+    assert.ok(groups.length > 1)
+    const rows = packedRows(mask, 4, groups)
+    const together = await gradients(
+      mode,
+      { queries, passages, encoders: { shared: { batch, tokens, groups, packedRows: rows.dims[0]! } } },
+      { ...shared.tensors, "text.packed_rows": rows },
+    )
+    assert.deepEqual(Object.keys(together).sort(), Object.keys(apart).sort())
+    // A key's bias has no influence on a softmax: its gradient is rounding, so every gradient is seen beside the largest.
+    const largest = Math.max(...Object.values(apart).flatMap(toNumbers).map(Math.abs))
+    for (const [name, value] of Object.entries(apart)) {
+      const expected = toNumbers(value)
+      const found = toNumbers(together[name]!)
+      const scale = Math.max(...expected.map(Math.abs), largest / 100)
+      const error = Math.max(...expected.map((number, at) => Math.abs(number - found[at]!))) / scale
+      assert.ok(error < 2e-5, `${name}: ${error}`)
+    }
+  })
+}

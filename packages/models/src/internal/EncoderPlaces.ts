@@ -1,5 +1,6 @@
 import { type GraphBuilder, int64, type Value } from "@tandem/onnx"
 import type { EncoderShape, LengthGroup } from "../Encoder.ts"
+import { numberRows, takeRows } from "./TokenRows.ts"
 
 /**
  * Where an encoder of one shape finds its texts. Token-wise work is done on rows; attention reads and writes the places
@@ -17,6 +18,8 @@ export interface EncoderPlaces {
   readonly toGroups: (rows: Value, width: number) => Value
   /** From the groups' places back to rows. */
   readonly fromGroups: (places: Value) => Value
+  /** Of rows those of the texts' first tokens, `[batch, width]`. */
+  readonly firsts: (rows: Value) => Value
   /** From rows to the batch's tokens `[batch · tokens, width]`; those without a row are zero. */
   readonly toBatch: (rows: Value, width: number) => Value
 }
@@ -57,8 +60,18 @@ const everyToken = (g: GraphBuilder, { batch, tokens }: EncoderShape): EncoderPl
   },
   toGroups: (rows) => rows,
   fromGroups: (places) => places,
+  firsts: (rows) => takeRows(g, rows, firstPlaces(g, batch, tokens)),
   toBatch: (rows) => rows,
 })
+
+/** The places of the texts' first tokens in the batch. */
+const firstPlaces = (g: GraphBuilder, batch: number, tokens: number): Value =>
+  g.constant(
+    int64(
+      [batch],
+      Array.from({ length: batch }, (_, row) => row * tokens),
+    ),
+  )
 
 /** Rows that stand for the tokens `at` `[rows] int64`, whose places in the groups are `grouped`. */
 const listed = (
@@ -74,7 +87,11 @@ const listed = (
     addPositions: (x, table) => g.add(x, g.gather(table, g.op("Mod", [at, g.constant(int64([], [tokens]))])[0]!)),
     toGroups: (values, width) => scatter(grouped, total, values, width),
     // GatherND at the places that ScatterND writes: none is read twice, so its gradient is one write for each.
-    fromGroups: (places) => g.op("GatherND", [places, g.reshape(grouped, [rows, 1])])[0]!,
+    fromGroups: (places) => takeRows(g, places, grouped),
+    firsts: (values) => {
+      const rowOf = numberRows(g, at, batch * tokens)
+      return takeRows(g, values, g.gather(rowOf, firstPlaces(g, batch, tokens)))
+    },
     toBatch: (values, width) => scatter(at, batch * tokens, values, width),
   }
 }

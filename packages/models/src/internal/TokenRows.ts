@@ -25,6 +25,13 @@ const packedInput = "packed_rows"
 export const takeRows = (g: GraphBuilder, rows: Value, at: Value): Value =>
   rows.type === "float32" ? g.op("GatherND", [rows, g.reshape(at, [Number(at.dims?.[0]), 1])])[0]! : g.gather(rows, at)
 
+/** For each of so many places the number of the row that stands for it, where rows stand for `at` `[rows] int64`; else 0. */
+export const numberRows = (g: GraphBuilder, at: Value, places: number): Value => {
+  const count = Number(at.dims?.[0])
+  const order = g.constant(int64([count], [...Array(count).keys()]))
+  return g.op("ScatterND", [g.zeros("int64", [places]), g.reshape(at, [count, 1]), order])[0]!
+}
+
 /**
  * Every place of the batch is a row, or, with `packedRows`, only those that the input of that name lists: each real
  * token once, and distinct padding places for what is left.
@@ -48,11 +55,7 @@ export const tokenRows = (
     count,
     pick: (values) => takeRows(g, values, packed),
     spread: (rows, width) => g.op("ScatterND", [g.zeros("float32", [places, width]), indices, rows])[0]!,
-    at: (rows, wanted) => {
-      const order = g.constant(int64([count], [...Array(count).keys()]))
-      const rowOf = g.op("ScatterND", [g.zeros("int64", [places]), indices, order])[0]!
-      return takeRows(g, rows, g.gather(rowOf, wanted))
-    },
+    at: (rows, wanted) => takeRows(g, rows, g.gather(numberRows(g, packed, places), wanted)),
   }
 }
 

@@ -3,10 +3,10 @@ import { cp, mkdir, mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/p
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, test } from "node:test"
-import { float32, readModel, staticDims, writeModel } from "@tandem/onnx"
+import { float32, int64, readModel, staticDims, toNumbers, writeModel } from "@tandem/onnx"
 import { Effect } from "effect"
 import { loadEncoder } from "../../src/node/Directory.ts"
-import { embed, embedInAnyShape, withRuntime } from "../support/Embed.ts"
+import { embed, embedInAnyShape, execute, withRuntime } from "../support/Embed.ts"
 import { goldenJson, goldenPath, goldenTensors, largestDifference } from "../support/Golden.ts"
 
 const scratch = await mkdtemp(join(tmpdir(), "directory-"))
@@ -61,12 +61,14 @@ for (const model of ["dynamo.onnx", "script.onnx", "script-opset14.onnx"]) {
     assert.equal(encoder.source.kind, "onnx")
     assert.deepEqual(encoder.pooling, { mode: "mean", normalize: true })
     assert.ok(encoder.parameters.size >= 36)
-    const { all, few, free, graph } = await withRuntime(
+    const { all, few, free, graph, firsts } = await withRuntime(
       Effect.gen(function* () {
         const all = yield* embed(encoder, sentences)
         const few = yield* embed(encoder, sentences.slice(0, 2))
         const free = yield* embedInAnyShape(encoder, sentences)
-        return { all, few, free, graph: (yield* encoder.graph({ batch: 2, tokens: 7 })).graph }
+        const shape = { batch: 2, tokens: 7 }
+        const [{ graph }, firsts] = [yield* encoder.graph(shape), yield* encoder.graph({ ...shape, firstTokens: true })]
+        return { all, few, free, graph, firsts: firsts.graph }
       }),
     )
     assert.ok(largestDifference(all, expected) < 1e-5)
@@ -77,6 +79,15 @@ for (const model of ["dynamo.onnx", "script.onnx", "script-opset14.onnx"]) {
       [...encoder.inputs, ...encoder.parameters.keys()],
     )
     assert.deepEqual(graph.outputs[0]?.dims, [2, 7, 32])
+    const feeds = {
+      ...Object.fromEntries(encoder.parameters),
+      ...Object.fromEntries(encoder.inputs.map((name) => [name, int64([2, 7], Array(14).fill(1))])),
+    }
+    const states = toNumbers((await execute(graph, feeds))["last_hidden_state"]!)
+    const wanted = float32([2, 1, 32], [...states.slice(0, 32), ...states.slice(7 * 32, 8 * 32)])
+    const found = (await execute(firsts, feeds))["last_hidden_state"]!
+    assert.deepEqual(found.dims, wanted.dims)
+    assert.ok(largestDifference(found, wanted) < 1e-5)
     for (const node of graph.nodes) {
       for (const name of node.outputs) {
         if (name !== "") assert.ok(staticDims(graph.values.get(name)?.dims) !== undefined, `${node.name}: ${name}`)
