@@ -25,6 +25,8 @@ export type StepCounts = {
   readonly productMegaflops: number
   /** Bytes of all values that a node writes into memory of its own: neither outputs nor other shapes of the same memory. */
   readonly intermediateBytes: number
+  /** Bytes of such values that are there at once, at most, where nodes run in their order and values go when they can. */
+  readonly peakBytes: number
   /** Bytes of gradients that leave their place: returned by the run, or copied by the binding (see `copiedBytes`). */
   readonly copiedGradientBytes: number
 }
@@ -50,6 +52,7 @@ export const stepCounts = (
       products: products.length,
       productMegaflops: Math.round(products.reduce((sum, product) => sum + flopsOf(product), 0) / 1e6),
       intermediateBytes: intermediateBytes(graph),
+      peakBytes: peakBytes(graph),
       copiedGradientBytes: copiedBytes(graph, run, trainable),
     }
   })
@@ -112,6 +115,31 @@ const intermediateBytes = (graph: Graph): number => {
   const outputs = new Set(graph.outputs.map(({ name }) => name))
   const taking = graph.nodes.filter(({ op }) => !withoutMemory.has(op)).flatMap((node) => node.outputs)
   return taking.filter((name) => name !== "" && !outputs.has(name)).reduce((sum, name) => sum + sizeOf(graph, name), 0)
+}
+
+const peakBytes = (graph: Graph): number => {
+  const outputs = new Set(graph.outputs.map(({ name }) => name))
+  // The value whose memory each value is.
+  const owners = new Map<string, string>()
+  const ownerOf = (name: string): string => owners.get(name) ?? name
+  const lastReads = new Map<string, number>()
+  for (const [index, { op, inputs, outputs: made }] of graph.nodes.entries()) {
+    for (const name of inputs) lastReads.set(ownerOf(name), index)
+    if (withoutMemory.has(op)) owners.set(made[0] ?? "", ownerOf(inputs[0] ?? ""))
+  }
+  const freed = graph.nodes.map(() => 0)
+  let [live, peak] = [0, 0]
+  for (const [index, node] of graph.nodes.entries()) {
+    const own = withoutMemory.has(node.op) ? [] : node.outputs.filter((name) => name !== "" && !outputs.has(name))
+    for (const name of own) {
+      const size = sizeOf(graph, name)
+      live += size
+      freed[lastReads.get(name) ?? index]! += size
+    }
+    peak = Math.max(peak, live)
+    live -= freed[index]!
+  }
+  return peak
 }
 
 /**

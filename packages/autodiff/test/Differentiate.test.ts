@@ -308,3 +308,52 @@ describe("rows that a scatter writes, too", () => {
     assert.notEqual(taken(false), "ScatterND")
   })
 })
+
+describe("results of cheap operators", () => {
+  /** Operators that the differentiated graph reads the forward result of this operator with. */
+  const readersOf = (graph: Graph, op: string): readonly string[] => {
+    const name = graph.nodes.find((node) => node.op === op)?.outputs.at(op === "Split" ? -1 : 0) ?? ""
+    return graph.nodes.filter(({ inputs }) => inputs.includes(name)).map((node) => node.op)
+  }
+  const square = (g: GraphBuilder, name: string): Value => g.input(name, "float32", [4, 4])
+  /** x·a, an operator, and a product with b, whose gradient needs the operator's result. */
+  const between = (apply: (g: GraphBuilder, x: Value) => Value): Graph => {
+    const g = new GraphBuilder()
+    const inner = g.matmul(square(g, "x"), square(g, "a"))
+    const graph = g.build({ loss: total(g, g.exp(g.matmul(apply(g, inner), square(g, "b")))) })
+    return differentiate(graph, { loss: "loss", wrt: ["a", "b"] })
+  }
+
+  const cases: readonly (readonly [string, (g: GraphBuilder, x: Value) => Value])[] = [
+    ["Gelu", (g, x) => g.gelu(x)],
+    ["QuickGelu", (g, x) => g.op("QuickGelu", [x], { domain: "com.microsoft" })[0]!],
+    [
+      "LayerNormalization",
+      (g, x) => g.layerNormalization(x, g.input("scale", "float32", [4]), g.input("bias", "float32", [4]), 1e-5),
+    ],
+  ]
+  for (const [op, apply] of cases) {
+    it(`are made again: ${op}`, () => assert.deepEqual(readersOf(between(apply), op), ["MatMul"]))
+  }
+
+  it("are made again where they were only split in between", () => {
+    const graph = between((g, x) => g.split(g.gelu(x), [1, 3], 0)[1]!)
+    assert.deepEqual(readersOf(graph, "Gelu"), ["Split"])
+    assert.deepEqual(readersOf(graph, "Split"), ["MatMul"])
+  })
+
+  it("are kept where they are outputs of the graph", () => {
+    const g = new GraphBuilder()
+    const inner = g.gelu(g.matmul(square(g, "x"), square(g, "a")))
+    const graph = g.build({ loss: total(g, g.exp(g.matmul(inner, square(g, "b")))), inner })
+    const readers = readersOf(differentiate(graph, { loss: "loss", wrt: ["a", "b"] }), "Gelu")
+    assert.equal(readers.length, 2)
+  })
+
+  it("are products of two factors that are kept for each other, but not of one", () => {
+    const both = between((g, x) => g.mul(g.exp(x), g.tanh(x)))
+    assert.deepEqual(readersOf(both, "Mul"), ["MatMul"])
+    const one = between((g, x) => g.mul(g.exp(x), g.scalar(3)))
+    assert.equal(readersOf(one, "Mul").length, 2)
+  })
+})
