@@ -1,9 +1,7 @@
 #!/usr/bin/env node
-import { runCommandLine } from "./CommandLine.ts"
-import { guardStreams } from "./Console.ts"
-import { version } from "./Version.ts"
+import * as nodeModule from "node:module"
 
-guardStreams()
-const code = await runCommandLine(process.argv.slice(2), version())
-// Not before what was written has gone out: a pipe's reader may be slow.
-process.stdout.write("", () => process.stderr.write("", () => process.exit(code)))
+// What is imported from here on starts from Node's cache of compiled code. Other runtimes have caches of their own.
+nodeModule.enableCompileCache?.()
+const { start } = await import("./Start.ts")
+await start()
