@@ -13,7 +13,7 @@ const cases = [
   { batchSize: 32, dropout: "model", targets: { speed: 2, memory: 0.7 } },
 ] as const
 const rounds = 5
-const steps = 3
+const steps = 2
 
 export async function run({ args, log }: ExperimentContext): Promise<ExperimentResult> {
   const model = needs("TANDEM_MODELS", "all-MiniLM-L6-v2")

@@ -13,7 +13,7 @@ import { noise, uniforms } from "./support/Numbers.ts"
 import { decoderStep, encoderStep } from "./support/ScalingSteps.ts"
 import { spread } from "./support/Spread.ts"
 
-const rounds = 5
+const rounds = 3
 
 /** Prepares the work for a size; it may be done again and again. */
 type Prepare = (size: number) => Effect.Effect<Effect.Effect<unknown, unknown, Runtime>, unknown, Runtime | Scope.Scope>

@@ -112,7 +112,8 @@ export const compare = async (comparison: Comparison): Promise<Compared> => {
     }
     for (let index = 0; index < rounds; index++) {
       await setTimeout(restMilliseconds)
-      const found = { ours: await ours.round(), peer: await turn(peer), products: await turn(alone) }
+      const products = index < productRounds || environment === "none" ? alone : undefined
+      const found = { ours: await ours.round(), peer: await turn(peer), products: await turn(products) }
       turns.push(found)
       log(`${name} ${index + 1} of ${rounds}: ${described(found)}`)
     }
@@ -124,6 +125,9 @@ export const compare = async (comparison: Comparison): Promise<Compared> => {
     ? found
     : { ...found, profile: await profileOf(comparison, comparison.profiled) }
 }
+
+/** Rounds in which the products are timed beside two sides: alone, they vary less than a whole step does. */
+const productRounds = 3
 
 /** Rounds are profiled until they took so many seconds. */
 const profiledSeconds = 2
@@ -237,15 +241,15 @@ const sideFigures = ({ secondsToFirst, versions, notes }: Side, rounds: readonly
 
 /** The products side times one product more than the step has: a square one, to find the peak. */
 const limitOf = (products: readonly (Product & { readonly form?: string })[], turns: readonly Turn[]): Limit => {
+  const timed = turns.flatMap(({ ours, products: alone }) => (alone === undefined ? [] : [{ ours, alone }]))
   const measured = products.map((product, index) => {
-    const seconds = spread(turns.map((turn) => turn.products?.values[index] ?? Number.NaN)).median
+    const seconds = spread(timed.map(({ alone }) => alone.values[index] ?? Number.NaN)).median
     const gigaflopsPerSecond = flopsOf(product) / seconds / 1e9
     return { ...product, form: product.form ?? "NN", milliseconds: seconds * 1000, gigaflopsPerSecond }
   })
-  const alone = turns.map((turn) => turn.products?.seconds ?? Number.NaN)
   return {
-    share: spread(turns.map((turn, index) => alone[index]! / turn.ours.seconds)),
-    seconds: spread(alone),
+    share: spread(timed.map(({ ours, alone }) => alone.seconds / ours.seconds)),
+    seconds: spread(timed.map(({ alone }) => alone.seconds)),
     gigaflop: products.reduce((sum, product) => sum + product.count * flopsOf(product), 0) / 1e9,
     peakGigaflopsPerSecond: Math.max(...measured.map((product) => product.gigaflopsPerSecond)),
     products: measured.filter((product) => product.count > 0),
