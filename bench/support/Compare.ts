@@ -121,7 +121,9 @@ export const compare = async (comparison: Comparison): Promise<Compared> => {
   }
   const stop = () => Promise.all(started.map((side) => side.stop()))
   const found = await measure().finally(stop)
-  return comparison.profiled === undefined
+  const goals = goalsOf(found)
+  const wanted = goals.length === 0 || goals.some(({ reached }) => !reached)
+  return comparison.profiled === undefined || !wanted
     ? found
     : { ...found, profile: await profileOf(comparison, comparison.profiled) }
 }
