@@ -27,9 +27,11 @@ export interface Side extends Prepared {
   readonly stop: () => Promise<void>
 }
 
-/** Starts bench/sides/NAME.ts. */
-export const ourSide = (name: string, settings: unknown): Promise<Side> =>
-  start(process.execPath, [join(root, "bench/sides", `${name}.ts`), JSON.stringify(settings)])
+/** Starts bench/sides/NAME.ts as the command starts. */
+export const ourSide = (name: string, settings: unknown): Promise<Side> => {
+  const [before, side] = [join(root, "bench/support/AsCommand.ts"), join(root, "bench/sides", `${name}.ts`)]
+  return start(process.execPath, ["--import", before, side, JSON.stringify(settings)])
+}
 
 /** Starts bench/peers/NAME.py in a Python environment. */
 export const peerSide = (python: string, name: string, settings: unknown): Promise<Side> =>

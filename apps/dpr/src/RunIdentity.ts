@@ -20,9 +20,10 @@ export const runIdentity = Effect.fnUntraced(function* (
   for (const file of [...settings.data, ...settings.dev, ...(settings.corpus === undefined ? [] : [settings.corpus])]) {
     data[file] = yield* hashPath(file)
   }
+  const query = yield* fingerprint(towerFrom(towers, "query"))
   const models = {
-    query: yield* fingerprint(towerFrom(towers, "query")),
-    passage: yield* fingerprint(towerFrom(towers, "passage")),
+    query,
+    passage: towers.kind === "untied" ? yield* fingerprint(towerFrom(towers, "passage")) : query,
   }
   const text = JSON.stringify([deciding(settings), retrieval, Object.values(data), models])
   return {

@@ -14,16 +14,17 @@ import {
   warmupSteps,
 } from "@tandem/trainers"
 import { layer as directoryCheckpoints } from "@tandem/trainers/node/DirectoryCheckpoints"
-import { Effect, Layer, Option } from "effect"
+import { Effect, Fiber, Layer, Option } from "effect"
 import { figures, measureBaseline } from "./Baseline.ts"
 import { type DprBatch, dprBatches } from "./DprBatches.ts"
-import { loadData } from "./DprData.ts"
+import { type DprData, loadData } from "./DprData.ts"
 import { type DprOptions, progressTo } from "./DprEvent.ts"
 import { dprProgram } from "./DprProgram.ts"
 import { evaluateTowers, type SystemResult } from "./Evaluation.ts"
 import { finish, peakMemoryMiB } from "./Finish.ts"
 import { openMetrics, openRunFolder, runPaths, writeJson } from "./RunFolder.ts"
 import { refuseOtherRun, runIdentity } from "./RunIdentity.ts"
+import type { RetrievalSettings } from "./SearchTowers.ts"
 import type { DprSettings } from "./Settings.ts"
 import { loadTowers, retrievalSettings, searchTowers } from "./Towers.ts"
 import { writeReport } from "./WriteReport.ts"
@@ -40,22 +41,42 @@ export const trainDpr = Effect.fn("dpr.train")((settings: DprSettings, options: 
       ...(settings.threads === undefined ? {} : { threads: settings.threads }),
     })
   const checkpoints = directoryCheckpoints(runPaths(settings.out).checkpoints)
-  return Effect.scoped(run(settings, options)).pipe(Effect.provide(Layer.merge(runtime, checkpoints)))
+  const began = performance.now()
+  // The device starts in a thread of its own while this one reads.
+  return Effect.all([load(settings, options), Layer.build(Layer.merge(runtime, checkpoints))], {
+    concurrency: "unbounded",
+  }).pipe(
+    Effect.flatMap(([loaded, services]) => Effect.provide(run(settings, options, loaded, began), services)),
+    Effect.scoped,
+  )
 })
 
-const run = Effect.fnUntraced(function* (settings: DprSettings, { observe, stopRequested }: DprOptions) {
-  const began = performance.now()
-  const paths = runPaths(settings.out)
+/** What a run starts from. */
+interface Loaded {
+  readonly data: DprData
+  readonly towers: Towers
+  readonly retrieval: RetrievalSettings
+}
+
+const load = Effect.fnUntraced(function* (settings: DprSettings, { observe }: DprOptions) {
   const phase = (name: string) => observe({ event: "phase", name })
   yield* openRunFolder(settings.out, settings.resume)
-  const { device } = yield* Runtime
-  const warnings = [...device.fallbacks]
   yield* phase("reading data")
   const data = yield* loadData(settings)
-  warnings.push(...data.warnings)
   yield* phase("loading the model")
   const towers = yield* loadTowers(settings, data)
-  const retrieval = yield* retrievalSettings(settings, towers)
+  return { data, towers, retrieval: yield* retrievalSettings(settings, towers) } satisfies Loaded
+})
+
+const run = Effect.fnUntraced(function* (
+  settings: DprSettings,
+  { observe, stopRequested }: DprOptions,
+  { data, towers, retrieval }: Loaded,
+  began: number,
+) {
+  const paths = runPaths(settings.out)
+  const { device } = yield* Runtime
+  const warnings = [...device.fallbacks, ...data.warnings]
   if (settings.dropout === "model" && encoderOf(towers, "query").source.kind === "onnx") {
     warnings.push("the model is an ONNX file, which holds no dropout: it is trained without")
   }
@@ -63,13 +84,17 @@ const run = Effect.fnUntraced(function* (settings: DprSettings, { observe, stopR
   const batches = dprBatches(towers, data, settings, retrieval)
   const stepsPerEpoch = Math.ceil(batches.perEpoch / settings.accumulate)
   const steps = Math.min(settings.maxSteps ?? Number.POSITIVE_INFINITY, stepsPerEpoch * settings.epochs)
-  const program = (batch: DprBatch) =>
+  // Hashing is other threads' work.
+  const identifying = yield* Effect.forkChild(runIdentity(settings, towers, retrieval))
+  const programFor = (batch: DprBatch) =>
     dprProgram(towers, batch.shape, { ...retrieval, symmetric: settings.symmetric, dropout: settings.dropout })
   // What cannot be trained is refused before anything is written or measured.
-  const first = yield* program(batches.at(0))
+  const firstBatch = batches.at(0)
+  const first = yield* programFor(firstBatch)
   const names = yield* trainable(towers, settings, first)
   yield* differentiateProgram(first, names)
-  const identity = yield* runIdentity(settings, towers, retrieval)
+  const program = (batch: DprBatch) => (batch.key === firstBatch.key ? Effect.succeed(first) : programFor(batch))
+  const identity = yield* Fiber.join(identifying)
   yield* refuseOtherRun(paths.config, settings, identity.fingerprint)
   yield* writeJson(paths.config, {
     format: 1,

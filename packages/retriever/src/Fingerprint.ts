@@ -21,11 +21,12 @@ export const fingerprint = Effect.fnUntraced(function* (
   const { encoder, weights } = tower
   const { titles = defaultTitles(encoder), maxLength = encoder.maxLength } = options
   const { architecture, hiddenSize, layers, heads, activation, layerNormEpsilon } = encoder.config
-  const tensors: (readonly [name: string, type: string, dims: readonly number[], hash: string])[] = []
-  for (const [name, own] of encoder.parameters) {
-    const { type, dims, ...value } = yield* valueOf(weights[name] ?? own)
-    tensors.push([name, type, dims, yield* sha256(bytesOf({ type, dims, ...value }))])
-  }
+  const hashed = Effect.fnUntraced(function* ([name, own]: readonly [string, Tensor]) {
+    const tensor = yield* valueOf(weights[name] ?? own)
+    return [name, tensor.type, tensor.dims, yield* sha256(bytesOf(tensor))] as const
+  })
+  // Each hash that is under way holds a copy of its tensor.
+  const tensors = yield* Effect.forEach(encoder.parameters, hashed, { concurrency: 2 })
   tensors.sort(([a], [b]) => (a < b ? -1 : 1))
   const description = canonical({
     format: 1,
