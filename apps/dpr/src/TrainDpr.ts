@@ -43,10 +43,10 @@ export const trainDpr = Effect.fn("dpr.train")((settings: DprSettings, options: 
   const checkpoints = directoryCheckpoints(runPaths(settings.out).checkpoints)
   const began = performance.now()
   // The device starts in a thread of its own while this one reads.
-  return Effect.all([load(settings, options), Layer.build(Layer.merge(runtime, checkpoints))], {
+  return Effect.all([Layer.build(Layer.merge(runtime, checkpoints)), load(settings, options)], {
     concurrency: "unbounded",
   }).pipe(
-    Effect.flatMap(([loaded, services]) => Effect.provide(run(settings, options, loaded, began), services)),
+    Effect.flatMap(([services, loaded]) => Effect.provide(run(settings, options, loaded, began), services)),
     Effect.scoped,
   )
 })
