@@ -6,7 +6,7 @@ import { type Compared, compare, verdicts } from "./support/Compare.ts"
 import { shapes, withRandomModel } from "./support/RandomModel.ts"
 
 const cases = [
-  { model: "MiniLM-L6", batch: 16, tokens: 128, steps: 1, rounds: 7 },
+  { model: "MiniLM-L6", batch: 16, tokens: 128, steps: 1, rounds: 5 },
   { model: "MiniLM-L6", batch: 32, tokens: 256, steps: 1, rounds: 5 },
   { model: "BERT-base", batch: 8, tokens: 256, steps: 1, rounds: 5 },
 ] as const

@@ -22,16 +22,21 @@ export async function run({ log }: ExperimentContext): Promise<ExperimentResult>
   if (python === undefined) log(`startup: no peer (${missingPeer}); ours alone`)
   const starts: { sides: { ours: Side; peer: Side | undefined; alone: undefined }; turn: Turn }[] = []
   for (let round = 0; round < rounds; round++) {
-    await withPairs(pairs, { batchSize, batches, steps: 1, model, threads, dropout: 0 }, async (settings) => {
-      const [ours, own] = await finish(ourSide("dual-encoder-squad", settings))
-      const [peer, theirs] = python === undefined ? [] : await finish(peerSide(python, "dual-encoder-squad", settings))
-      starts.push({
-        sides: { ours, peer, alone: undefined },
-        turn: { ours: own, peer: theirs, products: undefined },
-      })
-      const peers = theirs === undefined ? "" : `, peer ${theirs.seconds.toFixed(2)} s`
-      log(`startup ${round + 1} of ${rounds}: ${own.seconds.toFixed(2)} s${peers}`)
-    })
+    await withPairs(
+      pairs,
+      { batchSize, batches, warmup: 1, steps: 1, model, threads, dropout: 0 },
+      async (settings) => {
+        const [ours, own] = await finish(ourSide("dual-encoder-squad", settings))
+        const [peer, theirs] =
+          python === undefined ? [] : await finish(peerSide(python, "dual-encoder-squad", settings))
+        starts.push({
+          sides: { ours, peer, alone: undefined },
+          turn: { ours: own, peer: theirs, products: undefined },
+        })
+        const peers = theirs === undefined ? "" : `, peer ${theirs.seconds.toFixed(2)} s`
+        log(`startup ${round + 1} of ${rounds}: ${own.seconds.toFixed(2)} s${peers}`)
+      },
+    )
   }
   const found = figuresOf(
     { name: "startup", tolerance: undefined, targets },
@@ -57,7 +62,7 @@ export async function run({ log }: ExperimentContext): Promise<ExperimentResult>
 /** Waits for a side's first step, and for the end of its process. */
 const finish = async (starting: Promise<Side>): Promise<readonly [Side, Round]> => {
   const side = await starting
-  const { peakMemoryMiB } = await side.round()
   await side.stop()
-  return [side, { seconds: side.secondsToFirst, values: [], peakMemoryMiB }]
+  const { secondsToFirst, peakMemoryMiB } = side
+  return [side, { seconds: secondsToFirst, values: [], peakMemoryMiB }]
 }

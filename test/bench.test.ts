@@ -56,7 +56,7 @@ test("medians lie between the middle two of an even count", () => {
   assert.deepEqual(spread([4, 1, 3, 2]), { median: 2.5, min: 1, max: 4 })
 })
 
-const side = { secondsToFirst: 3, peakMemoryMiB: 100, versions: { node: "24" } }
+const side = { peakMemoryMiB: 100, versions: { node: "24" } }
 const compared: Compared = {
   rounds: [
     { ours: 2, peer: 1 },

@@ -28,4 +28,4 @@ def loss_of(step):
 
 
 versions = {"transformers": transformers.__version__, "sentence-transformers": sentence_transformers.__version__}
-answer_with_steps(model, loss_of, run["lr"], settings["steps"], **versions)
+answer_with_steps(model, loss_of, run["lr"], settings["steps"], settings["warmup"], **versions)

@@ -43,7 +43,7 @@ def answer(round_of_work, **versions):
     def say(value):
         print(json.dumps(value), flush=True)
 
-    say({"versions": {"python": platform.python_version(), **versions}})
+    say({"versions": {"python": platform.python_version(), **versions}, "peakMemoryMiB": peak_memory()})
     for _ in sys.stdin:
         seconds, values = round_of_work()
         say({"seconds": seconds, "values": values, "peakMemoryMiB": peak_memory()})

@@ -13,8 +13,8 @@ def set_dropout(model, rate):
             module.p = rate
 
 
-def answer_with_steps(model, loss_of, rate, steps, **versions):
-    """Takes one step, then `steps` in each round; `loss_of` gives the loss of the step of a number, counted from 0."""
+def answer_with_steps(model, loss_of, rate, steps, warmup=1, **versions):
+    """Takes `warmup` steps, then `steps` in each round; `loss_of` gives the loss of the step of a number, counted from 0."""
     trained = [p for p in model.parameters() if p.requires_grad]
     plain = [p for p in trained if p.ndim < 2]
     decayed = [p for p in trained if p.ndim >= 2]
@@ -37,5 +37,6 @@ def answer_with_steps(model, loss_of, rate, steps, **versions):
         values = [step() for _ in range(steps)]
         return (time.perf_counter() - started) / steps, values
 
-    step()
+    for _ in range(warmup):
+        step()
     answer(round_of_work, torch=torch.__version__, **versions)

@@ -6,11 +6,12 @@ import { answerInTurns } from "../support/AnswerInTurns.ts"
 import { type SideRuntimeSettings, sideRuntime } from "../support/SideRuntime.ts"
 
 interface Settings extends SideRuntimeSettings {
+  readonly warmup: number
   readonly steps: number
   readonly run: Readonly<Record<string, unknown>>
 }
 const settings: Settings = JSON.parse(process.argv[2] ?? "{}")
-const { steps, profile } = settings
+const { warmup, steps, profile } = settings
 // A run's folder belongs to one process.
 const run = profile === undefined ? settings.run : { ...settings.run, out: join(profile, "run") }
 let losses: number[] = []
@@ -22,8 +23,9 @@ await answerInTurns(
         Effect.promise(async () => {
           if (event.event !== "step") return
           losses.push(event.loss)
-          // The first step is a turn of its own: it ends the preparation.
-          if (event.step === 1 || (event.step - 1) % steps === 0) await turns.end()
+          // The first turn is the warm-up: it ends the preparation.
+          const past = event.step - warmup
+          if (past >= 0 && past % steps === 0) await turns.end()
         }),
     }),
   async (turn) => {

@@ -20,7 +20,7 @@ export interface Prepared {
 /** Works a round each time it is told to. */
 export const answer = async (round: () => Promise<Worked>, prepared: Prepared = {}): Promise<void> => {
   const say = (value: unknown): void => void process.stdout.write(`${JSON.stringify(value)}\n`)
-  say({ versions: { node: process.versions.node }, ...prepared })
+  say({ versions: { node: process.versions.node }, peakMemoryMiB: peakMemoryMiB(), ...prepared })
   for await (const _ of createInterface({ input: process.stdin })) {
     const result = await round()
     say({ ...result, peakMemoryMiB: peakMemoryMiB() })

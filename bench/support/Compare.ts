@@ -56,7 +56,6 @@ export interface Compared {
 
 export interface SideFigures {
   readonly seconds: Spread
-  readonly secondsToFirst: number
   readonly peakMemoryMiB: number
   readonly versions: Readonly<Record<string, string>>
   readonly notes?: Readonly<Record<string, number>>
@@ -95,14 +94,20 @@ export const compare = async (comparison: Comparison): Promise<Compared> => {
   if (python === undefined && environment !== "none")
     log(`${name}: no peer (npm run bench:peers sets it up); ours alone`)
   const started: Side[] = []
-  const begin = async (side: Promise<Side>): Promise<Side> => {
-    started.push(await side)
-    return side
+  const begin = async <A extends Side | undefined>(side: Promise<A>): Promise<A> => {
+    const found = await side
+    if (found !== undefined) started.push(found)
+    return found
   }
   const measure = async (): Promise<Compared> => {
     const turns: Turn[] = []
-    const ours = await begin(ourSide(name, settings))
-    const peer = python === undefined ? undefined : await begin(peerSide(python, name, settings))
+    // Both prepare at once; nothing is timed yet.
+    const both = [
+      begin(ourSide(name, settings)),
+      begin(python === undefined ? Promise.resolve(undefined) : peerSide(python, name, settings)),
+    ] as const
+    await Promise.allSettled(both)
+    const [ours, peer] = await Promise.all(both)
     const { products } = ours
     const alone = products && (await begin(ourSide("products", { products, threads: settings["threads"] })))
     const turn = async (side: Side | undefined): Promise<Round | undefined> => {
@@ -233,9 +238,8 @@ export const verdicts = (figures: Readonly<Record<string, Compared>>): Record<st
     ),
   )
 
-const sideFigures = ({ secondsToFirst, versions, notes }: Side, rounds: readonly Round[]): SideFigures => ({
+const sideFigures = ({ versions, notes }: Side, rounds: readonly Round[]): SideFigures => ({
   seconds: spread(rounds.map((round) => round.seconds)),
-  secondsToFirst,
   peakMemoryMiB: Math.round(Math.max(...rounds.map((round) => round.peakMemoryMiB))),
   versions,
   ...(notes === undefined ? {} : { notes }),

@@ -18,5 +18,7 @@ export const ids = (count: number, seed: number, vocabulary: number): number[] =
 /** Numbers around a center, spread evenly over a width; nothing is held beside them. */
 export const noise = (count: number, seed: number, width = 1, center = 0): Float32Array => {
   const next = generator(seed)
-  return Float32Array.from({ length: count }, () => center + width * (next() - 0.5))
+  const values = new Float32Array(count)
+  for (let index = 0; index < count; index++) values[index] = center + width * (next() - 0.5)
+  return values
 }

@@ -20,8 +20,10 @@ export interface Round {
 
 export interface Side extends Prepared {
   readonly versions: Readonly<Record<string, string>>
-  /** From the start of the process to the end of its first unit of work. */
+  /** From the start of the process until it is ready: to the end of its first unit of work. */
   readonly secondsToFirst: number
+  /** The process' peak until then. */
+  readonly peakMemoryMiB: number
   readonly round: () => Promise<Round>
   /** Ends the process and waits until it has ended. */
   readonly stop: () => Promise<void>
@@ -47,6 +49,7 @@ const start = async (command: string, args: readonly string[]): Promise<Side> =>
   return {
     versions: record(ready["versions"], String),
     secondsToFirst: (performance.now() - started) / 1000,
+    peakMemoryMiB: Number(ready["peakMemoryMiB"]),
     ...(Array.isArray(products) ? { products } : {}),
     ...(notes === undefined ? {} : { notes: record(notes, Number) }),
     round: async () => {

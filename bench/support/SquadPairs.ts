@@ -42,6 +42,8 @@ export interface PairRun {
   readonly batchSize: number
   /** How many batches the peer is given. */
   readonly batches: number
+  /** Steps before the first round. */
+  readonly warmup: number
   /** Steps of one round. */
   readonly steps: number
   /** The model's folder. */
@@ -53,7 +55,7 @@ export interface PairRun {
 /** Writes both sides' files to a temporary folder and uses the settings of a run over them. */
 export const withPairs = <A>(
   pairs: readonly Pair[],
-  { batches, steps, batchSize, model, dropout, threads }: PairRun,
+  { batches, warmup, steps, batchSize, model, dropout, threads }: PairRun,
   use: (settings: Readonly<Record<string, unknown>>) => Promise<A>,
 ): Promise<A> =>
   withFolder((folder) => {
@@ -61,7 +63,7 @@ export const withPairs = <A>(
     writeFileSync(examplesFile, pairs.map(({ line }) => line).join(""))
     writeFileSync(batchesFile, batchesOf(pairs, batchSize, batches))
     const run = { data: [examplesFile], model, out: join(folder, "run"), batchSize, dropout, threads }
-    return use({ steps, threads, batches: batchesFile, run: { ...pairSettings, ...run } })
+    return use({ warmup, steps, threads, batches: batchesFile, run: { ...pairSettings, ...run } })
   })
 
 /** The texts of the run's batches in their order, for the peer. */

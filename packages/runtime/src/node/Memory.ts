@@ -3,11 +3,10 @@
 
 /**
  * Settings of glibc's allocator for a process that trains, as the environment variable `GLIBC_TUNABLES` takes them: memory
- * that was given back stays with the process (blocks below 1 GiB, one arena, nothing trimmed), in huge pages where the
- * kernel grants them on request. They are read when a process starts and not afterwards.
+ * that was given back stays with the process (blocks below 1 GiB, one arena, nothing trimmed). They are read when a
+ * process starts and not afterwards.
  */
 export const memoryTunables = [
-  "glibc.malloc.hugetlb=1",
   "glibc.malloc.arena_max=1",
   "glibc.malloc.mmap_threshold=1073741824",
   "glibc.malloc.trim_threshold=1099511627776",
