@@ -127,7 +127,8 @@ export const compare = async (comparison: Comparison): Promise<Compared> => {
   const stop = () => Promise.all(started.map((side) => side.stop()))
   const found = await measure().finally(stop)
   const goals = goalsOf(found)
-  const wanted = goals.length === 0 || goals.some(({ reached }) => !reached)
+  // Where time goes says nothing of memory.
+  const wanted = goals.length === 0 || goals.some(({ of, reached }) => of !== "memory" && !reached)
   return comparison.profiled === undefined || !wanted
     ? found
     : { ...found, profile: await profileOf(comparison, comparison.profiled) }
