@@ -17,7 +17,7 @@ const cases = [
   { name: "q8 against onnx", precision: "q8", backend: "onnx", targets: { speed: 1.1 } },
 ] as const
 const rounds = 5
-const part = 96
+const part = 64
 const batchSize = 32
 const maxLength = 256
 /** Of single numbers of unit vectors, relative to the largest; the sides' quantised models differ in how they round. */

@@ -82,7 +82,7 @@ const series: Readonly<Record<string, Series>> = {
     sizes: [1, 2, 4, 8],
     prepare: (passages) => decoderStep({ passages, queries: 2, tokens: 128, shared: 96, answer: 16 }),
   },
-  encoding: { axis: "texts", sizes: [128, 256, 512, 1024], prepare: encode },
+  encoding: { axis: "texts", sizes: [64, 128, 256, 512], prepare: encode },
   "exact search": {
     axis: "passages, 16 queries",
     sizes: [2048, 4096, 8192, 16384],
@@ -90,7 +90,7 @@ const series: Readonly<Record<string, Series>> = {
   },
   "usearch search": {
     axis: "passages, 16 queries",
-    sizes: [1024, 2048, 4096, 8192],
+    sizes: [512, 1024, 2048, 4096],
     prepare: searchIn(makeUsearch(identity)),
   },
 }

@@ -13,14 +13,14 @@ def set_dropout(model, rate):
             module.p = rate
 
 
-def answer_with_steps(model, loss_of, rate, steps, warmup=1, **versions):
-    """Takes `warmup` steps, then `steps` in each round; `loss_of` gives the loss of the step of a number, counted from 0."""
+def answer_with_steps(model, loss_of, rate, steps, warmup=1, skipped=0, **versions):
+    """Takes `warmup` steps, then `steps` in each round; `loss_of` gives the loss of the step of a number, from `skipped` on."""
     trained = [p for p in model.parameters() if p.requires_grad]
     plain = [p for p in trained if p.ndim < 2]
     decayed = [p for p in trained if p.ndim >= 2]
     groups = [{"params": decayed, "weight_decay": 0.01}, {"params": plain, "weight_decay": 0.0}]
     optimizer = torch.optim.AdamW([group for group in groups if group["params"]], lr=rate)
-    done = 0
+    done = skipped
 
     def step():
         nonlocal done

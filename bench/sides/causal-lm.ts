@@ -96,20 +96,17 @@ const prepare = Effect.gen(function* () {
   const added = adapterValues(first.adapters)
   const trainable = lora === undefined ? [...decoder.parameters.keys()] : [...added.keys()]
   const parameters = new Map<string, Tensor>([...decoder.parameters, ...added])
-  const state = yield* residentState(parameters, trainable, false, undefined)
+  const state = yield* residentState(parameters, trainable, false, undefined, true)
   const compiled = new Map<string, TrainStep>()
   const products: readonly Product[] | undefined = settings.countProducts
     ? productsOf(first.program.graph, trainable)
     : undefined
   const started = performance.now()
+  // Shapes come again and again in a long run; only here each would be met for the first time.
   for (const batch of batches) {
     if (compiled.has(batch.key)) continue
     const { program } = yield* programOf(decoder, batch)
-    const step = yield* makeTrainStep(program, state)
-    compiled.set(batch.key, step)
-    // Shapes come again and again in a long run; only here each would be met for the first time. The first batch's is
-    // met by the step before the rounds.
-    if (batch.key !== batches[0]!.key) yield* step.run(batch, { seed: 0, step: 0 })
+    compiled.set(batch.key, yield* makeTrainStep(program, state))
   }
   const seconds = (performance.now() - started) / 1000
   return { batches, state, compiled, seconds, products }
@@ -123,7 +120,7 @@ const main = Effect.gen(function* () {
   })
   yield* answerWithSteps(step, settings.steps, {
     ...(products === undefined ? {} : { products }),
-    notes: { sessions: compiled.size, "seconds to compile, and to run those after the first once": seconds },
+    notes: { sessions: compiled.size, "seconds to compile": seconds },
   })
 })
 await Effect.runPromise(Effect.scoped(main).pipe(Effect.provide(sideRuntime(settings))))

@@ -78,7 +78,7 @@ export interface Limit {
 export const missingPeer = "missing: npm run bench:peers"
 
 /** Threads spin for a while after their work; nobody's turn begins meanwhile. */
-const restMilliseconds = 250
+const restMilliseconds = 100
 
 export interface Turn {
   readonly ours: Round

@@ -132,6 +132,8 @@ const run = Effect.fnUntraced(function* (
   return yield* train({
     parameters: jointParameters(towers),
     trainable: names,
+    // From here on the encoders are run and saved with other weights than those that were read.
+    handOver: true,
     batch: (index) => Effect.sync(() => batches.at(index)),
     program,
     schedule: {

@@ -35,12 +35,39 @@ const longestHeader = 100_000_000
  * contradicts that, the declared shapes or the file's length ends in `InvalidSafetensors`.
  */
 export const readSafetensors = (bytes: Uint8Array, file?: string): Safetensors => {
+  const headerEnd = safetensorsHeaderEnd(bytes, bytes.byteLength, file)
+  const { entries, metadata } = safetensorsLayout(bytes.subarray(0, headerEnd), bytes.byteLength, file)
+  const tensors = entries.map(
+    ({ name, type, dims, start, end }) => [name, fromBytes(type, dims, bytes.subarray(start, end), name)] as const,
+  )
+  return { tensors: new Map(tensors), metadata }
+}
+
+/** Where a tensor lies in its file. */
+export interface SafetensorsEntry {
+  readonly name: string
+  readonly type: ElementType
+  readonly dims: readonly number[]
+  /** Of its first byte and behind its last, counted from the start of the file. */
+  readonly start: number
+  readonly end: number
+}
+
+/**
+ * Where the tensors of a safetensors file of `size` bytes lie, in the order of their bytes, and its metadata: all that
+ * `head`, its bytes up to `safetensorsHeaderEnd`, says. It is checked as `readSafetensors` checks it.
+ */
+export const safetensorsLayout = (
+  head: Uint8Array,
+  size: number,
+  file?: string,
+): { readonly entries: readonly SafetensorsEntry[]; readonly metadata: Readonly<Record<string, string>> } => {
   const where = file === undefined ? {} : { file }
-  const { header, dataStart } = readHeader(bytes, where)
-  const data = bytes.subarray(dataStart)
+  const header = readHeader(head, where)
+  const available = size - head.byteLength
   const entries = Object.entries(header)
     .filter(([name]) => name !== "__metadata__")
-    .map(([name, entry]) => readEntry(name, entry, data.byteLength, where))
+    .map(([name, entry]) => readEntry(name, entry, available, where))
     .sort((a, b) => a.start - b.start || a.end - b.end)
   let end = 0
   let before = "the header"
@@ -57,47 +84,51 @@ export const readSafetensors = (bytes: Uint8Array, file?: string): Safetensors =
     end = entry.end
     before = entry.name
   }
-  if (end !== data.byteLength) {
+  if (end !== available) {
     throw new InvalidSafetensors({
       message: "the tensors do not cover all bytes of the file",
       ...where,
       expected: `${end} bytes of data`,
-      found: `${data.byteLength}`,
+      found: `${available}`,
     })
   }
+  const shift = head.byteLength
   return {
-    tensors: new Map(
-      entries.map(({ name, type, dims, start, end }) => [name, fromBytes(type, dims, data.subarray(start, end), name)]),
-    ),
+    entries: entries.map((entry) => ({ ...entry, start: entry.start + shift, end: entry.end + shift })),
     metadata: readMetadata(header["__metadata__"], where),
   }
+}
+
+/** Where the header of a safetensors file of `size` bytes ends, which its first 8 bytes say. */
+export const safetensorsHeaderEnd = (start: Uint8Array, size: number, file?: string): number => {
+  const where = file === undefined ? {} : { file }
+  if (size < 8) {
+    throw new InvalidSafetensors({
+      message: "the file is too short to be safetensors",
+      ...where,
+      expected: "at least 8 bytes",
+      found: `${size}`,
+    })
+  }
+  const length = new DataView(start.buffer, start.byteOffset, 8).getBigUint64(0, true)
+  const longest = Math.min(size - 8, longestHeader)
+  if (length > BigInt(longest)) {
+    throw new InvalidSafetensors({
+      message: "the header is longer than the file, so the file is cut off or is not safetensors",
+      ...where,
+      expected: `a header of at most ${longest} bytes`,
+      found: `${length}`,
+    })
+  }
+  return 8 + Number(length)
 }
 
 interface Where {
   readonly file?: string
 }
 
-const readHeader = (bytes: Uint8Array, where: Where) => {
-  if (bytes.byteLength < 8) {
-    throw new InvalidSafetensors({
-      message: "the file is too short to be safetensors",
-      ...where,
-      expected: "at least 8 bytes",
-      found: `${bytes.byteLength}`,
-    })
-  }
-  const length = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true)
-  const available = bytes.byteLength - 8
-  if (length > BigInt(Math.min(available, longestHeader))) {
-    throw new InvalidSafetensors({
-      message: "the header is longer than the file, so the file is cut off or is not safetensors",
-      ...where,
-      expected: `a header of at most ${Math.min(available, longestHeader)} bytes`,
-      found: `${length}`,
-    })
-  }
-  const dataStart = 8 + Number(length)
-  const text = new TextDecoder().decode(bytes.subarray(8, dataStart))
+const readHeader = (head: Uint8Array, where: Where): Readonly<Record<string, unknown>> => {
+  const text = new TextDecoder().decode(head.subarray(8))
   let header: unknown
   try {
     header = JSON.parse(text)
@@ -116,13 +147,14 @@ const readHeader = (bytes: Uint8Array, where: Where) => {
       tensor: repeated,
     })
   }
-  return { header, dataStart }
+  return header
 }
 
 const isCount = (value: unknown): value is number =>
   typeof value === "number" && Number.isSafeInteger(value) && value >= 0
 
-const readEntry = (name: string, entry: unknown, available: number, where: Where) => {
+/** Start and end count from the end of the header. */
+const readEntry = (name: string, entry: unknown, available: number, where: Where): SafetensorsEntry => {
   const at = { ...where, tensor: name }
   const shape = isRecord(entry) ? entry["shape"] : undefined
   const offsets = isRecord(entry) ? entry["data_offsets"] : undefined

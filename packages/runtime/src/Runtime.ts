@@ -63,6 +63,14 @@ export interface CompileOptions {
   readonly profile?: string
 }
 
+export interface UploadOptions {
+  /**
+   * The tensor is not needed any more: where the device works in another thread and nothing else lies in the tensor's
+   * memory, the memory goes there, and the tensor is empty afterwards.
+   */
+  readonly handOver?: boolean
+}
+
 /**
  * A function on host memory that runs where the buffers are (an optimizer's loop): an exported function of a module,
  * called with typed arrays by name and one structured-clonable argument; it may change the arrays in place.
@@ -97,8 +105,8 @@ export class Runtime extends Context.Service<
     readonly device: Device
     /** Compiles a graph; it is released with the scope. */
     readonly compile: (graph: Graph, options?: CompileOptions) => Effect.Effect<Executable, CompileFailed, Scope.Scope>
-    /** Copies a tensor into a resident buffer that lives as long as the scope. */
-    readonly upload: (tensor: Tensor) => Effect.Effect<Buffer, RunFailed, Scope.Scope>
+    /** Puts a tensor into a resident buffer that lives as long as the scope; it is copied where nothing else is said. */
+    readonly upload: (tensor: Tensor, options?: UploadOptions) => Effect.Effect<Buffer, RunFailed, Scope.Scope>
     /** A resident buffer of zeros that lives as long as the scope; nothing is copied to where it lies. */
     readonly zeros: (type: NumericType, dims: readonly number[]) => Effect.Effect<Buffer, RunFailed, Scope.Scope>
     /** Overwrites a resident buffer; type and shape must agree. */

@@ -84,6 +84,21 @@ export const runtimePromises: readonly RuntimePromise[] = [
     }),
   },
   {
+    name: "takes tensors over, and leaves alone those that share their memory",
+    check: Effect.gen(function* () {
+      const runtime = yield* Runtime
+      const both = Float32Array.of(1, 2, 3, 4)
+      const half = float32([2], both.subarray(2))
+      const own = float32([2], [5, 6])
+      const buffers = yield* Effect.forEach([half, own], (each) => runtime.upload(each, { handOver: true }))
+      same([...both], [1, 2, 3, 4])
+      same((yield* Effect.forEach(buffers, runtime.download)).map(numbers), [
+        [3, 4],
+        [5, 6],
+      ])
+    }),
+  },
+  {
     name: "makes buffers of zeros",
     check: Effect.gen(function* () {
       const runtime = yield* Runtime

@@ -40,6 +40,11 @@ export interface TrainOptions<B extends Batch, E, R, O> {
   readonly parameters: ReadonlyMap<string, Tensor>
   /** Names of those that are trained. */
   readonly trainable: readonly string[]
+  /**
+   * The trained parameters' first values are not needed any more: where they have memory of their own it goes to the
+   * runtime, and their tensors are empty afterwards.
+   */
+  readonly handOver?: boolean
   /** The `index`-th batch of the run, from 0: a function of the index alone, so that a run can go on anywhere. */
   readonly batch: (index: number) => Effect.Effect<B, E, R>
   /** The program for batches of that shape; asked once for each key while it stays in the cache. */
@@ -115,7 +120,7 @@ export const train = Effect.fnUntraced(function* <B extends Batch, E, R, O>(
       hint: "resume with the settings that the run was started with",
     })
   }
-  const state = yield* residentState(options.parameters, options.trainable, accumulate > 1, restored)
+  const state = yield* residentState(options.parameters, options.trainable, accumulate > 1, restored, options.handOver)
   const compiled = yield* makeProgramCache(options.programs ?? 16, state)
   let progress: TrainState = restored?.state ?? {
     format: 1,

@@ -21,16 +21,25 @@ export interface ResidentState {
 /** From how many rows on a parameter's gradient is taken by rows where it comes of look-ups. */
 const largeTable = 1024
 
-/** Puts parameters and empty (or restored) moments into the runtime for as long as the scope lives. */
+/**
+ * Puts parameters and empty (or restored) moments into the runtime for as long as the scope lives. With `handOver` the
+ * memory of trained parameters goes there, too, where no other parameter lies in it.
+ */
 export const residentState = Effect.fnUntraced(function* (
   parameters: ReadonlyMap<string, Tensor>,
   trainable: readonly string[],
   accumulates: boolean,
   restored: Checkpoint | undefined,
+  handOver = false,
 ): Effect.fn.Return<ResidentState, RunFailed | InvalidSettings, Runtime | Scope.Scope> {
   const runtime = yield* Runtime
   const weights: Record<string, Buffer> = {}
-  for (const [name, tensor] of parameters) weights[name] = yield* runtime.upload(restored?.weights.get(name) ?? tensor)
+  const given = new Set(handOver ? trainable : [])
+  const apart = alone([...parameters.values()])
+  for (const [name, tensor] of parameters) {
+    const known = restored?.weights.get(name) ?? tensor
+    weights[name] = yield* runtime.upload(known, { handOver: given.has(name) && apart.has(known) })
+  }
   const gradients: Buffer[] = []
   const touched: (Buffer | undefined)[] = []
   const first: Buffer[] = []
@@ -59,6 +68,14 @@ export const residentState = Effect.fnUntraced(function* (
   }
   return { weights, trainable, gradients, touched, first, second, sums }
 })
+
+/** Tensors in whose memory no other of them lies: two encoders may start from the same ones. */
+const alone = (tensors: readonly Tensor[]): ReadonlySet<Tensor> => {
+  const memory = ({ data }: Tensor) => (ArrayBuffer.isView(data) ? data.buffer : data)
+  const times = new Map<unknown, number>()
+  for (const each of tensors) times.set(memory(each), (times.get(memory(each)) ?? 0) + 1)
+  return new Set(tensors.filter((each) => times.get(memory(each)) === 1))
+}
 
 /** Copies what a checkpoint holds out of the runtime. */
 export const snapshot = Effect.fnUntraced(function* (

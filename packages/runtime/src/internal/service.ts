@@ -115,10 +115,11 @@ export const service = (ask: Ask, device: Device, form: (graph: Graph) => Graph)
   return {
     device,
     compile,
-    upload: (tensor) =>
+    upload: (tensor, { handOver = false } = {}) =>
       resident(tensor, (id) => {
         const sent = alone(tensor)
-        return { request: { kind: "upload", buffer: id, tensor: sent }, given: sent === tensor ? [] : memoryOf(sent) }
+        const given = handOver || sent !== tensor ? memoryOf(sent) : []
+        return { request: { kind: "upload", buffer: id, tensor: sent }, given }
       }),
     zeros: (type, dims) => resident({ type, dims }, (id) => ({ request: { kind: "zeros", buffer: id, type, dims } })),
     write: (buffer, tensor) =>

@@ -1,7 +1,7 @@
 // The training loop on a linear regression, on a real runtime.
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { float32 } from "@tandem/onnx"
+import { float32, type Tensor } from "@tandem/onnx"
 import { Runtime } from "@tandem/runtime"
 import {
   Checkpoints,
@@ -45,6 +45,36 @@ test("training finds the truth, reports steps in order and leaves frozen paramet
   assert.ok(steps.every(({ metrics, loss, examples: count }) => metrics["largest"]! ** 2 >= loss && count === 4))
   assert.equal(events.filter(({ event }) => event === "compile").length, 1)
   assert.deepEqual(events.at(-1), { event: "done", step: 300, reason: "completed" })
+})
+
+test("parameters that are handed over train as copied ones do, and are empty afterwards", async () => {
+  const copyOf = ({ dims, data }: Tensor) => float32(dims, Array.from(data, Number))
+  const parameters = new Map([...start].map(([name, value]) => [name, copyOf(value)]))
+  const [copied, handed] = [await run(20), await run(20, { parameters, handOver: true })]
+  assert.deepEqual(handed.losses, copied.losses)
+  assert.deepEqual(handed.result, copied.result)
+  for (const [name, { data }] of parameters) {
+    assert.equal(data.length, handed.result.last.has(name) ? 0 : start.get(name)?.data.length, name)
+  }
+})
+
+test("a parameter that shares its memory with another is not handed over", async () => {
+  const both = Float32Array.of(1, 2)
+  const one = float32([2], both)
+  const parameters = new Map([
+    ["a", one],
+    ["b", one],
+    ["c", float32([1], both.subarray(1))],
+  ])
+  const found = await onCpu(
+    Effect.gen(function* () {
+      const { weights } = yield* residentState(parameters, [...parameters.keys()], false, undefined, true)
+      const { download } = yield* Runtime
+      return (yield* Effect.forEach(Object.values(weights), download)).map(numbers)
+    }),
+  )
+  assert.deepEqual([...both], [1, 2])
+  assert.deepEqual(found, [[1, 2], [1, 2], [2]])
 })
 
 test("accumulated batches are one large batch", async () => {

@@ -20,27 +20,42 @@ export const exists = (file: string): Effect.Effect<boolean> =>
 /** Operating systems read at most 2 GiB at once, and shards may be larger. */
 const largestRead = 2 ** 30
 
+/** A file that is being read. */
+export interface OpenFile {
+  readonly size: number
+  /** The bytes from `start` to `end` in memory of their own; fewer where the file ends before. */
+  readonly read: (start: number, end: number) => Promise<Uint8Array>
+}
+
+/** Opens a file for as long as it is used. */
+export const withFile = async <A>(file: string, use: (opened: OpenFile) => Promise<A>): Promise<A> => {
+  const handle = await open(file, "r")
+  try {
+    const read = async (start: number, end: number): Promise<Uint8Array> => {
+      const bytes = new Uint8Array(end - start)
+      for (let done = 0; done < bytes.length; ) {
+        const part = bytes.subarray(done, done + largestRead)
+        const { bytesRead } = await handle.read(part, 0, part.length, start + done)
+        if (bytesRead === 0) return bytes.subarray(0, done)
+        done += bytesRead
+      }
+      return bytes
+    }
+    return await use({ size: (await handle.stat()).size, read })
+  } finally {
+    await handle.close()
+  }
+}
+
+/** The error for a file that the operating system does not give. */
+export const unreadable = (file: string, error: unknown): InvalidEncoder =>
+  new InvalidEncoder({ message: `${file} cannot be read: ${reasonOf(error)}`, file })
+
 /** The bytes of a file; one that cannot be read ends in `InvalidEncoder`. */
 export const readBytes = (file: string): Effect.Effect<Uint8Array, InvalidEncoder> =>
   Effect.tryPromise({
-    try: async () => {
-      const handle = await open(file, "r")
-      try {
-        const { size } = await handle.stat()
-        const bytes = new Uint8Array(size)
-        let read = 0
-        while (read < size) {
-          const part = bytes.subarray(read, Math.min(size, read + largestRead))
-          const { bytesRead } = await handle.read(part, 0, part.byteLength, read)
-          if (bytesRead === 0) return bytes.subarray(0, read)
-          read += bytesRead
-        }
-        return bytes
-      } finally {
-        await handle.close()
-      }
-    },
-    catch: (error) => new InvalidEncoder({ message: `${file} cannot be read: ${reasonOf(error)}`, file }),
+    try: () => withFile(file, ({ read, size }) => read(0, size)),
+    catch: (error) => unreadable(file, error),
   })
 
 export const readText = (file: string): Effect.Effect<string, InvalidEncoder> =>

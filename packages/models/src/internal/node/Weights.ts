@@ -1,12 +1,11 @@
 import { join } from "node:path"
-import type { Tensor } from "@tandem/onnx"
+import { fromBytes, type Tensor } from "@tandem/onnx"
 import { Effect } from "effect"
-import { InvalidSafetensors, type ModelError } from "../../Errors.ts"
+import { InvalidSafetensors, isModelError, type ModelError } from "../../Errors.ts"
 import { isSafePath } from "../../HubId.ts"
-import { readSafetensors } from "../../Safetensors.ts"
-import { attempt } from "../../WeightsEncoder.ts"
+import { safetensorsHeaderEnd, safetensorsLayout } from "../../Safetensors.ts"
 import { isRecord } from "../Record.ts"
-import { exists, readBytes, readJson } from "./Files.ts"
+import { exists, readJson, unreadable, withFile } from "./Files.ts"
 
 /** The names under which Hugging Face keeps weights: one file, or the index of several. */
 const single = "model.safetensors"
@@ -61,5 +60,18 @@ export const readWeights = Effect.fnUntraced(function* (
   return { tensors, file }
 })
 
+/** Each tensor is read into memory of its own, so that it can be handed on and forgotten without the others. */
 const readOne = (file: string): Effect.Effect<ReadonlyMap<string, Tensor>, ModelError> =>
-  Effect.flatMap(readBytes(file), (bytes) => attempt(() => readSafetensors(bytes, file).tensors))
+  Effect.tryPromise({
+    try: () =>
+      withFile(file, async ({ read, size }) => {
+        const end = safetensorsHeaderEnd(await read(0, Math.min(size, 8)), size, file)
+        const { entries } = safetensorsLayout(await read(0, end), size, file)
+        const tensors = new Map<string, Tensor>()
+        for (const { name, type, dims, start, end } of entries) {
+          tensors.set(name, fromBytes(type, dims, await read(start, end), name))
+        }
+        return tensors
+      }),
+    catch: (error) => (isModelError(error) ? error : unreadable(file, error)),
+  })
