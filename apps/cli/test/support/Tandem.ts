@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process"
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { constants, tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 
@@ -8,7 +8,8 @@ const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url))
 
 /** How a command ended. */
 export interface Ended {
-  readonly code: number | null
+  /** As a shell tells it: 128 and the signal's number where a signal ended the process. */
+  readonly code: number | undefined
   readonly stdout: string
   readonly stderr: string
 }
@@ -30,7 +31,9 @@ export const tandem = (
       watch(child, stderr, stdout)
     })
     child.on("error", reject)
-    child.on("close", (code) => resolve({ code, stdout, stderr }))
+    child.on("close", (code, signal) => {
+      resolve({ code: code ?? (signal === null ? undefined : 128 + constants.signals[signal]), stdout, stderr })
+    })
   })
 
 /** A folder that is gone when the tests are. */
