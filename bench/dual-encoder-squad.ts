@@ -6,7 +6,7 @@ import { type Compared, compare, verdicts } from "./support/Compare.ts"
 import { needs } from "./support/Material.ts"
 import { onePairOfEachPassage, pairSettings, withPairs } from "./support/SquadPairs.ts"
 
-/** At a run's start most batches bring a shape to compile for, over an epoch one in six does: those are the warm-up. */
+/** The warm-up is a run's start, where most batches bring a shape to compile for; over an epoch one in six does. */
 const cases = [
   { batchSize: 16, dropout: 0, warmup: 8, rounds: 7, targets: { speed: 1.25, memory: 0.7 } },
   { batchSize: 32, dropout: 0, warmup: 3, rounds: 5, targets: { speed: 1.25, memory: 0.7 } },

@@ -34,11 +34,10 @@ export const residentState = Effect.fnUntraced(function* (
 ): Effect.fn.Return<ResidentState, RunFailed | InvalidSettings, Runtime | Scope.Scope> {
   const runtime = yield* Runtime
   const weights: Record<string, Buffer> = {}
-  const given = new Set(handOver ? trainable : [])
-  const apart = alone([...parameters.values()])
+  const given = handOver ? trainedAlone(parameters, trainable) : new Set<Tensor>()
   for (const [name, tensor] of parameters) {
     const known = restored?.weights.get(name) ?? tensor
-    weights[name] = yield* runtime.upload(known, { handOver: given.has(name) && apart.has(known) })
+    weights[name] = yield* runtime.upload(known, { handOver: given.has(known) })
   }
   const gradients: Buffer[] = []
   const touched: (Buffer | undefined)[] = []
@@ -69,12 +68,13 @@ export const residentState = Effect.fnUntraced(function* (
   return { weights, trainable, gradients, touched, first, second, sums }
 })
 
-/** Tensors in whose memory no other of them lies: two encoders may start from the same ones. */
-const alone = (tensors: readonly Tensor[]): ReadonlySet<Tensor> => {
+/** Trained parameters in whose memory no other parameter lies: two encoders may start from the same tensors. */
+const trainedAlone = (parameters: ReadonlyMap<string, Tensor>, trainable: readonly string[]): ReadonlySet<Tensor> => {
   const memory = ({ data }: Tensor) => (ArrayBuffer.isView(data) ? data.buffer : data)
   const times = new Map<unknown, number>()
-  for (const each of tensors) times.set(memory(each), (times.get(memory(each)) ?? 0) + 1)
-  return new Set(tensors.filter((each) => times.get(memory(each)) === 1))
+  for (const each of parameters.values()) times.set(memory(each), (times.get(memory(each)) ?? 0) + 1)
+  const trained = trainable.flatMap((name) => parameters.get(name) ?? [])
+  return new Set(trained.filter((each) => times.get(memory(each)) === 1))
 }
 
 /** Copies what a checkpoint holds out of the runtime. */

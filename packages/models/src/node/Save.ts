@@ -6,7 +6,7 @@ import { Effect } from "effect"
 import { bertInferenceGraph } from "../BertGraph.ts"
 import { type Encoder, type EncoderSource, embeddingSize } from "../Encoder.ts"
 import { InvalidEncoder, type ModelError, SaveFailed } from "../Errors.ts"
-import { readBytes, reasonOf } from "../internal/node/Files.ts"
+import { readBytes, reasonOf, unreadable } from "../internal/node/Files.ts"
 import { type Content, writeDirectory } from "../internal/node/WriteDirectory.ts"
 import { writeSafetensors } from "../Safetensors.ts"
 import { sentenceTransformersFiles } from "../SentenceTransformers.ts"
@@ -164,6 +164,6 @@ const readData = (file: string): Uint8Array => {
     const buffer = readFileSync(file)
     return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength)
   } catch (error) {
-    throw new InvalidEncoder({ message: `${file} cannot be read: ${reasonOf(error)}`, file })
+    throw unreadable(file, error)
   }
 }
