@@ -13,6 +13,7 @@ const layers: Readonly<Record<string, number>> = {
   autodiff: 1,
   runtime: 1,
   datasets: 1,
+  safetensors: 1,
   models: 2,
   store: 2,
   retriever: 3,

@@ -14,10 +14,10 @@ import {
   readPeftAdapter,
   readPeftConfig,
   toPeftAdapter,
-  writeSafetensors,
 } from "@tandem/models"
 import { elementCount, type Graph, GraphBuilder, int64, readModel, type Tensor, toNumbers, upgrade } from "@tandem/onnx"
 import { specialize } from "@tandem/runtime/Specialize"
+import { writeSafetensors } from "@tandem/safetensors"
 import { execute, goldenBytes, goldenJson, goldenTensors, gradientError, onCpu } from "./support/Golden.ts"
 import { writtenAdapters } from "./support/WrittenAdapters.ts"
 

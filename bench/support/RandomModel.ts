@@ -8,9 +8,9 @@ import {
   decoderParameters,
   type Parameter,
   trainWordPiece,
-  writeSafetensors,
 } from "@tandem/models"
 import { elementCount, float32, type Tensor } from "@tandem/onnx"
+import { writeSafetensors } from "@tandem/safetensors"
 import { withFolder } from "./Folder.ts"
 import { noise } from "./Numbers.ts"
 

@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
-import { readSafetensors } from "@tandem/models"
 import type { Graph, Tensor } from "@tandem/onnx"
 import { Runtime } from "@tandem/runtime"
 import { layer } from "@tandem/runtime/node/NodeRuntime"
+import { readSafetensors } from "@tandem/safetensors"
 import { Effect } from "effect"
 
 /** A file of `test/golden/`. */

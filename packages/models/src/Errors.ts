@@ -9,6 +9,7 @@ import {
   UnsupportedModel,
 } from "@tandem/onnx"
 import { CompileFailed, ProviderUnavailable, RunFailed, type RuntimeError } from "@tandem/runtime"
+import { InvalidSafetensors } from "@tandem/safetensors"
 import { Schema } from "effect"
 
 /** The fields that every error of this package can carry; each names one thing a caller can act on. */
@@ -21,9 +22,6 @@ const details = {
   found: Schema.optional(Schema.String),
   hint: Schema.optional(Schema.String),
 }
-
-/** Bytes that are not a readable safetensors file: cut off, another format, or a header that contradicts the data. */
-export class InvalidSafetensors extends Schema.TaggedError<InvalidSafetensors>()("InvalidSafetensors", details) {}
 
 /** An encoder whose files are missing, unreadable or contradict one another. */
 export class InvalidEncoder extends Schema.TaggedError<InvalidEncoder>()("InvalidEncoder", details) {}

@@ -41,7 +41,6 @@ export {
   InvalidEncoder,
   InvalidLanguageModel,
   InvalidReference,
-  InvalidSafetensors,
   InvalidTokenizer,
   isModelError,
   type ModelError,
@@ -75,7 +74,6 @@ export { type PeftConfig, peftConfigJson, readPeftConfig } from "./PeftConfig.ts
 export { normalize, pool, pooledGraph, withPooling } from "./Pooling.ts"
 export { type Buckets, distanceBuckets } from "./RelativePositions.ts"
 export type { Rope, RopeScaling } from "./Rope.ts"
-export { readSafetensors, type Safetensors, safetensorsParts, writeSafetensors } from "./Safetensors.ts"
 export {
   type Module,
   readModules,

@@ -4,7 +4,7 @@ import { createHash } from "node:crypto"
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { readSafetensors } from "@tandem/models"
+import { readSafetensors } from "@tandem/safetensors"
 
 const main = fileURLToPath(new URL("../../../cli/src/main.ts", import.meta.url))
 

@@ -1,11 +1,11 @@
 import { join } from "node:path"
+import { readSafetensors, writeSafetensors } from "@tandem/safetensors"
 import { Effect } from "effect"
 import type { ModelError } from "../Errors.ts"
 import { readBytes, readJson } from "../internal/node/Files.ts"
 import { type Content, writeDirectory } from "../internal/node/WriteDirectory.ts"
 import { type PeftAdapter, peftTensors, readPeftAdapter } from "../PeftAdapter.ts"
 import { peftConfigJson, readPeftConfig } from "../PeftConfig.ts"
-import { readSafetensors, writeSafetensors } from "../Safetensors.ts"
 import { attempt } from "../WeightsEncoder.ts"
 
 const configFile = "adapter_config.json"

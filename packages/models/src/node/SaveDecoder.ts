@@ -1,6 +1,7 @@
 import { readdir } from "node:fs/promises"
 import { dirname, join, relative, resolve } from "node:path"
 import { readModel, type Tensor, writeBackExternal } from "@tandem/onnx"
+import { safetensorsParts } from "@tandem/safetensors"
 import { Effect } from "effect"
 import type { Decoder, LanguageModelSource } from "../Decoder.ts"
 import { decoderInferenceGraph } from "../DecoderInference.ts"
@@ -10,7 +11,6 @@ import { asLanguageModel } from "../internal/node/LanguageModelErrors.ts"
 import { readBeside } from "../internal/node/OnnxFiles.ts"
 import { onnxVariants, type SavedType, withTransformersJs } from "../internal/node/OnnxVariants.ts"
 import { type Content, writeDirectory } from "../internal/node/WriteDirectory.ts"
-import { safetensorsParts } from "../Safetensors.ts"
 import { attempt } from "../WeightsEncoder.ts"
 
 type Weights = Extract<LanguageModelSource, { kind: "weights" }>

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import type { Tensor } from "@tandem/onnx"
-import { readSafetensors } from "../../src/Safetensors.ts"
+import { readSafetensors } from "@tandem/safetensors"
 
 export const goldenPath = (path: string): string =>
   fileURLToPath(new URL(`../../../../test/golden/${path}`, import.meta.url))

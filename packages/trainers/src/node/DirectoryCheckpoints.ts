@@ -1,6 +1,6 @@
 import { constants, promises as fs } from "node:fs"
 import { join } from "node:path"
-import { readSafetensors, writeSafetensors } from "@tandem/models"
+import { readSafetensors, writeSafetensors } from "@tandem/safetensors"
 import { Effect, Layer, Option, Schema } from "effect"
 import { type Checkpoint, Checkpoints, superseded, TrainState } from "../Checkpoint.ts"
 import { CheckpointFailed } from "../Errors.ts"

@@ -1,9 +1,9 @@
 import { join } from "node:path"
 import { fromBytes, type Tensor } from "@tandem/onnx"
+import { InvalidSafetensors, safetensorsHeaderEnd, safetensorsLayout } from "@tandem/safetensors"
 import { Effect } from "effect"
-import { InvalidSafetensors, isModelError, type ModelError } from "../../Errors.ts"
+import { isModelError, type ModelError } from "../../Errors.ts"
 import { isSafePath } from "../../HubId.ts"
-import { safetensorsHeaderEnd, safetensorsLayout } from "../../Safetensors.ts"
 import { isRecord } from "../Record.ts"
 import { exists, readJson, unreadable, withFile } from "./Files.ts"
 

@@ -1,0 +1,10 @@
+export { InvalidSafetensors } from "./Errors.ts"
+export {
+  readSafetensors,
+  type Safetensors,
+  type SafetensorsEntry,
+  safetensorsHeaderEnd,
+  safetensorsLayout,
+  safetensorsParts,
+  writeSafetensors,
+} from "./Safetensors.ts"
