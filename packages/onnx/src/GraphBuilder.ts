@@ -31,6 +31,12 @@ export interface OpOptions {
   readonly name?: string
 }
 
+/** What `GraphBuilder.callWithInputs` made, by the names that the called graph has for them. */
+export interface GraphCall {
+  readonly inputs: Readonly<Record<string, Value>>
+  readonly outputs: Readonly<Record<string, Value>>
+}
+
 /** The operator set of ONNX that built graphs use. */
 export const builderOpset = 20
 
@@ -211,6 +217,57 @@ export class GraphBuilder {
       for (const [index, name] of node.outputs.entries()) if (name !== "") bound.set(name, results[index]!)
     }
     return Object.fromEntries(graph.outputs.map(({ name }) => [name, resolve(name)!]))
+  }
+
+  /**
+   * `call` with an input of this graph for every input of the other: named `rename(name)`, of its type and shape. Where
+   * this graph has an input of that name and they fit, that one is taken, so that calls whose weights keep their names
+   * share them. What `bindings` has, by the called graph's name, is bound to that and becomes no input.
+   *
+   * @throws InvalidGraph where the name belongs to an input of another type or shape, or to a value that is no input, and
+   * what `call` throws
+   *
+   * @example
+   * ```ts
+   * import { GraphBuilder } from "@tandem/onnx"
+   *
+   * const m = new GraphBuilder()
+   * const product = m.matmul(m.input("x", "float32", [2, 3]), m.input("w", "float32", [3, 3]))
+   * const model = m.build({ y: product })
+   *
+   * const g = new GraphBuilder()
+   * const one = (side: string) => g.callWithInputs(model, (name) => (name === "w" ? name : `${side}.${name}`))
+   * const [a, b] = [one("query").outputs["y"]!, one("passage").outputs["y"]!]
+   * const graph = g.build({ scores: g.matmul(a, g.transpose(b, [1, 0])) })
+   * console.log(graph.inputs.map(({ name }) => name)) // [ "query.x", "w", "passage.x" ]
+   * ```
+   */
+  callWithInputs(
+    graph: Graph,
+    rename: (name: string) => string = (name) => name,
+    bindings: Readonly<Record<string, Value>> = {},
+  ): GraphCall {
+    const inputs = Object.fromEntries(
+      graph.inputs.map((input) => {
+        return [input.name, bindings[input.name] ?? this.#inputLike({ ...input, name: rename(input.name) })]
+      }),
+    )
+    return { inputs, outputs: this.call(graph, { ...bindings, ...inputs }) }
+  }
+
+  /** The input of this name, made where there is none. */
+  #inputLike(wanted: Value): Value {
+    const { name, type, dims } = wanted
+    const known = this.#values.get(name)
+    if (known === undefined) return this.operand(name, type, dims)
+    if (this.#inputs.includes(known) && known.type === type && `${known.dims}` === `${dims}`) return known
+    throw new InvalidGraph({
+      message: `the name ${name} of an input belongs to another value`,
+      field: name,
+      expected: describe(wanted),
+      found: this.#inputs.includes(known) ? describe(known) : `a value that is no input, ${describe(known)}`,
+      hint: "give the input another name, or bind it",
+    })
   }
 
   /** The finished graph with the named outputs; nodes that no output needs are left out, inputs are all kept. */
@@ -544,6 +601,8 @@ export interface GemmOptions {
   readonly alpha?: number
   readonly beta?: number
 }
+
+const describe = ({ type, dims }: Value): string => `${type ?? "?"}[${dims ?? "?"}]`
 
 /** ONNX Runtime refuses two nodes of one name, which a graph that is called twice would give. */
 const uniqueNames = (): ((name: string) => string) => {

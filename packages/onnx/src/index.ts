@@ -30,7 +30,7 @@ export {
   stringAttribute,
   type Value,
 } from "./Graph.ts"
-export { builderOpset, type GemmOptions, GraphBuilder, type OpOptions } from "./GraphBuilder.ts"
+export { builderOpset, type GemmOptions, GraphBuilder, type GraphCall, type OpOptions } from "./GraphBuilder.ts"
 export { type ExternalData, type ReadModelOptions, readModel } from "./Model.ts"
 export { chooseBranches, mergeBranches } from "./passes/ChooseBranch.ts"
 export { deadCode } from "./passes/DeadCode.ts"

@@ -196,6 +196,80 @@ test("call keeps what is not bound as constants, the same for each call", () => 
   assert.deepEqual([...graph.initializers.values()].map((value) => value.dims).sort(), [[3], [3, 3]])
 })
 
+/** x · w + x of a batch `[rows, 3]`, the weight an input. */
+const linear = (rows: number | string): Graph => {
+  const m = new GraphBuilder()
+  const x = m.input("x", "float32", [rows, 3])
+  return m.build({ out: m.add(m.matmul(x, m.input("w", "float32", [3, 3])), x) }, "linear")
+}
+
+const names = (graph: Graph): readonly string[] => graph.inputs.map(({ name }) => name)
+
+test("callWithInputs has an input for each of the called graph's, of its type and shape", () => {
+  const g = new GraphBuilder()
+  const { inputs, outputs } = g.callWithInputs(linear("batch"))
+  const expected: Readonly<Record<string, Value>> = {
+    x: { name: "x", type: "float32", dims: ["batch", 3] },
+    w: { name: "w", type: "float32", dims: [3, 3] },
+  }
+  assert.deepEqual(inputs, expected)
+  const graph = g.build({ y: g.mul(outputs["out"]!, inputs["x"]!) })
+  assert.deepEqual(graph.inputs, Object.values(inputs))
+  assert.deepEqual(operators(graph), ["MatMul", "Add", "Mul"])
+})
+
+test("callWithInputs ties the inputs that keep their names, and keeps apart those that are renamed", () => {
+  const g = new GraphBuilder()
+  const one = (side: string, rows: number) =>
+    g.callWithInputs(linear(rows), (name) => (name === "w" ? name : `${side}.${name}`))
+  const [a, b] = [one("query", 2), one("passage", 5)]
+  assert.equal(a.inputs["w"], b.inputs["w"])
+  const graph = g.build({ a: a.outputs["out"]!, b: b.outputs["out"]! })
+  assert.deepEqual(names(graph), ["query.x", "w", "passage.x"])
+  assert.deepEqual(
+    graph.nodes.filter(({ op }) => op === "MatMul").map((node) => node.inputs),
+    [
+      ["query.x", "w"],
+      ["passage.x", "w"],
+    ],
+  )
+  assert.equal(
+    g.callWithInputs(linear(2), (name) => `query.${name}`.replace("query.w", "w")).outputs["out"],
+    a.outputs["out"],
+  )
+})
+
+test("callWithInputs makes no input of what is bound", () => {
+  const { g, x } = start()
+  const w = g.initializer("weights", float32([3, 3], new Float32Array(9)))
+  const { inputs } = g.callWithInputs(linear(2), (name) => `other.${name}`, { x, w })
+  assert.deepEqual(inputs, { x, w })
+  // An initializer of the called graph, too
+  const { inputs: made, outputs } = g.callWithInputs(affine(), (name) => name, { w })
+  assert.deepEqual(Object.keys(made), ["v"])
+  const graph = g.build({ y: outputs["out"]! })
+  assert.deepEqual(names(graph), ["x", "v"])
+  assert.deepEqual([...graph.initializers.keys()].includes("weights"), true)
+  assert.equal(graph.initializers.size, 2)
+})
+
+test("callWithInputs refuses a name that another value has", () => {
+  const shape = start([4, 3])
+  refused(/the name x of an input belongs to another value/, () => shape.g.callWithInputs(linear(2)))
+  const type = new GraphBuilder()
+  type.input("x", "float64", [2, 3])
+  assert.throws(() => type.callWithInputs(linear(2)), {
+    _tag: "InvalidGraph",
+    field: "x",
+    expected: "float32[2,3]",
+    found: "float64[2,3]",
+  })
+  const stored = new GraphBuilder()
+  stored.initializer("w", float32([3, 3], new Float32Array(9)))
+  refused(/the name w of an input belongs to another value/, () => stored.callWithInputs(linear(2)))
+  refused(/belongs to another value/, () => new GraphBuilder().callWithInputs(linear(2), () => "same"))
+})
+
 test("call passes on inputs that are outputs, and constants that are outputs", () => {
   const m = new GraphBuilder()
   const a = m.input("a", "float32", [2, 3])
