@@ -18,6 +18,7 @@ const layers: Readonly<Record<string, number>> = {
   store: 2,
   retriever: 3,
   losses: 3,
+  inspection: 3,
   collators: 3,
   trainers: 4,
   evals: 4,

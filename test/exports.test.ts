@@ -3,7 +3,7 @@ import assert from "node:assert/strict"
 import { existsSync, readdirSync } from "node:fs"
 import { test } from "node:test"
 import { fileURLToPath } from "node:url"
-import { gradCheck } from "@tandem/models"
+import { gradCheck } from "@tandem/inspection"
 import { readModel } from "@tandem/onnx"
 import { goldenBytes, goldenTensors, onCpu } from "./support/Golden.ts"
 

@@ -1,6 +1,6 @@
 // Compiles the training graphs of exports for onnxruntime-node's WebGPU and prints, as JSON, what falls back in each.
 // Usage: node nodePlacement.ts FOLDER/NAME.onnx …   (below test/golden/exports, whose folders have a reference.safetensors)
-import { gradCheck } from "@tandem/models"
+import { gradCheck } from "@tandem/inspection"
 import { type Graph, readModel } from "@tandem/onnx"
 import { Runtime } from "@tandem/runtime"
 import { layer } from "@tandem/runtime/node/NodeRuntime"

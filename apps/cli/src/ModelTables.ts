@@ -1,4 +1,4 @@
-import type { GradCheckReport, ModelReport } from "@tandem/models"
+import type { GradCheckReport, ModelReport } from "@tandem/inspection"
 import { printable, quantity } from "./ProgressText.ts"
 import { leftTable, table } from "./Tables.ts"
 

@@ -50,9 +50,6 @@ export class SaveFailed extends Schema.TaggedError<SaveFailed>()("SaveFailed", d
 /** A model that could not be brought from the hub. */
 export class HubError extends Schema.TaggedError<HubError>()("HubError", details) {}
 
-/** A reference file for gradients that lacks a tensor, or whose tensors do not fit the model. */
-export class InvalidReference extends Schema.TaggedError<InvalidReference>()("InvalidReference", details) {}
-
 /** Adapters that are not plain LoRA, contradict themselves, or belong to another model. */
 export class InvalidAdapter extends Schema.TaggedError<InvalidAdapter>()("InvalidAdapter", details) {}
 
@@ -67,7 +64,6 @@ export type ModelError =
   | SequenceTooLong
   | SaveFailed
   | HubError
-  | InvalidReference
   | InvalidAdapter
   | InvalidTensor
   | InvalidModel
@@ -89,7 +85,6 @@ const classes = [
   SequenceTooLong,
   SaveFailed,
   HubError,
-  InvalidReference,
   InvalidAdapter,
   InvalidTensor,
   InvalidModel,

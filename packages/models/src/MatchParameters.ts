@@ -1,6 +1,6 @@
 import type { Float32Tensor, Tensor } from "@tandem/onnx"
 import { toFloat32 } from "./Floats.ts"
-import { type Corner, findBlock } from "./internal/MatchBlocks.ts"
+import { type Corner, findBlock } from "./MatchBlocks.ts"
 
 /** An initializer that holds the values of a parameter, or those of its transpose. */
 export interface Partner {

@@ -1,4 +1,4 @@
-import { truncatedNormals } from "./internal/Random.ts"
+import { truncatedNormals } from "./Random.ts"
 import type { Seq2Seq } from "./Seq2Seq.ts"
 import { seq2seqConfig } from "./Seq2SeqConfig.ts"
 import { seq2seqParameters } from "./Seq2SeqParameters.ts"

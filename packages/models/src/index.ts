@@ -40,7 +40,6 @@ export {
   InvalidAdapter,
   InvalidEncoder,
   InvalidLanguageModel,
-  InvalidReference,
   InvalidTokenizer,
   isModelError,
   type ModelError,
@@ -50,12 +49,7 @@ export {
   UnsupportedEncoder,
 } from "./Errors.ts"
 export { toFloat32 } from "./Floats.ts"
-export { type GradCheckOptions, gradCheck } from "./GradCheck.ts"
-export type { GradCheckReport, ParameterCheck } from "./GradCheckReport.ts"
 export { type HubId, isHubId, parseHubId } from "./HubId.ts"
-export { type InspectOptions, inspectModel } from "./Inspect.ts"
-export type { InspectedParameter } from "./InspectParameters.ts"
-export type { ModelGap, ModelReport, StepEstimate } from "./InspectReport.ts"
 export type { LanguageModel } from "./LanguageModel.ts"
 export { matchParameters, type ParameterMatch, type ParameterMatches, type Partner } from "./MatchParameters.ts"
 export { type OnnxDecoderParts, onnxDecoder } from "./OnnxDecoder.ts"

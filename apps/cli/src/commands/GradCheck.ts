@@ -33,7 +33,7 @@ export const gradCheckCommand = Command.make(
   "gradcheck",
   { model, inputs, against, rtol, threads, json, quiet },
   Effect.fnUntraced(function* (flags) {
-    const { gradCheck } = yield* Effect.promise(() => import("@tandem/models"))
+    const { gradCheck } = yield* Effect.promise(() => import("@tandem/inspection"))
     const { openModelFile, readSafetensorsFile } = yield* Effect.promise(() => import("@tandem/models/node/ModelFile"))
     const { layer } = yield* Effect.promise(() => import("@tandem/runtime/node/NodeRuntime"))
     const { graph, file } = yield* openModelFile(flags.model)

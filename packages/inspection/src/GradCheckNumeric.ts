@@ -1,4 +1,8 @@
 import { differentiate, gradientName, influences, type RuleTable } from "@tandem/autodiff"
+import { toFloat32 } from "@tandem/models"
+import { onlyOutputs, prepareGraph } from "@tandem/models/PrepareGraph"
+import { truncatedNormals, uniforms } from "@tandem/models/Random"
+import { requireNumbers, storedTensors, weightsOf } from "@tandem/models/TrainableParameters"
 import {
   elementCount,
   type Float32Tensor,
@@ -10,17 +14,13 @@ import {
 } from "@tandem/onnx"
 import { type Buffer, Runtime, specialize } from "@tandem/runtime"
 import { Effect } from "effect"
-import type { ModelError } from "./Errors.ts"
-import { toFloat32 } from "./Floats.ts"
+import type { InspectionError } from "./Errors.ts"
 import type { GradCheckReport, ParameterCheck } from "./GradCheckReport.ts"
 import { blameInputs, preferGaps } from "./internal/AsWritten.ts"
-import { attemptGradient, type GradientError, thrownAsFailures } from "./internal/Attempt.ts"
+import { attemptGradient, thrownAsFailures } from "./internal/Attempt.ts"
 import { lossOf, lossOutputs, withLoss } from "./internal/LossGraph.ts"
-import { truncatedNormals, uniforms } from "./internal/Random.ts"
 import { compareDerivative } from "./NumericDerivative.ts"
-import { onlyOutputs, prepareGraph } from "./PrepareGraph.ts"
 import { type SampleShape, sampleInputs } from "./SampleInputs.ts"
-import { requireNumbers, storedTensors, weightsOf } from "./TrainableParameters.ts"
 
 /** What `checkNumerically` takes besides the model. */
 export interface NumericOptions extends SampleShape {
@@ -41,7 +41,7 @@ const longestStep = 0.04
 export const checkNumerically = Effect.fnUntraced(function* (
   model: Graph,
   options: NumericOptions,
-): Effect.fn.Return<GradCheckReport, ModelError | GradientError, Runtime> {
+): Effect.fn.Return<GradCheckReport, InspectionError, Runtime> {
   const { rtol = 1e-2, rules, draws = 2, seed = 0, onProgress = () => undefined } = options
   const prepared = yield* attemptGradient(() => {
     const upgraded = prepareGraph(model)

@@ -7,6 +7,9 @@ import {
   influences,
   type RuleTable,
 } from "@tandem/autodiff"
+import { onnxConfig } from "@tandem/models"
+import { onlyOutputs } from "@tandem/models/PrepareGraph"
+import { weightsOf } from "@tandem/models/TrainableParameters"
 import {
   elementCount,
   fuse,
@@ -22,16 +25,14 @@ import {
 import { type Runtime, specialize } from "@tandem/runtime"
 import { Effect, Result } from "effect"
 import { architectureOf } from "./Architecture.ts"
-import type { ModelError } from "./Errors.ts"
+import { type InspectionError, isGradientError } from "./Errors.ts"
 import { inspectParameters, type Reach } from "./InspectParameters.ts"
 import type { ModelGap, ModelReport, StepEstimate } from "./InspectReport.ts"
 import { withOpset } from "./internal/AsWritten.ts"
-import { attemptGradient, type GradientError, isGradientError, thrownAsFailures } from "./internal/Attempt.ts"
-import { onnxConfig } from "./OnnxEncoder.ts"
-import { failureGap, onlyOutputs, prepareWithGaps } from "./PrepareGraph.ts"
+import { attemptGradient, thrownAsFailures } from "./internal/Attempt.ts"
+import { failureGap, prepareWithGaps } from "./PrepareWithGaps.ts"
 import { sampleInputs } from "./SampleInputs.ts"
 import { peakBytes, productFlops } from "./StepCost.ts"
-import { weightsOf } from "./TrainableParameters.ts"
 
 /** What `inspectModel` takes besides the graph. */
 export interface InspectOptions {
@@ -139,7 +140,7 @@ const structuralGaps = (graph: Graph, rules: RuleTable): readonly ModelGap[] =>
     return [{ ...at, reason: `the operator domain ${node.domain} is unknown` }]
   })
 
-const gradientFailure = (graph: Graph, error: ModelError | GradientError): ModelGap =>
+const gradientFailure = (graph: Graph, error: InspectionError): ModelGap =>
   isGradientError(error)
     ? { node: error.node ?? "", op: error.op ?? "", reason: error.message }
     : failureGap(graph, error)

@@ -1,4 +1,4 @@
-import type { Partner } from "./MatchParameters.ts"
+import type { Partner } from "@tandem/models/MatchParameters"
 
 /** How the gradient by one parameter compares. */
 export interface ParameterCheck {

@@ -1,6 +1,6 @@
+import { uniforms } from "@tandem/models/Random"
 import { consumers, elementCount, type Graph, type Tensor, toInt64, type Value, zeros } from "@tandem/onnx"
 import { InvalidReference } from "./Errors.ts"
-import { uniforms } from "./internal/Random.ts"
 
 /** Sizes of inputs that are made up. */
 export interface SampleShape {

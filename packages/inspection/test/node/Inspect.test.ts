@@ -3,8 +3,8 @@ import { test } from "node:test"
 import { builtinRules } from "@tandem/autodiff"
 import { float32, type Graph, GraphBuilder, int64, type Node, readModel, type Tensor } from "@tandem/onnx"
 import { type InspectOptions, inspectModel } from "../../src/Inspect.ts"
-import { withRuntime } from "../support/Embed.ts"
 import { goldenBytes, goldenJson } from "../support/Golden.ts"
+import { withRuntime } from "../support/WithRuntime.ts"
 
 const inspect = (graph: Graph, options: InspectOptions = {}) => withRuntime(inspectModel(graph, options))
 

@@ -2,8 +2,7 @@ import { Disconnected, findGaps, MissingGradient, NotDifferentiable, type RuleTa
 import { builderOpset, type Graph } from "@tandem/onnx"
 import type { RunFailed } from "@tandem/runtime"
 import { Effect } from "effect"
-import { InvalidReference, type ModelError } from "../Errors.ts"
-import type { GradientError } from "./Attempt.ts"
+import { type GradientError, type InspectionError, InvalidReference } from "../Errors.ts"
 
 /** A text about an operator of ONNX with the operator set of the model's file, which differentiation raised. */
 export const withOpset = (model: Graph, op: string, text: string): string =>
@@ -14,7 +13,7 @@ export const withOpset = (model: Graph, op: string, text: string): string =>
 /** What differentiating a model failed with, in terms of its file. */
 export const asWritten =
   (model: Graph) =>
-  <E extends ModelError | GradientError>(error: E): E | GradientError => {
+  <E extends InspectionError>(error: E): E | GradientError => {
     if (!(error instanceof MissingGradient || error instanceof NotDifferentiable || error instanceof Disconnected)) {
       return error
     }
@@ -37,7 +36,7 @@ export const asWritten =
  */
 export const preferGaps =
   (graph: Graph, wrt: readonly string[], rules?: RuleTable) =>
-  <A, R>(effect: Effect.Effect<A, ModelError | GradientError, R>): Effect.Effect<A, ModelError | GradientError, R> =>
+  <A, R>(effect: Effect.Effect<A, InspectionError, R>): Effect.Effect<A, InspectionError, R> =>
     Effect.mapError(effect, (error) => {
       if (error._tag !== "CompileFailed") return error
       const outputs = graph.outputs.map(({ name }) => name)

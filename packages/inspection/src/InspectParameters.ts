@@ -1,5 +1,5 @@
+import { holdsNaN, isSetting, isWeight, storedTensors, usesOf } from "@tandem/models/TrainableParameters"
 import { consumers, type Graph, intAttribute, type Node, type Tensor } from "@tandem/onnx"
-import { holdsNaN, isSetting, isWeight, storedTensors, usesOf } from "./TrainableParameters.ts"
 
 /** One weight tensor of a model. */
 export interface InspectedParameter {

@@ -5,8 +5,8 @@ import { readModel, type Tensor } from "@tandem/onnx"
 import { Effect } from "effect"
 import { InvalidReference } from "../../src/Errors.ts"
 import { gradCheck } from "../../src/GradCheck.ts"
-import { withRuntime } from "../support/Embed.ts"
 import { goldenBytes, goldenTensors } from "../support/Golden.ts"
+import { withRuntime } from "../support/WithRuntime.ts"
 
 const model = (path: string) => readModel(goldenBytes(path))
 

@@ -2,12 +2,11 @@ import type { RuleTable } from "@tandem/autodiff"
 import type { Graph, Tensor } from "@tandem/onnx"
 import type { Runtime } from "@tandem/runtime"
 import { Effect } from "effect"
-import type { ModelError } from "./Errors.ts"
+import type { InspectionError } from "./Errors.ts"
 import { checkNumerically, type NumericOptions } from "./GradCheckNumeric.ts"
 import { checkAgainstReference } from "./GradCheckReference.ts"
 import type { GradCheckReport } from "./GradCheckReport.ts"
 import { asWritten } from "./internal/AsWritten.ts"
-import type { GradientError } from "./internal/Attempt.ts"
 
 /** What `gradCheck` takes besides the model. */
 export interface GradCheckOptions extends NumericOptions {
@@ -36,7 +35,7 @@ export interface GradCheckOptions extends NumericOptions {
 export const gradCheck = (
   graph: Graph,
   { reference, ...options }: GradCheckOptions = {},
-): Effect.Effect<GradCheckReport, ModelError | GradientError, Runtime> =>
+): Effect.Effect<GradCheckReport, InspectionError, Runtime> =>
   Effect.mapError(
     reference === undefined
       ? checkNumerically(graph, options)

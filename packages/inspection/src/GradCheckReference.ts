@@ -1,18 +1,18 @@
 import { differentiate, gradientName, influences, type RuleTable } from "@tandem/autodiff"
+import { toFloat32 } from "@tandem/models"
+import { putBlock, takeBlock } from "@tandem/models/MatchBlocks"
+import { matchParameters, type ParameterMatch, transposeLast } from "@tandem/models/MatchParameters"
+import { onlyOutputs, prepareGraph } from "@tandem/models/PrepareGraph"
+import { isWeight, requireNumbers, storedTensors } from "@tandem/models/TrainableParameters"
 import { fuse, type Graph, staticDims, type Tensor } from "@tandem/onnx"
 import { Runtime, specialize } from "@tandem/runtime"
 import { Effect } from "effect"
-import { InvalidReference, type ModelError } from "./Errors.ts"
-import { toFloat32 } from "./Floats.ts"
+import { type InspectionError, InvalidReference } from "./Errors.ts"
 import type { GradCheckReport, ParameterCheck } from "./GradCheckReport.ts"
 import { blameInputs, preferGaps } from "./internal/AsWritten.ts"
-import { attemptGradient, type GradientError, thrownAsFailures } from "./internal/Attempt.ts"
+import { attemptGradient, thrownAsFailures } from "./internal/Attempt.ts"
 import { lossOf, lossOutputs, withLoss } from "./internal/LossGraph.ts"
-import { putBlock, takeBlock } from "./internal/MatchBlocks.ts"
-import { matchParameters, type ParameterMatch, transposeLast } from "./MatchParameters.ts"
-import { onlyOutputs, prepareGraph } from "./PrepareGraph.ts"
 import { fitInput } from "./SampleInputs.ts"
-import { isWeight, requireNumbers, storedTensors } from "./TrainableParameters.ts"
 
 /** What `checkAgainstReference` takes besides the model. */
 export interface ReferenceOptions {
@@ -30,7 +30,7 @@ const lossTolerance = 1e-5
 export const checkAgainstReference = Effect.fnUntraced(function* (
   model: Graph,
   { reference, inputs: given, rtol = 1e-4, rules }: ReferenceOptions,
-): Effect.fn.Return<GradCheckReport, ModelError | GradientError, Runtime> {
+): Effect.fn.Return<GradCheckReport, InspectionError, Runtime> {
   const expected = yield* attemptGradient(() => readReference(reference))
   const { inputs, weights, gradients, R } = expected
   const prepared = yield* attemptGradient(() => firstOutput(prepareGraph(model)))

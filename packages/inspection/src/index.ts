@@ -1,0 +1,6 @@
+export { type GradientError, type InspectionError, InvalidReference, isInspectionError } from "./Errors.ts"
+export { type GradCheckOptions, gradCheck } from "./GradCheck.ts"
+export type { GradCheckReport, ParameterCheck } from "./GradCheckReport.ts"
+export { type InspectOptions, inspectModel } from "./Inspect.ts"
+export type { InspectedParameter } from "./InspectParameters.ts"
+export type { ModelGap, ModelReport, StepEstimate } from "./InspectReport.ts"
