@@ -1,7 +1,7 @@
 import type { Example, Passage, RetrievalData } from "@tandem/datasets"
 import { evaluateRetrieval, type RetrievalReport, type RetrievalResult } from "@tandem/evals"
-import { type EncoderInput, makeTextEncoder, type Tower } from "@tandem/retriever"
-import { Bm25, Exact, InvalidVectorError } from "@tandem/store"
+import { encodeAll } from "@tandem/retriever"
+import { Bm25, Exact } from "@tandem/store"
 import { Effect } from "effect"
 import type { RetrievalSettings, SearchTowers } from "./SearchTowers.ts"
 
@@ -22,40 +22,6 @@ export const evaluationDepth = 20
 
 type Progress = (name: string, done: number, total: number) => void
 
-/** `[texts, dimension]` vectors of one kind of text. Vectors that are not finite end in `InvalidVector`. */
-export const encodeAll = (
-  tower: Tower,
-  inputs: readonly EncoderInput[],
-  kind: "query" | "passage",
-  settings: RetrievalSettings,
-  progress: (done: number, total: number) => void,
-) =>
-  Effect.scoped(
-    Effect.gen(function* () {
-      const { similarity, maxLength, titles } = settings
-      const encoder = yield* makeTextEncoder(tower, {
-        similarity,
-        maxLength,
-        ...(titles === undefined ? {} : { titles }),
-      })
-      const vectors = yield* encoder.encode(inputs, kind, progress)
-      const at = vectors.findIndex((value) => !Number.isFinite(value))
-      if (at >= 0) {
-        const input = inputs[Math.floor(at / encoder.dimension)]
-        return yield* new InvalidVectorError({
-          message: `the embedding of ${kind} ${JSON.stringify(nameOf(input))} is not finite`,
-          expected: "finite numbers",
-          found: `${vectors[at]}`,
-          hint: "the model's weights are damaged, or its training diverged",
-        })
-      }
-      return { vectors, dimension: encoder.dimension, statistics: yield* encoder.statistics }
-    }),
-  )
-
-const nameOf = (input: EncoderInput | undefined): string =>
-  (typeof input === "string" ? input : (input?.text ?? "")).slice(0, 60)
-
 /** Encodes the corpus and the questions, searches exactly, and measures. */
 export const evaluateTowers = Effect.fn("dpr.evaluateTowers")(function* (
   towers: SearchTowers,
@@ -64,13 +30,17 @@ export const evaluateTowers = Effect.fn("dpr.evaluateTowers")(function* (
   progress: Progress,
 ) {
   const passages = [...data.corpus.values()]
-  const corpus = yield* encodeAll(towers.passage, passages, "passage", settings, (done, total) =>
-    progress("encoding passages", done, total),
-  )
+  const corpus = yield* encodeAll(towers.passage, passages, {
+    ...settings,
+    kind: "passage",
+    onProgress: (done, total) => progress("encoding passages", done, total),
+  })
   const texts = data.examples.map(({ query }) => query)
-  const queries = yield* encodeAll(towers.query, texts, "query", settings, (done, total) =>
-    progress("encoding questions", done, total),
-  )
+  const queries = yield* encodeAll(towers.query, texts, {
+    ...settings,
+    kind: "query",
+    onProgress: (done, total) => progress("encoding questions", done, total),
+  })
   const identity = { dimension: corpus.dimension, similarity: "dot", fingerprint: "evaluation" } as const
   const store = yield* Exact.make(identity)
   yield* store.add({ passages, vectors: corpus.vectors, fingerprint: identity.fingerprint })

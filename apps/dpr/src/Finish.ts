@@ -1,7 +1,7 @@
 import { bootstrapMean, pairedBootstrap } from "@tandem/evals"
 import { saveEncoder } from "@tandem/models/node/Save"
 import type { Tensor } from "@tandem/onnx"
-import { encoderOf, fingerprint, jointName, type Side, type Towers } from "@tandem/retriever"
+import { encodeCorpus, encoderOf, jointName, type Side, type Towers } from "@tandem/retriever"
 import { Runtime } from "@tandem/runtime"
 import { Exact } from "@tandem/store"
 import { nodeFolder } from "@tandem/store/node/StoreFolder"
@@ -10,7 +10,7 @@ import { Effect } from "effect"
 import { type Baseline, type Measured, measured } from "./Baseline.ts"
 import { type DprData, wholeCorpus } from "./DprData.ts"
 import { type DprOptions, progressTo } from "./DprEvent.ts"
-import { encodeAll, evaluateTowers, type SystemResult } from "./Evaluation.ts"
+import { evaluateTowers, type SystemResult } from "./Evaluation.ts"
 import { runPaths } from "./RunFolder.ts"
 import type { RetrievalSettings } from "./SearchTowers.ts"
 import type { DprSettings } from "./Settings.ts"
@@ -103,12 +103,12 @@ const index = Effect.fnUntraced(function* (
 ) {
   const { passage } = searchTowers(towers, weights)
   const passages = [...wholeCorpus(data).values()]
-  const { vectors, dimension } = yield* encodeAll(passage, passages, "passage", retrieval, (done, total) =>
-    progress("indexing passages", done, total),
+  const contents = yield* encodeCorpus(
+    { passage, ...retrieval, onProgress: (done, total) => progress("indexing passages", done, total) },
+    passages,
   )
-  const identity = { dimension, similarity: "dot", fingerprint: yield* fingerprint(passage) } as const
-  const store = yield* Exact.make(identity)
-  yield* store.add({ passages, vectors, fingerprint: identity.fingerprint })
+  const store = yield* Exact.make(contents.identity)
+  yield* store.replace(contents)
   yield* store.snapshot(nodeFolder(runPaths(settings.out).store))
 })
 

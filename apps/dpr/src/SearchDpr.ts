@@ -1,11 +1,10 @@
-import { fingerprint } from "@tandem/retriever"
+import { encodeAll, openIndex } from "@tandem/retriever"
 import type { NodeProvider } from "@tandem/runtime"
 import { layer } from "@tandem/runtime/node/NodeRuntime"
 import { Exact } from "@tandem/store"
 import { nodeFolder } from "@tandem/store/node/StoreFolder"
 import { Effect } from "effect"
 import type { DprOptions } from "./DprEvent.ts"
-import { encodeAll } from "./Evaluation.ts"
 import { openRun } from "./OpenRun.ts"
 import { runPaths } from "./RunFolder.ts"
 
@@ -36,10 +35,11 @@ export const searchDpr = Effect.fn("dpr.search")((settings: SearchDprSettings, {
   return Effect.gen(function* () {
     yield* observe({ event: "phase", name: "opening the run" })
     const { towers, retrieval } = yield* openRun(run)
-    const expected = { fingerprint: yield* fingerprint(towers.passage) }
-    const store = yield* Exact.open(nodeFolder(runPaths(run).store), expected)
-    const { vectors } = yield* encodeAll(towers.query, questions, "query", retrieval, () => undefined)
-    const hits = yield* store.search({ vectors, k })
+    const { store, identity } = yield* openIndex({ passage: towers.passage, ...retrieval }, (expected) =>
+      Exact.open(nodeFolder(runPaths(run).store), expected),
+    )
+    const { vectors } = yield* encodeAll(towers.query, questions, { kind: "query", ...retrieval })
+    const hits = yield* store.search({ vectors, k, fingerprint: identity.fingerprint })
     return hits.map((list) =>
       list.map(
         ({ passage: { id, title, text }, score }): FoundPassage => ({

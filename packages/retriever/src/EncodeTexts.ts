@@ -79,7 +79,7 @@ export const makeTextEncoder = Effect.fnUntraced(function* (
   const { batchSize = 32, titles = defaultTitles(encoder), maxLength = encoder.maxLength } = options
   yield* checkOptions(encoder, batchSize, maxLength)
   const dimension = embeddingSize(encoder.config)
-  const pooling: Pooling = options.similarity === "cosine" ? { ...encoder.pooling, normalize: true } : encoder.pooling
+  const pooling = poolingFor(encoder, options.similarity)
   const { constants, feeds } = yield* weightsOf(tower)
   const runtime = yield* Runtime
   const graph = pooledGraph(yield* encoder.anyShapeGraph, pooling)
@@ -135,6 +135,10 @@ export const makeTextEncoder = Effect.fnUntraced(function* (
 
   return { dimension, encode, statistics: Effect.sync(() => total) }
 })
+
+/** How token embeddings become the vectors that are compared: under cosine of unit length, whatever the encoder says. */
+export const poolingFor = ({ pooling }: Encoder, similarity: EmbeddingSimilarity | undefined): Pooling =>
+  similarity === "cosine" ? { ...pooling, normalize: true } : pooling
 
 const nothing: EncodeCounts = { texts: 0, truncated: 0, tokens: 0, paddedTokens: 0 }
 

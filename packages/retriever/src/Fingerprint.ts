@@ -1,8 +1,14 @@
 import { bytesOf, type Tensor } from "@tandem/onnx"
 import { type Feed, type RunFailed, Runtime } from "@tandem/runtime"
 import { Effect } from "effect"
+import { type EmbeddingSimilarity, poolingFor } from "./EncodeTexts.ts"
 import { defaultTitles, type RenderOptions } from "./PassageText.ts"
 import type { Tower } from "./Towers.ts"
+
+export interface FingerprintOptions extends RenderOptions {
+  /** `cosine` scales vectors to unit length, as `TextEncoderOptions` says. */
+  readonly similarity?: EmbeddingSimilarity
+}
 
 /**
  * Names everything that decides which vector a passage gets: SHA-256, as 64 hexadecimal digits, over names, shapes and
@@ -16,7 +22,7 @@ import type { Tower } from "./Towers.ts"
  */
 export const fingerprint = Effect.fnUntraced(function* (
   tower: Tower,
-  options: RenderOptions = {},
+  options: FingerprintOptions = {},
 ): Effect.fn.Return<string, RunFailed, Runtime> {
   const { encoder, weights } = tower
   const { titles = defaultTitles(encoder), maxLength = encoder.maxLength } = options
@@ -31,7 +37,7 @@ export const fingerprint = Effect.fnUntraced(function* (
   const description = canonical({
     format: 1,
     config: { architecture, hiddenSize, layers, heads, activation, layerNormEpsilon },
-    pooling: encoder.pooling,
+    pooling: poolingFor(encoder, options.similarity),
     prompt: encoder.prompts.passage,
     tokenizer: encoder.tokenizer.files.tokenizer,
     titles,

@@ -19,9 +19,9 @@ export type Titles = "pair" | "prefix" | "none"
 /** How inputs become token ids. */
 export interface RenderOptions {
   /** `defaultTitles` of the encoder where absent. */
-  readonly titles?: Titles
+  readonly titles?: Titles | undefined
   /** Longest sequence in tokens, special tokens included; the encoder's own where absent. */
-  readonly maxLength?: number
+  readonly maxLength?: number | undefined
 }
 
 /** `pair` for DPR's checkpoints, `none` for all other encoders: most were trained on text alone. */

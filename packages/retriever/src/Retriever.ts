@@ -1,17 +1,12 @@
 import type { Passage } from "@tandem/datasets"
-import { embeddingSize, type ModelError } from "@tandem/models"
-import type { RunFailed, Runtime } from "@tandem/runtime"
-import { type AddError, KnowledgeStore, type SearchError, type StoreIdentity, StoreMismatchError } from "@tandem/store"
+import type { ModelError } from "@tandem/models"
+import type { Runtime } from "@tandem/runtime"
+import { type AddError, KnowledgeStore, type SearchError, type StoreIdentity } from "@tandem/store"
 import { Context, Effect, Layer, type Scope, Stream } from "effect"
-import {
-  type EmbeddingSimilarity,
-  makeTextEncoder,
-  type OnEncodeProgress,
-  type TextEncoder,
-  type TextEncoderOptions,
-} from "./EncodeTexts.ts"
-import { fingerprint } from "./Fingerprint.ts"
+import { checkFinite } from "./EncodeAll.ts"
+import { makeTextEncoder, type OnEncodeProgress, type TextEncoder, type TextEncoderOptions } from "./EncodeTexts.ts"
 import type { EncoderInput } from "./PassageText.ts"
+import { checkStore, type IndexSettings, storeIdentity } from "./StoreIdentity.ts"
 import type { Tower } from "./Towers.ts"
 
 /** One result; rank 1 is the best. */
@@ -36,13 +31,9 @@ export interface IndexOptions {
   readonly chunkSize?: number
 }
 
-export interface RetrieverOptions extends TextEncoderOptions {
-  /** The tower that reads queries. */
+export interface RetrieverOptions extends IndexSettings, Pick<TextEncoderOptions, "batchSize"> {
+  /** The tower that reads queries; the same object as `passage` where one serves both. */
   readonly query: Tower
-  /** The tower that reads passages; the same object where one serves both. */
-  readonly passage: Tower
-  /** How the towers were trained to be compared. */
-  readonly similarity: EmbeddingSimilarity
 }
 
 /** What a `Retriever` does. */
@@ -75,18 +66,6 @@ export interface RetrieverShape {
   ) => Effect.Effect<readonly (readonly SearchResult[])[], ModelError | SearchError>
 }
 
-/** The identity of a store for the passages of this tower, to make or open one with. */
-export const storeIdentity = (
-  options: Pick<RetrieverOptions, "passage" | "similarity" | "titles" | "maxLength">,
-): Effect.Effect<StoreIdentity, RunFailed, Runtime> => {
-  const { passage, similarity } = options
-  return Effect.map(fingerprint(passage, options), (found) => ({
-    dimension: embeddingSize(passage.encoder.config),
-    similarity,
-    fingerprint: found,
-  }))
-}
-
 /**
  * A retriever over the `KnowledgeStore` and the `Runtime` of the context. Index and search end in the store's
  * `StoreMismatchError` where the store was made for another dimension, similarity or encoder.
@@ -100,7 +79,7 @@ export const makeRetriever = Effect.fnUntraced(function* (
   const queryEncoder: TextEncoder =
     options.query === options.passage ? passageEncoder : yield* makeTextEncoder(options.query, options)
 
-  const checked = Effect.flatMap(store.metadata, (found) => checkIdentity(found, identity))
+  const checked = Effect.flatMap(store.metadata, (found) => checkStore(found, identity))
   const encodeQueries = (queries: readonly string[]) => queryEncoder.encode(queries, "query")
   const encodePassages: RetrieverShape["encodePassages"] = (passages, onProgress) =>
     passageEncoder.encode(passages, "passage", onProgress)
@@ -111,6 +90,7 @@ export const makeRetriever = Effect.fnUntraced(function* (
     const vectors = yield* encodePassages(passages, (done, _, { truncated, tokens }) => {
       counts = { passages: done, truncated, tokens }
     })
+    yield* checkFinite(vectors, passages, "passage")
     yield* store.add({ passages, vectors, fingerprint: identity.fingerprint })
     return counts
   })
@@ -153,22 +133,4 @@ export class Retriever extends Context.Service<Retriever, RetrieverShape>()("@ta
   /** See {@link makeRetriever}. */
   static readonly layer = (options: RetrieverOptions): Layer.Layer<Retriever, ModelError, KnowledgeStore | Runtime> =>
     Layer.effect(Retriever, makeRetriever(options))
-}
-
-const checkIdentity = (store: StoreIdentity, retriever: StoreIdentity): Effect.Effect<void, StoreMismatchError> => {
-  for (const field of ["dimension", "similarity", "fingerprint"] as const) {
-    const [expected, found] = [String(store[field]), String(retriever[field])]
-    if (expected !== found) {
-      return Effect.fail(
-        new StoreMismatchError({
-          message: `The ${field} of the retriever is ${found}, that of the store ${expected}.`,
-          field,
-          expected,
-          found,
-          hint: "Use the retriever that made the index, or index the corpus again.",
-        }),
-      )
-    }
-  }
-  return Effect.void
 }

@@ -1,3 +1,4 @@
+export { type Embeddings, type EncodeAllOptions, encodeAll } from "./EncodeAll.ts"
 export {
   type EmbeddingSimilarity,
   type EncodeCounts,
@@ -7,7 +8,8 @@ export {
   type TextEncoderOptions,
 } from "./EncodeTexts.ts"
 export { FreezePatternError, TowerMismatchError } from "./Errors.ts"
-export { fingerprint } from "./Fingerprint.ts"
+export { type FingerprintOptions, fingerprint } from "./Fingerprint.ts"
+export { type EncodeCorpusOptions, encodeCorpus, type OpenIndex, openIndex } from "./IndexCorpus.ts"
 export {
   defaultTitles,
   type EncoderInput,
@@ -25,8 +27,8 @@ export {
   type RetrieverOptions,
   type RetrieverShape,
   type SearchResult,
-  storeIdentity,
 } from "./Retriever.ts"
+export { type IndexSettings, storeIdentity } from "./StoreIdentity.ts"
 export {
   encoderOf,
   jointName,

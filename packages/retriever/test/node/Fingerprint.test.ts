@@ -57,6 +57,9 @@ describe("fingerprint", () => {
           yield* fingerprint(towerOf({ ...encoder, prompts: { query: "query: ", passage: "" } })),
           fingerprints[0],
         )
+        const unit = towerOf({ ...encoder, pooling: { ...encoder.pooling, normalize: true } })
+        assert.equal(yield* fingerprint(tower, { similarity: "cosine" }), yield* fingerprint(unit))
+        assert.notEqual(yield* fingerprint(unit), fingerprints[0])
       }),
     ))
 })
