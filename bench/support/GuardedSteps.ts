@@ -92,7 +92,7 @@ const worldData = (): DprData => {
   }
   for (const [index, example] of world.train.entries())
     builder.addExample({ example, passages: [], file: "world", line: index + 1 })
-  return { train: builder.finish(), dev: undefined, hardNegatives: 0, warnings: [] }
+  return { train: builder.finish(), dev: undefined, hardNegatives: 0, smallestBatch: 1, warnings: [] }
 }
 
 /** An encoder of MiniLM-L6's sizes without its values, whose tokenizer knows the data's words. */

@@ -13,10 +13,10 @@ import {
   lengthGroups,
   packedRows,
 } from "@tandem/collators"
-import type { Example, Passage } from "@tandem/datasets"
+import { type Example, type Passage, sameText } from "@tandem/datasets"
 import type { Encoder, EncoderShape } from "@tandem/models"
 import { type Tensor, toNumbers } from "@tandem/onnx"
-import { encodeInput, encoderOf, type Side, type Towers } from "@tandem/retriever"
+import { defaultTitles, encodeInput, encoderOf, type Side, type Towers } from "@tandem/retriever"
 import type { Batch } from "@tandem/trainers"
 import type { DprData } from "./DprData.ts"
 import type { DprShape } from "./DprProgram.ts"
@@ -82,7 +82,12 @@ export const dprBatches = (
 ): DprBatches => {
   const { examples, corpus } = data.train
   const { seed, batchSize } = settings
-  const sampler = dualEncoderSampler({ count: examples.length, batchSize, seed })
+  const sampler = dualEncoderSampler({
+    count: examples.length,
+    batchSize,
+    seed,
+    smallestBatch: data.smallestBatch,
+  })
   const query = encoderOf(towers, "query")
   const passage = encoderOf(towers, "passage")
   const bucket = bucketLengths({ multiple: bucketMultiple(retrieval.maxLength), maximum: retrieval.maxLength })
@@ -92,11 +97,16 @@ export const dprBatches = (
   const share = (1 + data.hardNegatives) / (2 + data.hardNegatives)
   const multiple = packedMultiple(batchSize * (1 + data.hardNegatives), retrieval.maxLength)
   const cuts = retrieval.maxLength <= shortTexts ? [] : groupCuts.passages
+  const titled = (retrieval.titles ?? defaultTitles(passage)) !== "none"
+  const twins = sameText(corpus.values(), { titled })
+  // Without weights nothing is multiplied by them, so that such runs stay as they were.
+  const weighted = examples.some(({ weight = 1 }) => weight !== 1)
   const collateOptions = {
     padTokenId: query.config.padTokenId,
     bucket,
     hardNegatives: data.hardNegatives,
     inputs: query.inputs,
+    weights: weighted,
   }
   /** An encoder's shape without padding, and its rows. */
   const packed = (mask: Tensor, cut: readonly number[]): { readonly rows: Tensor; readonly shape: EncoderShape } => {
@@ -111,12 +121,13 @@ export const dprBatches = (
   const passageOf = (id: string): BatchPassage => ({ id, text: encode("passage", id, corpus.get(id)!) })
   const itemOf = (example: Example, epoch: number): DualEncoderItem => {
     const draw = { seed, epoch, example: example.id }
-    const relevant = new Set(example.positives)
+    const relevant = new Set(example.positives.flatMap((id) => [id, ...(twins.get(id) ?? [])]))
     return {
       query: encode("query", example.id, { id: example.id, text: example.query }),
       positive: passageOf(drawPositive(example.positives, draw)),
       negatives: drawNegatives(example.negatives, relevant, data.hardNegatives, draw).map(passageOf),
       relevant,
+      ...(example.weight === undefined ? {} : { weight: example.weight }),
     }
   }
   const statisticsOf = ({ realTokens, paddedTokens, duplicatePassages }: BatchStatistics) => ({
@@ -131,7 +142,7 @@ export const dprBatches = (
       statistics: statisticsOf(statistics),
       key: `${shape.queries} + ${shape.passages}: ${describe(shared)}`,
       tensors: { ...tensors, "text.packed_rows": rows },
-      shape: { queries: shape.queries, passages: shape.passages, encoders: { shared } },
+      shape: { queries: shape.queries, passages: shape.passages, weighted, encoders: { shared } },
     }
   }
   const separateBatch = (items: readonly DualEncoderItem[]): DprBatch => {
@@ -157,6 +168,7 @@ export const dprBatches = (
       shape: {
         queries: shape.queries,
         passages: shape.passages,
+        weighted,
         encoders: { query: queries.shape, passage: passages.shape },
       },
     }

@@ -21,6 +21,8 @@ export interface DprData {
   readonly dev: RetrievalData | undefined
   /** Hard negatives that each question brings into its batch. */
   readonly hardNegatives: number
+  /** A batch of fewer questions has nothing to learn from: 2 where questions need each other's passages. */
+  readonly smallestBatch: number
   readonly warnings: readonly string[]
 }
 
@@ -46,7 +48,46 @@ export const loadData = Effect.fn("dpr.loadData")(function* (settings: DprSettin
       `${train.statistics.droppedWithoutPositive} of ${train.statistics.rows} rows have no positive passage and were left out`,
     )
   }
-  return { train, dev, hardNegatives, warnings } satisfies DprData
+  const smallestBatch = hardNegatives > 0 && train.statistics.withNegatives === train.examples.length ? 1 : 2
+  yield* refuseLonely(train, settings, hardNegatives)
+  if (settings.batchSize === 1 && smallestBatch > 1) {
+    const without = train.examples.length - train.statistics.withNegatives
+    warnings.push(
+      `${without} of ${train.examples.length} questions have no negative and are alone in their batch: they teach nothing`,
+    )
+  } else if (settings.batchSize > 1 && smallestBatch > 1 && train.examples.length % settings.batchSize === 1) {
+    warnings.push(
+      `1 question would be alone in the last batch of an epoch, without negatives: it joins the batch before`,
+    )
+  }
+  if (train.examples.every(({ weight }) => weight === 0)) {
+    return yield* new SettingsError({
+      message: "every question has the weight 0, so that nothing can be learned",
+      field: "weight",
+      expected: "a weight above 0",
+      found: `${train.examples.length} times 0`,
+    })
+  }
+  return {
+    train,
+    dev,
+    hardNegatives,
+    smallestBatch: Math.min(smallestBatch, settings.batchSize),
+    warnings,
+  } satisfies DprData
+})
+
+/** Refuses batches of one question that has nothing but the other questions' passages to tell its own from. */
+const refuseLonely = Effect.fnUntraced(function* (train: RetrievalData, settings: DprSettings, hardNegatives: number) {
+  const alone = Math.min(settings.batchSize, train.examples.length) === 1
+  if (!alone || hardNegatives > 0) return
+  return yield* new SettingsError({
+    message: "a question alone in its batch, without negatives, has nothing to learn from",
+    field: settings.batchSize === 1 ? "batchSize" : "data",
+    expected: "at least 2 questions in a batch, or hard negatives",
+    found: settings.batchSize === 1 ? "a batch size of 1" : "1 question",
+    hint: "raise --batch-size, or bring hard negatives (--negatives bm25)",
+  })
 })
 
 /** The part of `readExamples`' options that flags decide; an unknown format is refused. */

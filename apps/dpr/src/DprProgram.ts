@@ -12,6 +12,8 @@ export interface DprShape {
   readonly queries: number
   /** Positives first, in the order of their questions, then hard negatives. */
   readonly passages: number
+  /** Whether batches bring a weight for each question. */
+  readonly weighted?: boolean
   /** What the encoders compute: each side its texts, or one encoder those of both sides together. */
   readonly encoders:
     | { readonly query: EncoderShape; readonly passage: EncoderShape }
@@ -59,7 +61,7 @@ export const dprProgram = Effect.fnUntraced(function* (
       options.similarity === "cosine" ? { ...encoder.pooling, normalize: false } : encoder.pooling
     return pool(g, hidden, bindings["attention_mask"]!, pooling)
   })
-  const { queries: count, passages: candidates, encoders } = shape
+  const { queries: count, passages: candidates, weighted = false, encoders } = shape
   const both = Effect.gen(function* () {
     if ("shared" in encoders) {
       const texts = yield* embed("query", "text", encoders.shared)
@@ -72,7 +74,8 @@ export const dprProgram = Effect.fnUntraced(function* (
   const { queries, passages } = yield* both
   const excluded = g.input("excluded", "bool", [count, candidates])
   const { similarity, temperature, symmetric } = options
-  const { loss, scores } = inBatchNll(g, { queries, passages, excluded }, { similarity, temperature, symmetric })
+  const inputs = { queries, passages, excluded, ...(weighted && { weights: g.input("weights", "float32", [count]) }) }
+  const { loss, scores } = inBatchNll(g, inputs, { similarity, temperature, symmetric })
   const { accuracy } = inBatchDiagnostics(g, scores, excluded)
   return {
     graph: g.build({ loss, accuracy }, "dpr"),

@@ -3,6 +3,7 @@ import type { Bucket } from "./Buckets.ts"
 import type { DualEncoderItem } from "./DualEncoderItem.ts"
 import { dualEncoderRows } from "./internal/DualEncoderRows.ts"
 import { padRows } from "./internal/PadRows.ts"
+import { weightsOf } from "./internal/Weights.ts"
 
 export interface CollateOptions {
   readonly padTokenId: number
@@ -16,6 +17,8 @@ export interface CollateOptions {
   readonly hardNegatives: number
   /** Those of `input_ids`, `attention_mask` and `token_type_ids` that the encoder takes (`Encoder.inputs`). */
   readonly inputs: readonly string[]
+  /** Whether the batch brings `weights` (default false): a program either reads them from every batch or from none. */
+  readonly weights?: boolean
   /** What the passage encoder takes where it is another one than the queries'. */
   readonly passage?: { readonly padTokenId: number; readonly inputs: readonly string[] }
 }
@@ -45,7 +48,8 @@ export interface BatchStatistics {
 export interface DualEncoderBatch {
   /**
    * `query.input_ids`, `query.attention_mask`, `query.token_type_ids` `[queries, queryTokens] int64` and the same under
-   * `passage.` as `[passages, passageTokens]`, as far as `inputs` names them, and `excluded` `[queries, passages] bool`.
+   * `passage.` as `[passages, passageTokens]`, as far as `inputs` names them,
+   * `excluded` `[queries, passages] bool`, and with `CollateOptions.weights` also `weights` `[queries] float32`.
    */
   readonly tensors: Readonly<Record<string, Tensor>>
   readonly shape: BatchShape
@@ -57,12 +61,12 @@ export interface DualEncoderBatch {
  * negatives follow, those of query 0 first, `hardNegatives` for each.
  *
  * `excluded[b, j]` is true where passage j must not count as a negative of query b though it is not its row's positive:
- * it is one of the query's relevant passages, the same passage as its positive, holds one of its answers (where answers
- * are given), or only fills a free row. `excluded[b, b]` is always false.
+ * it is its positive, one of its relevant passages, or holds one of its answers (where answers are given); or it has the
+ * same tokens as such a passage of the batch under another id; or it only fills a free row. `excluded[b, b]` is always false.
  *
  * A passage that stands in the batch twice is encoded twice and counts twice for queries that it does not answer.
  *
- * @throws InvalidBatch without items, for a text without tokens, for an unknown input, and where the bucket is too short
+ * @throws InvalidBatch without items, for a text without tokens, for an unknown input, for a weight below 0, and where the bucket is too short
  */
 export const collateDualEncoder = (items: readonly DualEncoderItem[], options: CollateOptions): DualEncoderBatch => {
   const { rows, present, filler, excluded } = dualEncoderRows(items, options.hardNegatives)
@@ -85,7 +89,12 @@ export const collateDualEncoder = (items: readonly DualEncoderItem[], options: C
     passageTokens: passage.tokens,
   }
   return {
-    tensors: { ...query.tensors, ...passage.tensors, excluded: bool([items.length, rows.length], excluded) },
+    tensors: {
+      ...query.tensors,
+      ...passage.tensors,
+      excluded: bool([items.length, rows.length], excluded),
+      ...weightsOf(items, options),
+    },
     shape,
     statistics: {
       realTokens,

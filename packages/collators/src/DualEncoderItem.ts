@@ -21,4 +21,6 @@ export interface DualEncoderItem {
    * words an answer stands as whole words is taken for a positive too. Empty answers stand nowhere.
    */
   readonly answers?: readonly string[]
+  /** How much the query counts in the loss, 0 or more; 1 where absent. Read where `CollateOptions.weights` asks for it. */
+  readonly weight?: number
 }

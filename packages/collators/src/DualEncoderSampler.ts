@@ -22,6 +22,11 @@ export interface SamplerOptions {
   /** Whether the examples that do not fill a last batch are left out of the epoch (default false). */
   readonly dropLast?: boolean
   /**
+   * A last batch of fewer examples joins the one before it (default 1: none does). 2 where a query's only negatives are
+   * the others' passages: alone in a batch it has nothing to learn from.
+   */
+  readonly smallestBatch?: number
+  /**
    * Off where absent, because it changes which examples meet in a batch and so what the loss is: in-batch negatives
    * become passages of similar length. Saves padding.
    */
@@ -47,8 +52,8 @@ export interface DualEncoderSampler {
  * The sequence of batches of a training run as a function of the step, so that a resumed run needs the step's number and
  * nothing else. Each epoch visits every example once, in an order of its own.
  *
- * @throws InvalidBatch for counts that are no positive whole numbers, fewer examples than a batch with `dropLast`, lengths
- * that do not match, and by `batchAt` for a step that is no whole number of 0 or more
+ * @throws InvalidBatch for counts that are no positive whole numbers, fewer examples than a batch with `dropLast`, fewer
+ * examples or smaller batches than the smallest, lengths that do not match, and by `batchAt` for a step that is no whole number of 0 or more
  *
  * @example
  * ```ts
@@ -59,10 +64,11 @@ export interface DualEncoderSampler {
  * ```
  */
 export const dualEncoderSampler = (options: SamplerOptions): DualEncoderSampler => {
-  const { count, batchSize, seed, dropLast = false, lengthGrouped } = options
+  const { count, batchSize, seed, dropLast = false, smallestBatch = 1, lengthGrouped } = options
   const used = dropLast ? count - (count % batchSize) : count
   checkOptions(options, used)
-  const batchesPerEpoch = Math.ceil(used / batchSize)
+  const joins = used % batchSize > 0 && used % batchSize < smallestBatch
+  const batchesPerEpoch = joins ? Math.floor(used / batchSize) : Math.ceil(used / batchSize)
   let latest: { readonly epoch: number; readonly order: readonly number[] } | undefined
   const orderOf = (epoch: number): readonly number[] => {
     if (latest?.epoch === epoch) return latest.order
@@ -79,7 +85,8 @@ export const dualEncoderSampler = (options: SamplerOptions): DualEncoderSampler 
       }
       const epoch = Math.floor(step / batchesPerEpoch)
       const batch = step % batchesPerEpoch
-      return { epoch, batch, indices: orderOf(epoch).slice(batch * batchSize, (batch + 1) * batchSize) }
+      const end = batch === batchesPerEpoch - 1 ? used : (batch + 1) * batchSize
+      return { epoch, batch, indices: orderOf(epoch).slice(batch * batchSize, end) }
     },
   }
 }
@@ -108,14 +115,14 @@ const grouped = (
   return result
 }
 
-const checkOptions = ({ count, batchSize, lengthGrouped }: SamplerOptions, used: number): void => {
+const checkOptions = ({ count, batchSize, smallestBatch = 1, lengthGrouped }: SamplerOptions, used: number): void => {
   const window = lengthGrouped?.window ?? 1
-  const whole = [count, batchSize, window].every((size) => Number.isSafeInteger(size) && size > 0)
+  const whole = [count, batchSize, smallestBatch, window].every((size) => Number.isSafeInteger(size) && size > 0)
   const measured = lengthGrouped === undefined || lengthGrouped.lengths.length === count
-  if (whole && measured && used > 0) return
+  if (whole && measured && used > 0 && Math.min(used, batchSize) >= smallestBatch) return
   throw new InvalidBatch({
     message: "no sequence of batches can be made of this",
     expected: "positive whole numbers, a length for each example, and enough examples for one batch",
-    found: JSON.stringify({ count, batchSize, window, lengths: lengthGrouped?.lengths.length }),
+    found: JSON.stringify({ count, batchSize, smallestBatch, window, lengths: lengthGrouped?.lengths.length }),
   })
 }

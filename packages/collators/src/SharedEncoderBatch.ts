@@ -3,6 +3,7 @@ import type { BatchStatistics, CollateOptions } from "./DualEncoderBatch.ts"
 import type { DualEncoderItem } from "./DualEncoderItem.ts"
 import { dualEncoderRows } from "./internal/DualEncoderRows.ts"
 import { padRows } from "./internal/PadRows.ts"
+import { weightsOf } from "./internal/Weights.ts"
 import type { TokenizedText } from "./TokenizedText.ts"
 
 /** Sizes of a batch of one encoder. */
@@ -19,7 +20,7 @@ export interface SharedEncoderBatch {
   /**
    * `text.input_ids`, `text.attention_mask`, `text.token_type_ids` `[texts, tokens] int64`, as far as `inputs` names
    * them, the longest text first; `query_rows` `[queries] int64` and `passage_rows` `[passages] int64`, the row of each
-   * text; and `excluded` `[queries, passages] bool` as `collateDualEncoder` makes it.
+   * text; and `excluded` `[queries, passages] bool` and `weights` as `collateDualEncoder` makes them.
    */
   readonly tensors: Readonly<Record<string, Tensor>>
   readonly shape: SharedBatchShape
@@ -61,6 +62,7 @@ export const collateSharedEncoder = (
       query_rows: numbers(items.map(({ query }) => query)),
       passage_rows: numbers(rows.map((row) => passages.get((row ?? filler).id) ?? filler.text)),
       excluded: bool([items.length, rows.length], excluded),
+      ...weightsOf(items, options),
     },
     shape: { queries: items.length, passages: rows.length, texts, tokens },
     statistics: {

@@ -5,6 +5,7 @@ import {
   bucketLengths,
   type CollateOptions,
   collateDualEncoder,
+  collateSharedEncoder,
   type DualEncoderBatch,
   type DualEncoderItem,
   InvalidBatch,
@@ -119,6 +120,28 @@ describe("collateDualEncoder", () => {
     assert.deepEqual(excludedRows(collateDualEncoder(plain, options)), ["...x", "...."])
     const answered = plain.map((one) => ({ ...one, answers: ["1903", ""] }))
     assert.deepEqual(excludedRows(collateDualEncoder(answered, options)), ["..xx", "x.xx"])
+  })
+
+  it("takes equal tokens under two ids for one passage", () => {
+    const [a, twin, b, other] = [passage("a", [1, 2]), passage("a2", [1, 2]), passage("b", [3]), passage("b2", [3])]
+    const items = [item(a, [b]), item(twin, [other], { relevant: new Set(["b"]) })]
+    //                                                                           rows: a a2 b b2
+    assert.deepEqual(excludedRows(collateDualEncoder(items, options)), [".x..", "x.xx"])
+    const segments = [item(passage("c", [1, 2])), item({ id: "d", text: { ids: [1, 2], types: [0, 1] } })]
+    assert.deepEqual(excludedRows(collateDualEncoder(segments, { ...options, hardNegatives: 0 })), ["..", ".."])
+  })
+
+  it("brings weights where they are asked for, 1 where an item has none", () => {
+    const items = [item(passage("a", [1]), [], { weight: 0 }), item(passage("b", [2]))]
+    assert.ok(!("weights" in collateDualEncoder(items, options).tensors))
+    const { tensors } = collateDualEncoder(items, { ...options, weights: true })
+    assert.deepEqual([tensors["weights"]?.type, tensors["weights"]?.dims], ["float32", [2]])
+    assert.deepEqual(toNumbers(tensors["weights"]!), [0, 1])
+    assert.deepEqual(collateSharedEncoder(items, { ...options, weights: true }).tensors["weights"], tensors["weights"])
+    for (const weight of [-1, Number.NaN, Number.POSITIVE_INFINITY]) {
+      const wrong = [item(passage("a", [1]), [], { weight })]
+      assert.throws(() => collateDualEncoder(wrong, { ...options, weights: true }), InvalidBatch)
+    }
   })
 
   it("leaves rows free where queries have too few hard negatives, unseen by every query", () => {

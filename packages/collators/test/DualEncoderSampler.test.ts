@@ -63,6 +63,30 @@ describe("dualEncoderSampler", () => {
     })
   }
 
+  it("lets a last batch below the smallest join the one before it, and changes no other", () => {
+    for (const grouping of [{}, { lengthGrouped: { lengths: lengths.slice(0, 49), window: 7 } }]) {
+      const options = { count: 49, batchSize: 4, seed: 5, ...grouping }
+      const plain = epochOf(options, 3)
+      const joined = epochOf({ ...options, smallestBatch: 2 }, 3)
+      assert.deepEqual(joined, [...plain.slice(0, -2), plain.slice(-2).flat()])
+      assert.deepEqual(joined.at(-1)?.length, 5)
+    }
+    for (const options of [{ count: 50 }, { count: 48 }, { count: 49, dropLast: true }]) {
+      const all = { batchSize: 4, seed: 5, ...options }
+      assert.deepEqual(epochOf({ ...all, smallestBatch: 2 }), epochOf(all))
+    }
+    assert.deepEqual(
+      epochOf({ count: 3, batchSize: 2, seed: 1, smallestBatch: 2 }).map(({ length }) => length),
+      [3],
+    )
+    for (const sizes of [
+      { count: 1, batchSize: 4 },
+      { count: 9, batchSize: 1 },
+    ]) {
+      assert.throws(() => dualEncoderSampler({ ...sizes, seed: 1, smallestBatch: 2 }), InvalidBatch)
+    }
+  })
+
   it("follows `epochOrder` without grouping", () => {
     assert.deepEqual(epochOf({ count: 11, batchSize: 4, seed: "s" }, 2).flat(), epochOrder(11, "s", 2))
   })

@@ -17,7 +17,7 @@ export interface InBatchNllInputs {
   readonly relevant?: Value
   /** `[] f32`, multiplies the scores in place of 1 / temperature: a learnable scale. Keep it positive (e to a parameter). */
   readonly scale?: Value
-  /** `[B] f32`, multiplies each query's loss; the mean is still over B. */
+  /** `[B] f32` of 0 or more: how much each query counts in the mean; where all are 0, so is the loss. */
   readonly weights?: Value
 }
 
@@ -57,7 +57,7 @@ export const defaultTemperature = (similarity: Similarity): number => (similarit
  * - `"mean"`: mean_b ( logsumexp_j s[b, j] − mean_{j relevant} s[b, j] ). Here and in `sum` a relevant passage stays in
  *   the denominator even where `excluded` is true.
  *
- * Reduction: the mean over queries, in nats. Gradients flow to `queries`, `passages`, `scale` and `weights`, through the
+ * Reduction: the mean over queries, in nats; with weights Σ_b w_b · loss_b / Σ_b w_b. Gradients flow to `queries`, `passages`, `scale` and `weights`, through the
  * normalisation where the similarity is cosine; masks have none.
  *
  * Stability: each row's largest score is taken off before anything is exponentiated, so that scores of any size neither
@@ -95,8 +95,8 @@ export const inBatchNll = (g: GraphBuilder, inputs: InBatchNllInputs, options: I
     const kept = compete(g, scores, own, inputs, multiPositive)
     const forward = numerators[multiPositive](g, shifted(g, kept, 1), own, relevant)
     const perQuery = symmetric ? g.mul(g.add(forward, backward(g, kept, queries)), g.scalar(0.5)) : forward
-    const weighted = weights === undefined ? perQuery : g.mul(perQuery, weights)
-    return { loss: g.reduceMean(weighted, [0], false), perQuery, scores }
+    const loss = weights === undefined ? g.reduceMean(perQuery, [0], false) : weightedMean(g, perQuery, weights)
+    return { loss, perQuery, scores }
   })
 
 const scoresOf = (
@@ -120,6 +120,15 @@ const scoresOf = (
   }
   return g.mul(similarityScores(g, queries, passages, { similarity }), scale)
 }
+
+/** Σ w · x / Σ w; 0 where the weights sum to less than a float can divide by. */
+const weightedMean = (g: GraphBuilder, values: Value, weights: Value): Value =>
+  g.div(
+    g.reduceSum(g.mul(values, weights), [0], false),
+    g.max(g.reduceSum(weights, [0], false), g.scalar(smallestWeight)),
+  )
+
+const smallestWeight = 1e-30
 
 /** The scores with those put out of the way that stay out of the denominator. */
 const compete = (

@@ -25,13 +25,22 @@ export const dualEncoderRows = (items: readonly DualEncoderItem[], hardNegatives
     ...items.flatMap(({ negatives }) => Array.from({ length: hardNegatives }, (_, at) => negatives[at])),
   ]
   const present = rows.filter((row) => row !== undefined)
+  const tokens = new Map(present.map((row) => [row, tokensOf(row)]))
+  const isExcluded = items.map((item) => {
+    const answering = new Set(present.filter((row) => answers(item, row)).map((row) => tokens.get(row)))
+    return (row: BatchPassage | undefined): boolean => row === undefined || answering.has(tokens.get(row))
+  })
   return {
     rows,
     present,
     filler: present.reduce((a, b) => (b.text.ids.length < a.text.ids.length ? b : a)),
-    excluded: items.flatMap((item, b) => rows.map((row, j) => j !== b && (row === undefined || answers(item, row)))),
+    excluded: isExcluded.flatMap((excluded, b) => rows.map((row, j) => j !== b && excluded(row))),
   }
 }
+
+/** What an encoder reads of a passage, to be compared: equal texts under two ids are one passage to it. */
+const tokensOf = ({ text: { ids, types } }: BatchPassage): string =>
+  `${Array.from(ids).join()};${types === undefined || Array.from(types).every((type) => type === 0) ? "" : Array.from(types).join()}`
 
 const answers = (item: DualEncoderItem, passage: BatchPassage): boolean =>
   passage.id === item.positive.id || item.relevant.has(passage.id) || holdsAnswer(item, passage)

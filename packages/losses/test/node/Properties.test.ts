@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import { type InBatchNllInputs, type InBatchNllOptions, inBatchDiagnostics, inBatchNll } from "@tandem/losses"
-import { bool, type Tensor } from "@tandem/onnx"
+import { bool, float32, type Tensor } from "@tandem/onnx"
 import { rows } from "./support/Data.ts"
 import { graphOver, largestDifference, type Matrix, matrix, run, runWithGradients } from "./support/Run.ts"
 
@@ -139,16 +139,36 @@ describe("inBatchNll", () => {
     assert.ok([...found.outputs["grad.queries"]!, ...found.outputs["grad.passages"]!].every(Number.isFinite))
   })
 
-  it("weighs each query's loss and still divides by the batch", async () => {
-    const feeds = { queries: matrix(queries), passages: matrix(passages), weights: matrix([[2, 0, 1]]) }
-    const flat = { ...feeds, weights: { ...feeds.weights, dims: [3] } }
-    const graph = graphOver(flat, (g, { queries, passages, weights }) => {
+  describe("with weights", () => {
+    const feedsOf = (weights: readonly number[]) => ({
+      queries: matrix(queries),
+      passages: matrix(passages),
+      weights: float32([weights.length], weights),
+    })
+    const graph = graphOver(feedsOf([1, 1, 1]), (g, { queries, passages, weights }) => {
       assert.ok(queries !== undefined && passages !== undefined && weights !== undefined)
       const { loss, perQuery } = inBatchNll(g, { queries, passages, weights }, dot)
       return { loss, perQuery }
     })
-    const { loss, perQuery } = await run(graph, flat)
-    close(loss![0]!, (2 * perQuery![0]! + perQuery![2]!) / 3)
+
+    it("is the weighted mean of the queries' losses, whatever the weights sum to", async () => {
+      const { loss, perQuery } = await run(graph, feedsOf([4, 0, 1]))
+      close(loss![0]!, (4 * perQuery![0]! + perQuery![2]!) / 5)
+      close((await run(graph, feedsOf([0.4, 0, 0.1])))["loss"]![0]!, loss![0]!)
+    })
+
+    it("is the plain mean where all are the same", async () => {
+      close((await run(graph, feedsOf([3, 3, 3])))["loss"]![0]!, (await lossOf(queries, passages, dot)).value)
+    })
+
+    it("is 0 with gradients of 0 where all are 0", async () => {
+      const feeds = feedsOf([0, 0, 0])
+      const gradients = await runWithGradients(graph, feeds, ["queries", "passages"])
+      assert.equal((await run(graph, feeds))["loss"]![0], 0)
+      assert.ok(
+        Object.entries(gradients).every(([name, values]) => !name.startsWith("grad.") || values.every((v) => v === 0)),
+      )
+    })
   })
 })
 

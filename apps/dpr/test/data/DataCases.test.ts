@@ -1,0 +1,70 @@
+// Small data sets that once trained on something else than they say, without a word. Needs $TANDEM_DATA/cases.
+import assert from "node:assert/strict"
+import { existsSync } from "node:fs"
+import { join } from "node:path"
+import { test } from "node:test"
+import { assertError } from "../support/AssertError.ts"
+import { scratchFolder, succeed, tandem } from "../support/Tandem.ts"
+
+const scratch = scratchFolder()
+
+const at = (path: string): string => {
+  const root = process.env["TANDEM_DATA"]
+  assert.ok(root, "TANDEM_DATA is not set: point it at the folder that holds cases/")
+  const file = join(root, "cases", path)
+  assert.ok(existsSync(file), `${file} is missing: TANDEM_DATA must point at the folder that holds cases/`)
+  return file
+}
+
+const tiny = [
+  ...["--model", "tiny", "--tiny-hidden", "32", "--tiny-layers", "1", "--tiny-heads", "2"],
+  ...["--tiny-intermediate", "64", "--tiny-vocabulary", "300", "--max-length", "32", "--lr", "1e-3", "--threads", "1"],
+]
+
+let runs = 0
+
+/** The arguments of a run of a small random model on these files. */
+const training = (data: string, ...flags: readonly string[]): readonly string[] => [
+  ...["dpr", "train", ...tiny, "--out", join(scratch, `run-${runs++}`), "--data", at(data)],
+  ...flags,
+]
+
+/** Such a run, which has to end well: its events, its losses and what it warned about. */
+const trained = async (data: string, ...flags: readonly string[]) => {
+  const args = training(data, ...flags)
+  const events = await succeed(...args)
+  const of = (name: string) => events.filter(({ event }) => event === name)
+  return {
+    run: args[args.indexOf("--out") + 1] ?? "",
+    steps: of("step").map(({ loss, examples }) => ({ loss, examples })),
+    warnings: of("warning").map(({ message }) => String(message)),
+    done: events.at(-1),
+  }
+}
+
+test("weight-ignored: weights decide how much a question counts", async () => {
+  const corpus = ["--corpus", at("weight-ignored/corpus.jsonl"), "--batch-size", "5"]
+  const weighted = await trained("weight-ignored/w.jsonl", ...corpus)
+  const plain = await trained("weight-ignored/u.jsonl", ...corpus)
+  assert.ok(Math.abs(plain.steps[0]?.loss - 1.5388) < 5e-4, `${plain.steps[0]?.loss}`)
+  assert.ok(Math.abs(weighted.steps[0]?.loss - plain.steps[0]?.loss) > 1e-2, `${weighted.steps[0]?.loss}`)
+})
+
+test("batch-of-one: a question alone has nothing to learn from", async () => {
+  const files = ["batch-of-one/train.jsonl", "--corpus", at("batch-of-one/corpus.jsonl")] as const
+  const alone = await tandem([...training(...files, "--batch-size", "1"), "--json"])
+  assertError(alone, { tag: "Settings", code: 2, field: "batchSize", hint: /batch-size/ })
+  const { steps, warnings } = await trained(...files, "--batch-size", "4")
+  assert.deepEqual(
+    steps.map(({ examples }) => examples),
+    [5],
+  )
+  assert.ok(steps.every(({ loss }) => loss > 0))
+  assert.match(warnings.join(), /1 question would be alone/)
+})
+
+test("duptext: one text under two ids is one passage", async () => {
+  const named = await trained("duptext/train.jsonl", "--corpus", at("duptext/corpus.jsonl"), "--batch-size", "2")
+  const inline = await trained("duptext/inline.jsonl", "--batch-size", "2")
+  assert.deepEqual([named.steps[0]?.loss, inline.steps[0]?.loss], [0, 0])
+})
