@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { type Encoder, encoderInputs, withPooling } from "@tandem/models"
-import { loadEncoder } from "@tandem/models/node/Directory"
+import { loadEncoder } from "@tandem/models/node/LoadEncoder"
 import { Runtime } from "@tandem/runtime"
 import { layer } from "@tandem/runtime/node/NodeRuntime"
 import { Effect } from "effect"

@@ -3,7 +3,7 @@
 import { initialAdapters, type LoraAdapter } from "@tandem/autodiff"
 import { bucketLengths, packedRows } from "@tandem/collators"
 import type { Decoder, DecoderShape } from "@tandem/models"
-import { loadDecoder } from "@tandem/models/node/Decoder"
+import { loadDecoder } from "@tandem/models/node/LoadDecoder"
 import { float32, int64, type Tensor } from "@tandem/onnx"
 import { type Batch, makeTrainStep, residentState, type TrainStep } from "@tandem/trainers"
 import { Effect } from "effect"

@@ -1,5 +1,5 @@
 // Texts to embeddings as `tandem dpr` indexes a corpus: tokenizing, batches of similar length, the encoder, pooling.
-import { loadEncoder } from "@tandem/models/node/Directory"
+import { loadEncoder } from "@tandem/models/node/LoadEncoder"
 import { makeTextEncoder, towerOf } from "@tandem/retriever"
 import { Effect } from "effect"
 import { answer } from "../support/Answer.ts"

@@ -1,5 +1,5 @@
 import { bootstrapMean, pairedBootstrap } from "@tandem/evals"
-import { saveEncoder } from "@tandem/models/node/Save"
+import { saveEncoder } from "@tandem/models/node/SaveEncoder"
 import type { Tensor } from "@tandem/onnx"
 import { encodeCorpus, encoderOf, jointName, type Side, type Towers } from "@tandem/retriever"
 import { Runtime } from "@tandem/runtime"

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs"
 import type { Encoder } from "@tandem/models"
-import { loadEncoder } from "@tandem/models/node/Directory"
+import { loadEncoder } from "@tandem/models/node/LoadEncoder"
 import { towerOf } from "@tandem/retriever"
 import { Effect, Schema } from "effect"
 import { RunFolderError } from "./Errors.ts"

@@ -1,8 +1,8 @@
 import { differentiate, gradientName, influences, type RuleTable } from "@tandem/autodiff"
 import { toFloat32 } from "@tandem/models"
-import { onlyOutputs, prepareGraph } from "@tandem/models/PrepareGraph"
+import { onlyOutputs, prepareGraph } from "@tandem/models/exported/PrepareGraph"
+import { requireNumbers, storedTensors, weightsOf } from "@tandem/models/exported/TrainableParameters"
 import { truncatedNormals, uniforms } from "@tandem/models/Random"
-import { requireNumbers, storedTensors, weightsOf } from "@tandem/models/TrainableParameters"
 import {
   elementCount,
   type Float32Tensor,

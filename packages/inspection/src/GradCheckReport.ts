@@ -1,4 +1,4 @@
-import type { Partner } from "@tandem/models/MatchParameters"
+import type { Partner } from "@tandem/models/exported/MatchParameters"
 
 /** How the gradient by one parameter compares. */
 export interface ParameterCheck {

@@ -8,8 +8,8 @@ import {
   type RuleTable,
 } from "@tandem/autodiff"
 import { onnxConfig } from "@tandem/models"
-import { onlyOutputs } from "@tandem/models/PrepareGraph"
-import { weightsOf } from "@tandem/models/TrainableParameters"
+import { onlyOutputs } from "@tandem/models/exported/PrepareGraph"
+import { weightsOf } from "@tandem/models/exported/TrainableParameters"
 import {
   elementCount,
   fuse,

@@ -1,4 +1,4 @@
-import { holdsNaN, isSetting, isWeight, storedTensors, usesOf } from "@tandem/models/TrainableParameters"
+import { holdsNaN, isSetting, isWeight, storedTensors, usesOf } from "@tandem/models/exported/TrainableParameters"
 import { consumers, type Graph, intAttribute, type Node, type Tensor } from "@tandem/onnx"
 
 /** One weight tensor of a model. */

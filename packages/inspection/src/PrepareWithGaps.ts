@@ -1,4 +1,4 @@
-import { prepareGraph } from "@tandem/models/PrepareGraph"
+import { prepareGraph } from "@tandem/models/exported/PrepareGraph"
 import { chooseBranches, decompose, type Graph, type Node, upgrade } from "@tandem/onnx"
 import { decompositions } from "@tandem/onnx/composites/table"
 import { isInspectionError } from "./Errors.ts"

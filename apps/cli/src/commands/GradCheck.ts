@@ -34,7 +34,9 @@ export const gradCheckCommand = Command.make(
   { model, inputs, against, rtol, threads, json, quiet },
   Effect.fnUntraced(function* (flags) {
     const { gradCheck } = yield* Effect.promise(() => import("@tandem/inspection"))
-    const { openModelFile, readSafetensorsFile } = yield* Effect.promise(() => import("@tandem/models/node/ModelFile"))
+    const { openModelFile, readSafetensorsFile } = yield* Effect.promise(
+      () => import("@tandem/models/node/OpenModelFile"),
+    )
     const { layer } = yield* Effect.promise(() => import("@tandem/runtime/node/NodeRuntime"))
     const { graph, file } = yield* openModelFile(flags.model)
     const reference = flags.against === undefined ? undefined : yield* readSafetensorsFile(flags.against)

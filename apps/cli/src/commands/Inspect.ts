@@ -19,7 +19,7 @@ export const inspectCommand = Command.make(
   { model, batchSize, maxLength, json },
   Effect.fnUntraced(function* (flags) {
     const { inspectModel } = yield* Effect.promise(() => import("@tandem/inspection"))
-    const { openModelFile } = yield* Effect.promise(() => import("@tandem/models/node/ModelFile"))
+    const { openModelFile } = yield* Effect.promise(() => import("@tandem/models/node/OpenModelFile"))
     const { layer } = yield* Effect.promise(() => import("@tandem/runtime/node/NodeRuntime"))
     const { graph, config, file, others } = yield* openModelFile(flags.model)
     const report = yield* inspectModel(graph, {

@@ -1,5 +1,5 @@
 import { float, type GraphBuilder, int, type Value } from "@tandem/onnx"
-import type { Activation } from "../Decoder.ts"
+import type { Activation } from "../decoder/Decoder.ts"
 
 /**
  * `x / √(mean(x²) + ε) · weight` over the last axis, as ONNX Runtime's operator: one pass forward, and the backward pass

@@ -1,5 +1,5 @@
 import type { GraphBuilder, Tensor, Value } from "@tandem/onnx"
-import type { DecoderConfig, DecoderLayer } from "../Decoder.ts"
+import type { DecoderConfig, DecoderLayer } from "../decoder/Decoder.ts"
 import { capped, type Heads, masked } from "./DecoderBlocks.ts"
 
 /** Rows of tokens of one length. */

@@ -1,8 +1,8 @@
 import type { Dims, GraphBuilder, Value } from "@tandem/onnx"
-import type { DecoderConfig, DecoderLayer } from "../Decoder.ts"
-import { embeddingsName, normNames, outputName } from "../DecoderParameters.ts"
-import type { DropoutRates } from "../Encoder.ts"
-import { rotate, rotation } from "../Rope.ts"
+import type { DecoderConfig, DecoderLayer } from "../decoder/Decoder.ts"
+import { embeddingsName, normNames, outputName } from "../decoder/DecoderParameters.ts"
+import { rotate, rotation } from "../decoder/Rope.ts"
+import type { DropoutRates } from "../encoder/Encoder.ts"
 import { activate, fusedRmsNormalization, rmsNormalization } from "./Blocks.ts"
 
 /** What is added to the score of a token that must not be seen: e to this power is 0, and no sum with a score overflows. */

@@ -1,5 +1,5 @@
 import type { GraphBuilder, Value } from "@tandem/onnx"
-import type { DecoderShape } from "../Decoder.ts"
+import type { DecoderShape } from "../decoder/Decoder.ts"
 import type { Tokens } from "./DecoderAttention.ts"
 import { maskPositions } from "./TokenRows.ts"
 

@@ -1,5 +1,5 @@
 import { type GraphBuilder, int64, type Value } from "@tandem/onnx"
-import type { EncoderShape, LengthGroup } from "../Encoder.ts"
+import type { EncoderShape, LengthGroup } from "../encoder/Encoder.ts"
 import { numberRows, takeRows } from "./TokenRows.ts"
 
 /**

@@ -1,6 +1,6 @@
 import type { GraphBuilder, Value } from "@tandem/onnx"
-import type { Seq2SeqConfig } from "../Seq2Seq.ts"
-import { type AttentionNames, type Side, seq2seqBlockNames, seq2seqNames } from "../Seq2SeqParameters.ts"
+import type { Seq2SeqConfig } from "../seq2seq/Seq2Seq.ts"
+import { type AttentionNames, type Side, seq2seqBlockNames, seq2seqNames } from "../seq2seq/Seq2SeqParameters.ts"
 import { activate, type rmsNormalization } from "./Blocks.ts"
 
 /** Queries, keys and values, each `[batch, heads, length, headSize]`. */

@@ -3,13 +3,13 @@ import { homedir } from "node:os"
 import { dirname, join } from "node:path"
 import { listFiles, modelInfo } from "@huggingface/hub"
 import { Effect } from "effect"
-import type { Encoder } from "../Encoder.ts"
 import { HubError, InvalidEncoder, type ModelError } from "../Errors.ts"
-import { type HubId, isHubId, isSafePath, parseHubId, settingsFiles, weightFiles } from "../HubId.ts"
+import type { Encoder } from "../encoder/Encoder.ts"
+import { attempt } from "../encoder/WeightsEncoder.ts"
+import { type HubId, isHubId, isSafePath, parseHubId, settingsFiles, weightFiles } from "../files/HubId.ts"
 import { download, type Remote, type RemoteFile, request } from "../internal/node/Download.ts"
 import { exists, readJsonIfThere, reasonOf } from "../internal/node/Files.ts"
-import { attempt } from "../WeightsEncoder.ts"
-import { type LoadOptions, loadEncoder } from "./Directory.ts"
+import { type LoadOptions, loadEncoder } from "./LoadEncoder.ts"
 
 /** What happens while a model is brought from the hub. */
 export type HubEvent =

@@ -3,15 +3,15 @@ import { dirname, join, relative, resolve } from "node:path"
 import { readModel, type Tensor, writeBackExternal } from "@tandem/onnx"
 import { safetensorsParts } from "@tandem/safetensors"
 import { Effect } from "effect"
-import type { Decoder, LanguageModelSource } from "../Decoder.ts"
-import { decoderInferenceGraph } from "../DecoderInference.ts"
+import type { Decoder, LanguageModelSource } from "../decoder/Decoder.ts"
+import { decoderInferenceGraph } from "../decoder/DecoderInference.ts"
 import { InvalidLanguageModel, type ModelError, SaveFailed } from "../Errors.ts"
+import { attempt } from "../encoder/WeightsEncoder.ts"
 import { readBytes, reasonOf } from "../internal/node/Files.ts"
 import { asLanguageModel } from "../internal/node/LanguageModelErrors.ts"
 import { readBeside } from "../internal/node/OnnxFiles.ts"
 import { onnxVariants, type SavedType, withTransformersJs } from "../internal/node/OnnxVariants.ts"
 import { type Content, writeDirectory } from "../internal/node/WriteDirectory.ts"
-import { attempt } from "../WeightsEncoder.ts"
 
 type Weights = Extract<LanguageModelSource, { kind: "weights" }>
 type Onnx = Extract<LanguageModelSource, { kind: "onnx" }>

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { AutoTokenizer } from "@huggingface/transformers"
-import { makeTokenizer } from "../../src/Tokenizer.ts"
+import { makeTokenizer } from "../../src/tokenizer/Tokenizer.ts"
 import { goldenJson, goldenPath } from "../support/Golden.ts"
 
 test("transformers.js' AutoTokenizer gives the same ids", async () => {

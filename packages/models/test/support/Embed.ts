@@ -2,9 +2,9 @@ import type { Graph, Tensor } from "@tandem/onnx"
 import { Runtime } from "@tandem/runtime"
 import { layer } from "@tandem/runtime/node/NodeRuntime"
 import { Effect, type Scope } from "effect"
-import type { Encoder } from "../../src/Encoder.ts"
-import { pooledGraph, withPooling } from "../../src/Pooling.ts"
-import { encoderInputs } from "../../src/Tokenizer.ts"
+import type { Encoder } from "../../src/encoder/Encoder.ts"
+import { pooledGraph, withPooling } from "../../src/encoder/Pooling.ts"
+import { encoderInputs } from "../../src/tokenizer/Tokenizer.ts"
 
 /** The embeddings of texts as the encoder's own settings say. */
 export const embed = Effect.fnUntraced(function* (encoder: Encoder, texts: readonly string[]) {

@@ -5,7 +5,7 @@ import { dirname } from "node:path"
 import { downloadFile, HubApiError } from "@huggingface/hub"
 import { Effect, Schedule } from "effect"
 import { HubError } from "../../Errors.ts"
-import type { HubId } from "../../HubId.ts"
+import type { HubId } from "../../files/HubId.ts"
 import { reasonOf } from "./Files.ts"
 
 /** Where a model is asked for, and with what right. */

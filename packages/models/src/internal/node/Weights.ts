@@ -3,7 +3,7 @@ import { fromBytes, type Tensor } from "@tandem/onnx"
 import { InvalidSafetensors, safetensorsHeaderEnd, safetensorsLayout } from "@tandem/safetensors"
 import { Effect } from "effect"
 import { isModelError, type ModelError } from "../../Errors.ts"
-import { isSafePath } from "../../HubId.ts"
+import { isSafePath } from "../../files/HubId.ts"
 import { isRecord } from "../Record.ts"
 import { exists, readJson, unreadable, withFile } from "./Files.ts"
 

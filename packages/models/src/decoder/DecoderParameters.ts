@@ -1,0 +1,138 @@
+import { elementCount, type Tensor } from "@tandem/onnx"
+import { InvalidLanguageModel } from "../Errors.ts"
+import type { Parameter } from "../encoder/Bert.ts"
+import { toFloat32 } from "../Floats.ts"
+import type { DecoderConfig } from "./Decoder.ts"
+
+/** The name that Hugging Face gives to the embeddings of tokens. */
+export const embeddingsName = (config: DecoderConfig): string =>
+  config.family === "gpt2" ? "transformer.wte.weight" : "model.embed_tokens.weight"
+
+/** The name of the weights that make logits: the embeddings' where they are tied. */
+export const outputName = (config: DecoderConfig): string =>
+  config.tiedEmbeddings ? embeddingsName(config) : "lm_head.weight"
+
+/** Every weight of a decoder by Hugging Face name, in the order in which the model uses them. */
+export const decoderParameters = (config: DecoderConfig): readonly Parameter[] => {
+  const { vocabularySize, hiddenSize, maxPositions, family } = config
+  const gpt2 = family === "gpt2"
+  return [
+    { name: embeddingsName(config), dims: [vocabularySize, hiddenSize], role: "embedding" },
+    ...(gpt2 ? [{ name: "transformer.wpe.weight", dims: [maxPositions, hiddenSize], role: "embedding" } as const] : []),
+    ...config.layers.flatMap((_, layer) => (gpt2 ? gpt2Block(config, layer) : llamaBlock(config, layer))),
+    { name: gpt2 ? "transformer.ln_f.weight" : "model.norm.weight", dims: [hiddenSize], role: "scale" },
+    ...(gpt2 ? [{ name: "transformer.ln_f.bias", dims: [hiddenSize], role: "bias" } as const] : []),
+    ...(config.tiedEmbeddings
+      ? []
+      : [{ name: "lm_head.weight", dims: [vocabularySize, hiddenSize], role: "weight" } as const]),
+  ]
+}
+
+/** GPT-2 keeps the weights of products as `[in, out]`. */
+const gpt2Block = ({ hiddenSize: hidden, intermediateSize: inner }: DecoderConfig, layer: number) => {
+  const at = (name: string): string => `transformer.h.${layer}.${name}`
+  const linear = (name: string, into: number, out: number): readonly Parameter[] => [
+    { name: `${at(name)}.weight`, dims: [into, out], role: "weight" },
+    { name: `${at(name)}.bias`, dims: [out], role: "bias" },
+  ]
+  const norm = (name: string): readonly Parameter[] => [
+    { name: `${at(name)}.weight`, dims: [hidden], role: "scale" },
+    { name: `${at(name)}.bias`, dims: [hidden], role: "bias" },
+  ]
+  return [
+    ...norm("ln_1"),
+    ...linear("attn.c_attn", hidden, 3 * hidden),
+    ...linear("attn.c_proj", hidden, hidden),
+    ...norm("ln_2"),
+    ...linear("mlp.c_fc", hidden, inner),
+    ...linear("mlp.c_proj", inner, hidden),
+  ]
+}
+
+/** The names of the Llama family's norms in a block, by where they stand. */
+export const normNames = {
+  before: { attentionInput: "input_layernorm", feedForwardInput: "post_attention_layernorm" },
+  after: { attentionOutput: "post_attention_layernorm", feedForwardOutput: "post_feedforward_layernorm" },
+  around: {
+    attentionInput: "input_layernorm",
+    attentionOutput: "post_attention_layernorm",
+    feedForwardInput: "pre_feedforward_layernorm",
+    feedForwardOutput: "post_feedforward_layernorm",
+  },
+} as const
+
+const llamaBlock = (config: DecoderConfig, layer: number): readonly Parameter[] => {
+  const { hiddenSize: hidden, intermediateSize: inner, heads, keyValueHeads, headSize, biases, packed } = config
+  const [queries, keys] = [heads * headSize, keyValueHeads * headSize]
+  const at = (name: string): string => `model.layers.${layer}.${name}`
+  const linear = (name: string, out: number, into: number, bias: boolean): readonly Parameter[] => [
+    { name: `${at(name)}.weight`, dims: [out, into], role: "weight" },
+    ...(bias ? [{ name: `${at(name)}.bias`, dims: [out], role: "bias" } as const] : []),
+  ]
+  const norm = (name: string, size: number): Parameter => ({ name: `${at(name)}.weight`, dims: [size], role: "scale" })
+  const [queryNorm, keyNorm] = config.queryKeyNorms === "whole" ? [queries, keys] : [headSize, headSize]
+  return [
+    ...(packed
+      ? linear("self_attn.qkv_proj", queries + 2 * keys, hidden, biases.queryKeyValue)
+      : [
+          ...linear("self_attn.q_proj", queries, hidden, biases.queryKeyValue),
+          ...linear("self_attn.k_proj", keys, hidden, biases.queryKeyValue),
+          ...linear("self_attn.v_proj", keys, hidden, biases.queryKeyValue),
+        ]),
+    ...(config.queryKeyNorms === "none"
+      ? []
+      : [norm("self_attn.q_norm", queryNorm), norm("self_attn.k_norm", keyNorm)]),
+    ...linear("self_attn.o_proj", hidden, queries, biases.attentionOutput),
+    ...Object.values(normNames[config.norms]).map((name) => norm(name, hidden)),
+    ...(packed
+      ? linear("mlp.gate_up_proj", 2 * inner, hidden, biases.feedForward)
+      : [
+          ...linear("mlp.gate_proj", inner, hidden, biases.feedForward),
+          ...linear("mlp.up_proj", inner, hidden, biases.feedForward),
+        ]),
+    ...linear("mlp.down_proj", hidden, inner, biases.feedForward),
+  ]
+}
+
+/** The weights of a language model among the tensors of a file. */
+export interface LanguageModelWeights {
+  readonly parameters: ReadonlyMap<string, Tensor>
+  readonly unused: ReadonlyMap<string, Tensor>
+}
+
+/**
+ * Picks named weights out of a checkpoint, as `float32`. A name may lack its first part, as checkpoints of models
+ * without a head have it. A missing weight or one of another shape ends in `InvalidLanguageModel`.
+ */
+export const pickWeights = (
+  wanted: readonly Parameter[],
+  tensors: ReadonlyMap<string, Tensor>,
+  file = "model.safetensors",
+): LanguageModelWeights => {
+  const used = new Set<string>()
+  const parameters = new Map<string, Tensor>()
+  for (const { name, dims } of wanted) {
+    const key = [name, name.replace(/^(transformer|model)\./, "")].find((candidate) => tensors.has(candidate))
+    const value = key === undefined ? undefined : tensors.get(key)
+    if (key === undefined || value === undefined) {
+      throw new InvalidLanguageModel({
+        message: `the weights lack ${name}`,
+        file,
+        tensor: name,
+        hint: "the checkpoint belongs to another architecture than config.json says, or to a part of a model",
+      })
+    }
+    if (value.dims.join() !== dims.join()) {
+      throw new InvalidLanguageModel({
+        message: `tensor ${key} has another shape than the model's config says`,
+        file,
+        tensor: key,
+        expected: `[${dims}], ${elementCount(dims)} elements`,
+        found: `[${value.dims}]`,
+      })
+    }
+    used.add(key)
+    parameters.set(name, toFloat32(value, key))
+  }
+  return { parameters, unused: new Map([...tensors].filter(([name]) => !used.has(name))) }
+}

@@ -1,0 +1,65 @@
+import type { Tensor } from "@tandem/onnx"
+import { attempt } from "../encoder/WeightsEncoder.ts"
+import type { Tokenizer } from "../tokenizer/Tokenizer.ts"
+import type { Decoder, DecoderConfig, DecoderGraph } from "./Decoder.ts"
+import { decoderGraph, decoderInputs, longestSequence } from "./DecoderGraph.ts"
+
+type Json = Readonly<Record<string, unknown>>
+
+/** The parts of a decoder whose graph this package builds. */
+export interface WeightsDecoderParts {
+  readonly config: DecoderConfig
+  /** By Hugging Face name, as `pickWeights` gives them. */
+  readonly parameters: ReadonlyMap<string, Tensor>
+  readonly tokenizer: Tokenizer
+  readonly maxLength?: number
+  /** `config.json` as it was read or made. */
+  readonly huggingFace: Json
+  readonly generation?: Json | undefined
+  readonly unused?: ReadonlyMap<string, Tensor>
+  readonly files?: ReadonlyMap<string, string>
+}
+
+/** A decoder over named weights of an architecture that this package builds. */
+export const weightsDecoder = (parts: WeightsDecoderParts): Decoder => {
+  const { config, parameters, tokenizer, huggingFace, generation } = parts
+  const limit = longestSequence(config)
+  return {
+    kind: "decoder",
+    config,
+    vocabularySize: config.vocabularySize,
+    dropout: config.dropout,
+    inputs: decoderInputs,
+    parameters,
+    maxLength: Math.min(parts.maxLength ?? limit, limit),
+    ...tokenIds(huggingFace, generation, tokenizer),
+    tokenizer,
+    graph: (shape) => attempt((): DecoderGraph => decoderGraph(config, shape)),
+    source: {
+      kind: "weights",
+      huggingFace,
+      generation,
+      unused: parts.unused ?? new Map(),
+      files: parts.files ?? new Map(),
+    },
+  }
+}
+
+/** The tokens that pad rows and end texts, as `generation_config.json`, `config.json` and the tokenizer name them. */
+export const tokenIds = (
+  huggingFace: Json,
+  generation: Json | undefined,
+  tokenizer: Tokenizer,
+): { readonly padTokenId: number; readonly endTokenIds: readonly number[] } => {
+  const ids = (field: string): readonly number[] => {
+    for (const value of [generation?.[field], huggingFace[field]]) {
+      const list = (Array.isArray(value) ? value : [value]).filter((id) => Number.isSafeInteger(id) && id >= 0)
+      if (list.length > 0) return list
+    }
+    const token: unknown = tokenizer.files.config[field.replace(/_id$/, "")]
+    const id = typeof token === "string" ? tokenizer.tokenId(token) : undefined
+    return id === undefined ? [] : [id]
+  }
+  const endTokenIds = ids("eos_token_id")
+  return { padTokenId: ids("pad_token_id")[0] ?? endTokenIds[0] ?? tokenizer.padTokenId, endTokenIds }
+}

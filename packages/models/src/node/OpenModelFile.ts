@@ -1,0 +1,145 @@
+import { closeSync, fstatSync, openSync, readSync } from "node:fs"
+import { readdir, stat } from "node:fs/promises"
+import { dirname, join } from "node:path"
+import { type Graph, InvalidModel, readModel, type Tensor } from "@tandem/onnx"
+import { InvalidSafetensors, readSafetensors } from "@tandem/safetensors"
+import { Effect } from "effect"
+import type { ModelError } from "../Errors.ts"
+import { attempt } from "../encoder/WeightsEncoder.ts"
+import { isHubId } from "../files/HubId.ts"
+import { readJsonIfThere, reasonOf } from "../internal/node/Files.ts"
+import { weightsGraph } from "../internal/node/WeightsGraph.ts"
+import { fetchModel, type HubOptions } from "./Hub.ts"
+
+/** A model's graph, whatever the architecture. */
+export interface ModelFile {
+  /** The ONNX file, or the safetensors file, or the index of several, around which the graph was built. */
+  readonly file: string
+  readonly graph: Graph
+  /** `config.json` beside the file or a folder above it, where there is one. */
+  readonly config: Readonly<Record<string, unknown>> | undefined
+  /** Other ONNX models of the same folder. */
+  readonly others: readonly string[]
+}
+
+/**
+ * Opens the ONNX model that a text names: a file, a folder or a hub id. A folder's model is the one that transformers.js
+ * would take: `onnx/model.onnx` or `model.onnx`, else a decoder, else an encoder, else the first other `.onnx` file.
+ * Around weights without a graph one is built, where the architecture is known.
+ *
+ * Nothing that could be a model, and a file that is none, end in `InvalidModel`; weights of another architecture end in
+ * `UnsupportedArchitecture`.
+ */
+export const openModelFile = Effect.fn("openModelFile")(function* (
+  model: string,
+  options: HubOptions = {},
+): Effect.fn.Return<ModelFile, ModelError> {
+  const kind = yield* kindOf(model)
+  if (kind === "file") return yield* read(model, [])
+  if (kind === undefined && (!isHubId(model) || model.endsWith(".onnx"))) {
+    return yield* new InvalidModel({
+      message: `there is no file or folder ${model}`,
+      file: model,
+      expected: "an ONNX file, a folder, or organisation/name[@revision]",
+    })
+  }
+  const folder = kind === "folder" ? model : yield* fetchModel(model, { prefer: "onnx", ...options })
+  const [file, ...others] = [...(yield* onnxFiles(folder))].sort((a, b) => rank(a) - rank(b))
+  if (file !== undefined) return yield* read(join(folder, file), others)
+  const built = yield* weightsGraph(folder)
+  if (built !== undefined) return { ...built, config: yield* readJsonIfThere(folder, "config.json"), others: [] }
+  const files = yield* list(folder)
+  return yield* new InvalidModel({
+    message: `${folder} holds no model`,
+    file: folder,
+    expected: "onnx/model.onnx, model.onnx or model.safetensors",
+    found: files.length === 0 ? "an empty folder" : files.slice(0, 20).join(", "),
+  })
+})
+
+/** The tensors of a safetensors file; one that cannot be read ends in `InvalidSafetensors`. */
+export const readSafetensorsFile = Effect.fn("readSafetensorsFile")(function* (
+  file: string,
+): Effect.fn.Return<ReadonlyMap<string, Tensor>, ModelError> {
+  const bytes = yield* Effect.try({
+    try: () => bytesAt(file),
+    catch: (error) => new InvalidSafetensors({ message: `${file} cannot be read: ${reasonOf(error)}`, file }),
+  })
+  return yield* attempt(() => readSafetensors(bytes, file).tensors)
+})
+
+const kindOf = (path: string): Effect.Effect<"file" | "folder" | undefined> =>
+  Effect.promise(() =>
+    stat(path).then(
+      (found) => (found.isDirectory() ? "folder" : "file"),
+      () => undefined,
+    ),
+  )
+
+const list = (folder: string): Effect.Effect<readonly string[]> =>
+  Effect.promise(() =>
+    readdir(folder).then(
+      (names) => names.toSorted(),
+      () => [],
+    ),
+  )
+
+const onnxFiles = (folder: string): Effect.Effect<readonly string[]> =>
+  Effect.map(Effect.all([list(folder), list(join(folder, "onnx"))]), ([here, below]) =>
+    [...below.map((name) => `onnx/${name}`), ...here].filter((name) => name.endsWith(".onnx")),
+  )
+
+const order = ["model", "decoder_model_merged", "decoder_model", "encoder_model"].flatMap((name) => [
+  `onnx/${name}.onnx`,
+  `${name}.onnx`,
+])
+
+const rank = (file: string): number => {
+  const place = order.indexOf(file)
+  return place < 0 ? order.length : place
+}
+
+const read = Effect.fnUntraced(function* (file: string, others: readonly string[]) {
+  const bytes = yield* Effect.try({
+    try: () => bytesAt(file),
+    catch: (error) => new InvalidModel({ message: `${file} cannot be read: ${reasonOf(error)}`, file }),
+  })
+  const graph = yield* attempt(() => readModel(bytes, { file, external: dataFiles(dirname(file)) }))
+  const folder = dirname(file)
+  const config =
+    (yield* readJsonIfThere(folder, "config.json")) ?? (yield* readJsonIfThere(dirname(folder), "config.json"))
+  return { file, graph, config, others }
+})
+
+/** Operating systems read at most 2 GiB at once. */
+const largestRead = 2 ** 30
+
+const bytesAt = (file: string): Uint8Array => {
+  const handle = openSync(file, "r")
+  try {
+    const bytes = new Uint8Array(fstatSync(handle).size)
+    for (let at = 0; at < bytes.length; ) {
+      const count = readSync(handle, bytes, at, Math.min(largestRead, bytes.length - at), at)
+      if (count === 0) return bytes.subarray(0, at)
+      at += count
+    }
+    return bytes
+  } finally {
+    closeSync(handle)
+  }
+}
+
+/** Data files of a folder, each read once. */
+const dataFiles = (folder: string): ((location: string) => Uint8Array) => {
+  const known = new Map<string, Uint8Array>()
+  return (location) => {
+    const file = join(folder, location)
+    try {
+      const bytes = known.get(file) ?? bytesAt(file)
+      known.set(file, bytes)
+      return bytes
+    } catch (error) {
+      throw new InvalidModel({ message: `the model's data file ${file} cannot be read: ${reasonOf(error)}`, file })
+    }
+  }
+}

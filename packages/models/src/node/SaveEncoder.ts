@@ -1,0 +1,169 @@
+import { readFileSync } from "node:fs"
+import { readdir } from "node:fs/promises"
+import { dirname, join, relative, resolve } from "node:path"
+import { quantizeDynamic, readModel, type Tensor, writeBackExternal, writeModel } from "@tandem/onnx"
+import { writeSafetensors } from "@tandem/safetensors"
+import { Effect } from "effect"
+import { InvalidEncoder, type ModelError, SaveFailed } from "../Errors.ts"
+import { bertInferenceGraph } from "../encoder/BertGraph.ts"
+import { type Encoder, type EncoderSource, embeddingSize } from "../encoder/Encoder.ts"
+import { attempt } from "../encoder/WeightsEncoder.ts"
+import { sentenceTransformersFiles } from "../files/SentenceTransformers.ts"
+import { readBytes, reasonOf, unreadable } from "../internal/node/Files.ts"
+import { type Content, writeDirectory } from "../internal/node/WriteDirectory.ts"
+
+type Weights = Extract<EncoderSource, { kind: "weights" }>
+type Onnx = Extract<EncoderSource, { kind: "onnx" }>
+
+/**
+ * Saves an encoder with `parameters` as its weights (its own where absent), so that transformers.js'
+ * `pipeline("feature-extraction", directory)` and sentence-transformers load it.
+ *
+ * - Own builds: `config.json`, tokenizer, sentence-transformers' files, `model.safetensors` under Hugging Face's names,
+ *   `onnx/model.onnx` (fp32) and `onnx/model_quantized.onnx` (q8, what browsers take by default).
+ * - ONNX models: a copy of their directory in which only the bytes of the weights differ in the model file and its data
+ *   files, and a fresh `model_quantized.onnx`. Weights in other formats are left out, because they would be the old ones.
+ *
+ * The directory is written aside and put in place at the end. An unwritable folder or a full disk ends in `SaveFailed`
+ * and leaves what was there; weights that do not fit the model end in `InvalidEncoder` or `InvalidTensor`.
+ *
+ * @example
+ * ```ts
+ * import { tinyEncoder, trainWordPiece } from "@tandem/models"
+ * import { saveEncoder } from "@tandem/models/node/SaveEncoder"
+ * import { Effect } from "effect"
+ *
+ * const vocabulary = trainWordPiece(["the river was long", "the long river"], { vocabularySize: 60 })
+ * await Effect.runPromise(saveEncoder("retriever", tinyEncoder({ seed: 0, vocabulary })))
+ * ```
+ */
+export const saveEncoder = Effect.fn("saveEncoder")(function* (
+  directory: string,
+  encoder: Encoder,
+  parameters: ReadonlyMap<string, Tensor> = encoder.parameters,
+): Effect.fn.Return<void, ModelError> {
+  yield* attempt(() => checkParameters(encoder, parameters))
+  const { source } = encoder
+  const files =
+    source.kind === "weights"
+      ? yield* attempt(() => weightsFiles(encoder, source, parameters))
+      : yield* onnxFiles(directory, source, parameters)
+  yield* writeDirectory(directory, files)
+})
+
+const checkParameters = (encoder: Encoder, parameters: ReadonlyMap<string, Tensor>): void => {
+  for (const [name, { dims }] of encoder.parameters) {
+    const found = parameters.get(name)
+    if (found === undefined || found.dims.join() !== dims.join()) {
+      throw new InvalidEncoder({
+        message: `the weights to save do not fit the model at ${name}`,
+        tensor: name,
+        expected: `[${dims}]`,
+        found: found === undefined ? "nothing" : `[${found.dims}]`,
+      })
+    }
+  }
+}
+
+const weightsFiles = (
+  encoder: Encoder,
+  source: Weights,
+  parameters: ReadonlyMap<string, Tensor>,
+): ReadonlyMap<string, Content> => {
+  const { config, tokenizer, pooling, prompts, maxLength } = encoder
+  const graph = bertInferenceGraph(config, parameters)
+  const { huggingFace, tensors } = bareModel(source, parameters)
+  const sentence = sentenceTransformersFiles({ pooling, prompts, maxLength, embeddingSize: embeddingSize(config) })
+  const json = (documents: Readonly<Record<string, unknown>>): readonly (readonly [string, Content])[] =>
+    Object.entries(documents).map(([path, document]) => [path, { json: document }])
+  return new Map<string, Content>([
+    ...json({
+      "config.json": huggingFace,
+      "tokenizer.json": tokenizer.files.tokenizer,
+      "tokenizer_config.json": { ...tokenizer.files.config, model_max_length: maxLength },
+      ...sentence,
+    }),
+    ["model.safetensors", { bytes: writeSafetensors(tensors, { format: "pt" }) }],
+    ["onnx/model.onnx", { bytes: writeModel(graph) }],
+    ["onnx/model_quantized.onnx", { bytes: writeModel(quantizeDynamic(graph)) }],
+  ])
+}
+
+/**
+ * The config and tensors of the encoder alone: the prefix of a task's head goes, and with it the head. DPR's own prefix
+ * stays, because DPR's classes look for it.
+ */
+const bareModel = (source: Weights, parameters: ReadonlyMap<string, Tensor>) => {
+  const { huggingFace, prefix, unused } = source
+  const isDpr = huggingFace["model_type"] === "dpr"
+  if (prefix === "" || isDpr) {
+    const named = [...parameters].map(([name, value]) => {
+      const outer = name.startsWith("encode_proj.") ? prefix.replace(/bert_model\.$/, "") : prefix
+      return [outer + name, value] as const
+    })
+    return { huggingFace, tensors: new Map([...unused, ...named]) }
+  }
+  const kept = [...unused].filter(([name]) => name.startsWith(prefix))
+  const architecture = huggingFace["model_type"] === "distilbert" ? "DistilBertModel" : "BertModel"
+  return {
+    huggingFace: { ...huggingFace, architectures: [architecture] },
+    tensors: new Map([...kept.map(([name, value]) => [name.slice(prefix.length), value] as const), ...parameters]),
+  }
+}
+
+/** Files that hold weights in any format, which a saved copy must not take over as they are. */
+const weightFile = /\.(onnx|onnx_data(_\d+)?|safetensors|bin|pt|pth|h5|msgpack|ot|gguf|tflite)$|\.index\.json$/
+
+const onnxFiles = Effect.fnUntraced(function* (
+  directory: string,
+  source: Onnx,
+  parameters: ReadonlyMap<string, Tensor>,
+): Effect.fn.Return<ReadonlyMap<string, Content>, ModelError> {
+  if (resolve(directory) === resolve(source.directory)) {
+    return yield* new SaveFailed({
+      message: "a model cannot be saved over the directory that it was loaded from",
+      file: directory,
+      hint: "name another directory",
+    })
+  }
+  const modelFile = join(source.directory, source.modelFile)
+  const folder = dirname(modelFile)
+  const bytes = yield* readBytes(modelFile)
+  const others = yield* Effect.tryPromise({
+    try: () => readdir(source.directory, { recursive: true, withFileTypes: true }),
+    catch: (error) =>
+      new InvalidEncoder({
+        message: `${source.directory} cannot be read: ${reasonOf(error)}`,
+        file: source.directory,
+      }),
+  })
+  const copies = others
+    .filter((entry) => entry.isFile() && !weightFile.test(entry.name))
+    .map((entry) => relative(source.directory, join(entry.parentPath, entry.name)))
+    .filter((path) => !path.split(/[/\\]/).some((part) => part.startsWith(".")))
+  return yield* attempt(() => {
+    const external = (location: string): Uint8Array => readData(join(folder, location))
+    const written = writeBackExternal(bytes, parameters, { file: modelFile, external })
+    const dataFiles = new Map([...written.files].map(([name, data]) => [name, { bytes: data }] as const))
+    const graph = readModel(written.model, {
+      file: modelFile,
+      external: (location) => dataFiles.get(location)?.bytes ?? external(location),
+    })
+    const place = dirname(source.modelFile)
+    return new Map<string, Content>([
+      ...copies.map((path) => [path, { copyOf: join(source.directory, path) }] as const),
+      ...[...dataFiles].map(([name, content]) => [join(place, name), content] as const),
+      [source.modelFile, { bytes: written.model }],
+      [join(place, "model_quantized.onnx"), { bytes: writeModel(quantizeDynamic(graph)) }],
+    ])
+  })
+})
+
+const readData = (file: string): Uint8Array => {
+  try {
+    const buffer = readFileSync(file)
+    return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength)
+  } catch (error) {
+    throw unreadable(file, error)
+  }
+}
