@@ -1,3 +1,11 @@
+export {
+  type AnswerInputs,
+  type AnswerLogLikelihood,
+  type AnswerRows,
+  answerLogLikelihood,
+  rowsOfPlaces,
+} from "./AnswerLogLikelihood.ts"
+export { type AnswerNll, type AnswerNllOptions, type AnswerReduction, answerNll } from "./AnswerNll.ts"
 export { type InBatchDiagnostics, inBatchDiagnostics } from "./InBatchDiagnostics.ts"
 export {
   defaultTemperature,
