@@ -1,15 +1,17 @@
-import { Effect, Layer, Stream } from "effect"
+import { Effect, type Layer, Stream } from "effect"
+import { type EmbeddedStore, type EmbeddedStoreShape, embeddedLayer } from "./EmbeddedStore.ts"
 import { exactSearch } from "./internal/ExactSearch.ts"
+import { loadExpected } from "./internal/LoadExpected.ts"
 import { Rows } from "./internal/Rows.ts"
-import { checkDimension, checkSearch, loadExpected } from "./internal/Validation.ts"
-import { KnowledgeStore, type KnowledgeStoreShape } from "./KnowledgeStore.ts"
+import type { KnowledgeStore } from "./KnowledgeStore.ts"
+import { checkDimension, checkSearch } from "./StoreChecks.ts"
 import type { StoreFolder, StoreIdentity } from "./StoreContents.ts"
 import type { InvalidRequestError, OpenError } from "./StoreError.ts"
 
-const over = (initial: Rows): KnowledgeStoreShape => {
+const over = (initial: Rows): EmbeddedStoreShape => {
   // An operation reads this reference once, and every change to it is one assignment: that is the atomic swap.
   let current = initial
-  const replace: KnowledgeStoreShape["replace"] = (contents) =>
+  const replace: EmbeddedStoreShape["replace"] = (contents) =>
     Effect.map(Rows.from(contents), (rows) => {
       current = rows
     })
@@ -27,7 +29,7 @@ const over = (initial: Rows): KnowledgeStoreShape => {
       Effect.suspend(() => {
         const view = current.view()
         const error = checkSearch(view.identity, request)
-        return error === undefined ? exactSearch(view, request.vectors, request.k) : Effect.fail(error)
+        return error === undefined ? exactSearch(view, request) : Effect.fail(error)
       }),
     scan: Stream.suspend(() => Stream.fromIterable(current.scan())),
     contents: Effect.sync(() => current.contents()),
@@ -39,7 +41,7 @@ const over = (initial: Rows): KnowledgeStoreShape => {
 }
 
 /** An empty exact store; see {@link layer}. */
-export const make = (identity: StoreIdentity): Effect.Effect<KnowledgeStoreShape, InvalidRequestError> =>
+export const make = (identity: StoreIdentity): Effect.Effect<EmbeddedStoreShape, InvalidRequestError> =>
   Effect.suspend(() => {
     const error = checkDimension(identity.dimension)
     return error === undefined ? Effect.succeed(over(new Rows(identity))) : Effect.fail(error)
@@ -49,7 +51,7 @@ export const make = (identity: StoreIdentity): Effect.Effect<KnowledgeStoreShape
 export const open = (
   folder: StoreFolder,
   expected: Partial<StoreIdentity> = {},
-): Effect.Effect<KnowledgeStoreShape, OpenError> =>
+): Effect.Effect<EmbeddedStoreShape, OpenError> =>
   loadExpected(folder, expected).pipe(
     Effect.flatMap(({ contents }) => Rows.from(contents)),
     Effect.map(over),
@@ -63,11 +65,11 @@ export const open = (
  * Scores are computed in double precision in one order of summation, so they do not depend on the other queries of a
  * batch; equal scores keep the order of insertion.
  */
-export const layer = (identity: StoreIdentity): Layer.Layer<KnowledgeStore, InvalidRequestError> =>
-  Layer.effect(KnowledgeStore, make(identity))
+export const layer = (identity: StoreIdentity): Layer.Layer<KnowledgeStore | EmbeddedStore, InvalidRequestError> =>
+  embeddedLayer(make(identity))
 
 /** {@link layer} with the contents of a folder, whose identity is compared with what is `expected`. */
 export const layerFolder = (
   folder: StoreFolder,
   expected: Partial<StoreIdentity> = {},
-): Layer.Layer<KnowledgeStore, OpenError> => Layer.effect(KnowledgeStore, open(folder, expected))
+): Layer.Layer<KnowledgeStore | EmbeddedStore, OpenError> => embeddedLayer(open(folder, expected))

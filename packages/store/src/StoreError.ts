@@ -31,11 +31,17 @@ export class InvalidRequestError extends Schema.TaggedError<InvalidRequestError>
 /** A stored folder that is cut off, changed or of another format; `file` names the file. */
 export class CorruptStoreError extends Schema.TaggedError<CorruptStoreError>()("CorruptStore", details) {}
 
-/** A folder that cannot be read or written: missing, no permission, disk full. */
+/** The place that holds a store cannot be read or written: missing, no permission, disk full, connection lost. */
 export class StoreAccessError extends Schema.TaggedError<StoreAccessError>()("StoreAccess", details) {}
 
 /** The engine beneath a store failed, for want of memory as a rule; the store is as it was. */
 export class IndexFailureError extends Schema.TaggedError<IndexFailureError>()("IndexFailure", details) {}
+
+/** The package of a store's engine is not installed, or has no binary for this platform; `hint` says what to install. */
+export class EngineUnavailableError extends Schema.TaggedError<EngineUnavailableError>()(
+  "EngineUnavailable",
+  details,
+) {}
 
 /** Everything that adding can meet. */
 export type AddError =
@@ -44,9 +50,13 @@ export type AddError =
   | DuplicateIdError
   | InvalidRequestError
   | IndexFailureError
+  | StoreAccessError
 
 /** Everything that searching can meet. */
-export type SearchError = StoreMismatchError | InvalidRequestError | IndexFailureError
+export type SearchError = StoreMismatchError | InvalidRequestError | IndexFailureError | StoreAccessError
+
+/** Everything that looking up by id can meet. */
+export type GetError = PassageNotFoundError | StoreAccessError
 
 /** Everything that opening a folder can meet. */
-export type OpenError = AddError | CorruptStoreError | StoreAccessError
+export type OpenError = AddError | CorruptStoreError

@@ -1,4 +1,5 @@
 export * as Bm25 from "./Bm25.ts"
+export { EmbeddedStore, type EmbeddedStoreShape, embeddedLayer } from "./EmbeddedStore.ts"
 export * as Exact from "./Exact.ts"
 export {
   type Hit,
@@ -20,6 +21,8 @@ export {
   type AddError,
   CorruptStoreError,
   DuplicateIdError,
+  EngineUnavailableError,
+  type GetError,
   IndexFailureError,
   InvalidRequestError,
   InvalidVectorError,

@@ -1,4 +1,5 @@
 import { Exact } from "@tandem/store"
-import { knowledgeStoreContract } from "@tandem/store/testing"
+import { embeddedStoreContract, knowledgeStoreContract } from "@tandem/store/testing"
 
 knowledgeStoreContract("exact", Exact.layer)
+embeddedStoreContract("exact", Exact.layer)

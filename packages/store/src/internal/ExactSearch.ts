@@ -1,5 +1,5 @@
 import { Effect } from "effect"
-import type { Hit } from "../KnowledgeStore.ts"
+import type { Hit, SearchRequest } from "../KnowledgeStore.ts"
 import { type RowsView, toHits } from "./Rows.ts"
 import { innerProducts, inverseNorms, negativeSquaredDistances } from "./Scores.ts"
 import { TopK } from "./TopK.ts"
@@ -8,7 +8,12 @@ const queriesPerBlock = 32
 // 32 × 512 scores and 512 rows of 384 floats stay in a core's second-level cache.
 const rowsPerBlock = 512
 
-const searchBlock = (view: RowsView, vectors: Float32Array, start: number, end: number, k: number) => {
+const searchBlock = (
+  view: RowsView,
+  { vectors, k, withVectors = false }: SearchRequest,
+  start: number,
+  end: number,
+) => {
   const { identity, count } = view
   const { dimension, similarity } = identity
   const queryCount = end - start
@@ -32,21 +37,20 @@ const searchBlock = (view: RowsView, vectors: Float32Array, start: number, end: 
       }
     }
   }
-  return best.map((heap) => toHits(view, heap.drain()))
+  return best.map((heap) => toHits(view, heap.drain(), withVectors))
 }
 
 /** Compares every query with every row of the view. Lets other fibers run between blocks of queries. */
 export const exactSearch = Effect.fnUntraced(function* (
   view: RowsView,
-  vectors: Float32Array,
-  k: number,
+  request: SearchRequest,
 ): Effect.fn.Return<readonly (readonly Hit[])[]> {
-  const total = vectors.length / view.identity.dimension
+  const total = request.vectors.length / view.identity.dimension
   if (view.count === 0) return Array.from({ length: total }, () => [])
   const hits: (readonly Hit[])[] = []
   for (let start = 0; start < total; start += queriesPerBlock) {
     if (start > 0) yield* Effect.yieldNow
-    hits.push(...searchBlock(view, vectors, start, Math.min(start + queriesPerBlock, total), k))
+    hits.push(...searchBlock(view, request, start, Math.min(start + queriesPerBlock, total)))
   }
   return hits
 })

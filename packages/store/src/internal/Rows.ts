@@ -1,10 +1,10 @@
 import type { Passage } from "@tandem/datasets"
 import { Effect } from "effect"
 import type { Hit, PassageBatch } from "../KnowledgeStore.ts"
+import { checkDimension, checkIdentity, checkRows } from "../StoreChecks.ts"
 import type { StoreContents, StoreIdentity } from "../StoreContents.ts"
 import { type AddError, PassageNotFoundError } from "../StoreError.ts"
 import { innerProduct, inverseNorms, negativeSquaredDistance } from "./Scores.ts"
-import { checkDimension, checkIdentity, checkRows } from "./Validation.ts"
 
 /** The first `count` rows at one moment. Rows are only ever appended, so a view stays as it is. */
 export type RowsView = StoreContents & {
@@ -126,7 +126,13 @@ export const scoreOf = (view: RowsView, query: Float64Array, queryInverseNorm: n
   return similarity === "dot" ? product : product * queryInverseNorm * view.inverseNorms[row]!
 }
 
+/** The ranked rows with their passages and, where they are wanted, copies of their vectors. */
 export const toHits = (
-  view: RowsView,
+  { identity: { dimension }, passages, vectors }: RowsView,
   ranked: readonly { readonly index: number; readonly score: number }[],
-): readonly Hit[] => ranked.map(({ index, score }) => ({ passage: view.passages[index]!, score }))
+  withVectors: boolean,
+): readonly Hit[] =>
+  ranked.map(({ index, score }) => {
+    const hit = { passage: passages[index]!, score }
+    return withVectors ? { ...hit, vector: vectors.slice(index * dimension, (index + 1) * dimension) } : hit
+  })

@@ -1,11 +1,13 @@
-import { Effect, Layer, Semaphore, Stream } from "effect"
+import { Effect, type Layer, Semaphore, Stream } from "effect"
+import { type EmbeddedStore, type EmbeddedStoreShape, embeddedLayer } from "../EmbeddedStore.ts"
 import { exactSearch } from "../internal/ExactSearch.ts"
+import { loadExpected } from "../internal/LoadExpected.ts"
 import { UsearchIndex, type UsearchOptions } from "../internal/node/UsearchIndex.ts"
 import { Rows, type RowsView, scoreOf, toHits } from "../internal/Rows.ts"
 import { inverseNorms } from "../internal/Scores.ts"
 import { TopK } from "../internal/TopK.ts"
-import { checkDimension, checkSearch, loadExpected } from "../internal/Validation.ts"
-import { type Hit, KnowledgeStore, type KnowledgeStoreShape } from "../KnowledgeStore.ts"
+import type { Hit, KnowledgeStore, SearchRequest } from "../KnowledgeStore.ts"
+import { checkDimension, checkSearch } from "../StoreChecks.ts"
 import type { LoadedContents, StoreFolder, StoreIdentity } from "../StoreContents.ts"
 import type { AddError, IndexFailureError, InvalidRequestError, OpenError } from "../StoreError.ts"
 
@@ -21,8 +23,7 @@ type State = { readonly rows: Rows; index: UsearchIndex | undefined }
 const searchBlock = (
   view: RowsView,
   index: UsearchIndex,
-  vectors: Float32Array,
-  k: number,
+  { vectors, k, withVectors = false }: SearchRequest,
 ): readonly (readonly Hit[])[] => {
   const { dimension, similarity } = view.identity
   const norms = similarity === "cosine" ? inverseNorms(vectors, dimension, 0, vectors.length / dimension) : undefined
@@ -30,11 +31,11 @@ const searchBlock = (
     const query = Float64Array.from(vectors.subarray(q * dimension, (q + 1) * dimension))
     const best = new TopK(k)
     for (const row of candidates) best.offer(scoreOf(view, query, norms?.[q] ?? 1, row), row)
-    return toHits(view, best.drain())
+    return toHits(view, best.drain(), withVectors)
   })
 }
 
-const over = (initial: State, options: UsearchOptions): KnowledgeStoreShape => {
+const over = (initial: State, options: UsearchOptions): EmbeddedStoreShape => {
   let current = initial
   // The native index has one owner at a time; adding is cut into pieces, so a search must wait for the last of them.
   const owner = Semaphore.makeUnsafe(1)
@@ -48,7 +49,7 @@ const over = (initial: State, options: UsearchOptions): KnowledgeStoreShape => {
     return built
   })
 
-  const add: KnowledgeStoreShape["add"] = Effect.fnUntraced(
+  const add: EmbeddedStoreShape["add"] = Effect.fnUntraced(
     function* (batch) {
       const { rows } = current
       const error = rows.check(batch)
@@ -68,10 +69,10 @@ const over = (initial: State, options: UsearchOptions): KnowledgeStoreShape => {
     (effect) => writers.withPermit(effect),
   )
 
-  const search: KnowledgeStoreShape["search"] = Effect.fnUntraced(
-    function* ({ vectors, k, fingerprint }) {
+  const search: EmbeddedStoreShape["search"] = Effect.fnUntraced(
+    function* (request) {
+      const { vectors, k, withVectors = false } = request
       const view = current.rows.view()
-      const request = fingerprint === undefined ? { vectors, k } : { vectors, k, fingerprint }
       const error = checkSearch(view.identity, request)
       if (error !== undefined) return yield* error
       const { dimension } = view.identity
@@ -83,11 +84,14 @@ const over = (initial: State, options: UsearchOptions): KnowledgeStoreShape => {
       for (let start = 0; start < total; start += queriesPerBlock) {
         if (start > 0) yield* Effect.yieldNow
         const block = vectors.subarray(start * dimension, (start + queriesPerBlock) * dimension)
-        const found = yield* index.attempt(() => searchBlock(view, index, block, wanted))
+        const found = yield* index.attempt(() => searchBlock(view, index, { vectors: block, k: wanted, withVectors }))
         for (const [q, list] of found.entries()) {
           // A graph of many equal vectors can leave some unreachable; who asks for k of them still gets k.
           if (list.length === wanted) hits.push(list)
-          else hits.push(...(yield* exactSearch(view, block.subarray(q * dimension, (q + 1) * dimension), wanted)))
+          else {
+            const query = block.subarray(q * dimension, (q + 1) * dimension)
+            hits.push(...(yield* exactSearch(view, { vectors: query, k: wanted, withVectors })))
+          }
         }
       }
       return hits
@@ -145,7 +149,7 @@ const stateOf = Effect.fnUntraced(function* (
 export const make = (
   identity: StoreIdentity,
   options: UsearchOptions = {},
-): Effect.Effect<KnowledgeStoreShape, InvalidRequestError> =>
+): Effect.Effect<EmbeddedStoreShape, InvalidRequestError> =>
   Effect.suspend(() => {
     const error = checkDimension(identity.dimension)
     return error === undefined
@@ -158,7 +162,7 @@ export const open = (
   folder: StoreFolder,
   expected: Partial<StoreIdentity> = {},
   options: UsearchOptions = {},
-): Effect.Effect<KnowledgeStoreShape, OpenError> =>
+): Effect.Effect<EmbeddedStoreShape, OpenError> =>
   loadExpected(folder, expected).pipe(
     Effect.flatMap((loaded) => stateOf(loaded, options)),
     Effect.map((state) => over(state, options)),
@@ -177,11 +181,11 @@ export const open = (
 export const layer = (
   identity: StoreIdentity,
   options: UsearchOptions = {},
-): Layer.Layer<KnowledgeStore, InvalidRequestError> => Layer.effect(KnowledgeStore, make(identity, options))
+): Layer.Layer<KnowledgeStore | EmbeddedStore, InvalidRequestError> => embeddedLayer(make(identity, options))
 
 /** {@link layer} with the contents of a folder, whose identity is compared with what is `expected`. */
 export const layerFolder = (
   folder: StoreFolder,
   expected: Partial<StoreIdentity> = {},
   options: UsearchOptions = {},
-): Layer.Layer<KnowledgeStore, OpenError> => Layer.effect(KnowledgeStore, open(folder, expected, options))
+): Layer.Layer<KnowledgeStore | EmbeddedStore, OpenError> => embeddedLayer(open(folder, expected, options))

@@ -1,5 +1,10 @@
 import * as Usearch from "@tandem/store/node/Usearch"
-import { knowledgeStoreContract } from "@tandem/store/testing"
+import { embeddedStoreContract, knowledgeStoreContract } from "@tandem/store/testing"
 
-knowledgeStoreContract("usearch", (identity) => Usearch.layer(identity))
-knowledgeStoreContract("usearch, a narrow search", (identity) => Usearch.layer(identity, { expansionSearch: 32 }))
+for (const [name, options] of [
+  ["usearch", {}],
+  ["usearch, a narrow search", { expansionSearch: 32 }],
+] as const) {
+  knowledgeStoreContract(name, (identity) => Usearch.layer(identity, options))
+  embeddedStoreContract(name, (identity) => Usearch.layer(identity, options))
+}

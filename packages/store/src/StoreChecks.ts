@@ -1,17 +1,9 @@
 import type { Passage } from "@tandem/datasets"
-import { Effect } from "effect"
-import type { SearchRequest } from "../KnowledgeStore.ts"
-import type { LoadedContents, StoreFolder, StoreIdentity } from "../StoreContents.ts"
-import {
-  type AddError,
-  type CorruptStoreError,
-  DuplicateIdError,
-  InvalidRequestError,
-  InvalidVectorError,
-  type SearchError,
-  type StoreAccessError,
-  StoreMismatchError,
-} from "../StoreError.ts"
+import type { SearchRequest } from "./KnowledgeStore.ts"
+import type { StoreIdentity } from "./StoreContents.ts"
+import { DuplicateIdError, InvalidRequestError, InvalidVectorError, StoreMismatchError } from "./StoreError.ts"
+
+// What every store refuses, for those who write one. Each check returns the error, or nothing.
 
 const mismatch = (field: keyof StoreIdentity, what: string, expected: string, found: string, hint: string) =>
   new StoreMismatchError({
@@ -28,7 +20,7 @@ const hints: { readonly [field in keyof StoreIdentity]: string } = {
   fingerprint: "The vectors come from another encoder or other weights: index the corpus again.",
 }
 
-/** Compares what is given of two identities. This and all that follow return the error, or nothing. */
+/** Compares what is given of two identities. */
 export const checkIdentity = (
   expected: Partial<StoreIdentity>,
   found: Partial<StoreIdentity>,
@@ -77,7 +69,7 @@ export const checkRows = (
   passages: readonly Passage[],
   vectors: Float32Array,
   known: (id: string) => boolean,
-): AddError | undefined => {
+): StoreMismatchError | InvalidRequestError | DuplicateIdError | InvalidVectorError | undefined => {
   const { dimension, similarity } = identity
   if (vectors.length !== passages.length * dimension) {
     const perPassage = vectors.length / passages.length
@@ -121,7 +113,10 @@ export const checkRows = (
 }
 
 /** Everything that must hold before a search. */
-export const checkSearch = (identity: StoreIdentity, request: SearchRequest): SearchError | undefined => {
+export const checkSearch = (
+  identity: StoreIdentity,
+  request: SearchRequest,
+): StoreMismatchError | InvalidRequestError | undefined => {
   const { dimension, similarity } = identity
   const { vectors, k, fingerprint } = request
   const invalid = (message: string, field: string, expected: string, found: string) =>
@@ -150,13 +145,3 @@ export const checkSearch = (identity: StoreIdentity, request: SearchRequest): Se
     ? undefined
     : checkIdentity({ fingerprint: identity.fingerprint }, { fingerprint }, "the queries")
 }
-
-/** Loads a folder and compares its identity with what is expected. */
-export const loadExpected = (
-  folder: StoreFolder,
-  expected: Partial<StoreIdentity>,
-): Effect.Effect<LoadedContents, StoreMismatchError | CorruptStoreError | StoreAccessError> =>
-  Effect.flatMap(folder.load, (loaded) => {
-    const error = checkIdentity(expected, loaded.contents.identity, folder.location)
-    return error === undefined ? Effect.succeed(loaded) : Effect.fail(error)
-  })
