@@ -122,6 +122,8 @@ export const dprBatches = (
   const itemOf = (example: Example, epoch: number): DualEncoderItem => {
     const draw = { seed, epoch, example: example.id }
     const relevant = new Set(example.positives.flatMap((id) => [id, ...(twins.get(id) ?? [])]))
+    // A question that is a document of the corpus itself is no passage to tell from its positive.
+    if (example.relevance !== undefined) relevant.add(example.id)
     return {
       query: encode("query", example.id, { id: example.id, text: example.query }),
       positive: passageOf(drawPositive(example.positives, draw)),

@@ -139,7 +139,9 @@ const bm25Negatives = (data: RetrievalData, perExample: number): RetrievalData =
     for (const { id } of index.search(example.query, bm25Depth)) {
       if (negatives.length === perExample) break
       const text = prepared.get(id)
-      if (!positives.has(id) && text !== undefined && !hasAnswer(text, example.answers)) negatives.push(id)
+      // A question that is a document itself (BEIR) finds itself first.
+      const own = example.relevance !== undefined && id === example.id
+      if (!positives.has(id) && !own && text !== undefined && !hasAnswer(text, example.answers)) negatives.push(id)
     }
     return { ...example, negatives }
   })

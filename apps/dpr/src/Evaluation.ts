@@ -1,5 +1,5 @@
 import type { Example, Passage, RetrievalData } from "@tandem/datasets"
-import { evaluateRetrieval, type RetrievalReport, type RetrievalResult } from "@tandem/evals"
+import { evaluateRetrieval, type RetrievalReport, type RetrievalResult, withoutOwnHit } from "@tandem/evals"
 import { encodeAll } from "@tandem/retriever"
 import { Bm25, Exact } from "@tandem/store"
 import { Effect } from "effect"
@@ -44,7 +44,7 @@ export const evaluateTowers = Effect.fn("dpr.evaluateTowers")(function* (
   const identity = { dimension: corpus.dimension, similarity: "dot", fingerprint: "evaluation" } as const
   const store = yield* Exact.make(identity)
   yield* store.add({ passages, vectors: corpus.vectors, fingerprint: identity.fingerprint })
-  const hits = yield* store.search({ vectors: queries.vectors, k: evaluationDepth })
+  const hits = yield* store.search({ vectors: queries.vectors, k: depthFor(data) })
   return measure(
     data,
     hits.map((list) => list.map(({ passage, score }) => ({ id: passage.id, score }))),
@@ -56,19 +56,33 @@ export const evaluateBm25 = (data: RetrievalData): SystemResult => {
   const index = Bm25.make(data.corpus.values())
   return measure(
     data,
-    data.examples.map(({ query }) => index.search(query, evaluationDepth)),
+    data.examples.map(({ query }) => index.search(query, depthFor(data))),
   )
 }
 
-const measure = (data: RetrievalData, rankings: readonly (readonly Ranked[])[]): SystemResult => {
+/** One more than is measured where a question may find itself, which does not count. */
+const depthFor = ({ examples, corpus }: RetrievalData): number =>
+  evaluationDepth + (examples.some(({ id, relevance }) => relevance !== undefined && corpus.has(id)) ? 1 : 0)
+
+const measure = (data: RetrievalData, found: readonly (readonly Ranked[])[]): SystemResult => {
+  const golds = data.examples.map(goldOf)
+  const rankings = data.examples.map(({ id, relevance }, index) => {
+    const ranked = found[index] ?? []
+    return (relevance === undefined ? ranked : withoutOwnHit(ranked, id, golds[index]!)).slice(0, evaluationDepth)
+  })
   const results = data.examples.map(
-    ({ positives, answers }: Example, index): RetrievalResult => ({
+    ({ answers, relevance }: Example, index): RetrievalResult => ({
       ranked: (rankings[index] ?? [])
         .flatMap(({ id }) => data.corpus.get(id) ?? [])
         .map(({ id, text }: Passage) => ({ id, text })),
-      gold: new Set(positives),
+      gold: golds[index]!,
       answers,
+      ...(relevance === undefined ? {} : { relevance }),
     }),
   )
   return { ...evaluateRetrieval({ results }), rankings }
 }
+
+/** Passages that answer a question, those included that are judged and not in the corpus: they count as not found. */
+const goldOf = ({ positives, relevance = {} }: Example): ReadonlySet<string> =>
+  new Set([...positives, ...Object.keys(relevance).filter((id) => relevance[id]! > 0)])

@@ -1,13 +1,15 @@
 import { InvalidPattern } from "./EvalsError.ts"
+import { cutSpaceless } from "./internal/SpacelessScripts.ts"
 
 const tokenPattern = /[\p{L}\p{N}\p{M}]+|[^\p{Z}\p{C}]/gu
 
 /**
  * The tokens that answer recall compares: NFD, then runs of letters, numbers and marks, or any other single visible
- * character; each token lower-cased (DPR's `SimpleTokenizer`).
+ * character; each token lower-cased (DPR's `SimpleTokenizer`). In scripts that put no spaces between words (Chinese,
+ * Japanese, Thai, …) each character is a token, or an answer would have to be the whole sentence.
  */
 export const answerTokens = (text: string): readonly string[] =>
-  (text.normalize("NFD").match(tokenPattern) ?? []).map((token) => token.toLowerCase())
+  (text.normalize("NFD").match(tokenPattern) ?? []).flatMap(cutSpaceless).map((token) => token.toLowerCase())
 
 // No token holds a space, so a contiguous run of tokens is a substring of the joined text.
 const joined = (text: string): string => ` ${answerTokens(text).join(" ")} `

@@ -5,8 +5,10 @@ import { ndcg, reciprocalRank, requireCutoffs } from "./Ranking.ts"
 /** What was retrieved for one question, best first, and what would have been right. */
 export type RetrievalResult = {
   readonly ranked: readonly { readonly id: string; readonly text: string }[]
-  /** Ids of the gold passages; empty where only answers are known. */
+  /** Ids of the gold passages, retrievable or not; empty where only answers are known. */
   readonly gold: ReadonlySet<string>
+  /** Graded judgements by passage id, where there are any: the gains of `ndcg`. Gold passages without one have grade 1. */
+  readonly relevance?: Readonly<Record<string, number>>
   /** Answer strings; empty where only gold passages are known. */
   readonly answers: readonly string[]
 }
@@ -28,19 +30,19 @@ export type RetrievalReport = {
 
 const depth = 10
 
-const relevanceOf = ({ ranked, gold }: RetrievalResult): readonly number[] => {
-  const seen = new Set<string>()
-  return ranked.map(({ id }) => {
-    if (!gold.has(id) || seen.has(id)) return 0
-    seen.add(id)
-    return 1
-  })
-}
+const judgementsOf = ({ gold, relevance = {} }: RetrievalResult): ReadonlyMap<string, number> =>
+  new Map([...Array.from(gold, (id): [string, number] => [id, 1]), ...Object.entries(relevance)])
 
 const goldFigures = (result: RetrievalResult, ks: readonly number[]): readonly [RetrievalMetricName, number][] => {
-  const ranked = relevanceOf(result)
-  const ranking = { ranked, judged: Array.from(result.gold, () => 1) }
-  const first = ranked.indexOf(1)
+  const judgements = judgementsOf(result)
+  const seen = new Set<string>()
+  const ranked = result.ranked.map(({ id }) => {
+    const grade = seen.has(id) ? 0 : (judgements.get(id) ?? 0)
+    seen.add(id)
+    return grade
+  })
+  const ranking = { ranked, judged: [...judgements.values()] }
+  const first = ranked.findIndex((grade) => grade > 0)
   return [
     ...ks.map((k): [RetrievalMetricName, number] => [`recall@${k}`, first >= 0 && first < k ? 1 : 0]),
     [`mrr@${depth}`, reciprocalRank(ranking, depth)],
@@ -59,8 +61,9 @@ const answerFigures = (
 
 /**
  * The retrieval figures of Tandem's reports: `recall@k` (is a gold passage among the first k?), `answerRecall@k`
- * (does one of the first k hold an answer, `hasAnswer`?), `mrr@10`, `ndcg@10` (binary; a passage that is returned
- * twice counts once).
+ * (does one of the first k hold an answer, `hasAnswer`?), `mrr@10`, and `ndcg@10`, whose gains are the grades where
+ * judgements are graded (trec_eval's `ndcg_cut_10`); the others take any grade above 0 as relevant. A passage that is
+ * returned twice counts once.
  *
  * @param options.ks cutoffs of the two recalls; default 1, 5, 20
  * @param options.answerMode as in `hasAnswer`

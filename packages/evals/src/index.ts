@@ -3,6 +3,7 @@ export { type AnswerEvaluation, evaluateAnswers, exactMatch, normalizeAnswer, to
 export { averageRank } from "./AverageRank.ts"
 export { type BootstrapOptions, bootstrapMean, type Interval, pairedBootstrap } from "./Bootstrap.ts"
 export { InvalidEvaluation, InvalidPattern, InvalidTrecFile } from "./EvalsError.ts"
+export { withoutOwnHit } from "./OwnHit.ts"
 export {
   averagePrecision,
   evaluateRun,

@@ -16,6 +16,7 @@ test("answer tokens: runs of letters, numbers and marks, single other characters
   assert.deepEqual(answerTokens("Don't  pay $5.00!"), ["don", "'", "t", "pay", "$", "5", ".", "00", "!"])
   assert.deepEqual(answerTokens("Café"), ["cafe\u0301"])
   assert.deepEqual(answerTokens("\u200b\t "), [])
+  assert.deepEqual(answerTokens("1958年にWiiを"), ["1958", "年", "に", "wii", "を"])
 })
 
 test("string mode finds a contiguous run of tokens only", () => {
@@ -27,6 +28,9 @@ test("string mode finds a contiguous run of tokens only", () => {
   assert.equal(hasAnswer(passage, ["nobody", "KITTY HAWK"]), true)
   assert.equal(hasAnswer(prepareText(passage), ["Wright flew"]), true)
   assert.equal(hasAnswer("Cafe\u0301 noir", ["Café"]), true)
+  assert.equal(hasAnswer("富士山は日本で最も高い山である。", ["富士山"]), true)
+  assert.equal(hasAnswer("富士山は日本で最も高い山である。", ["富山"]), false)
+  assert.equal(hasAnswer("กรุงเทพมหานครเป็นเมืองหลวงของประเทศไทย", ["เมืองหลวง"]), true)
 })
 
 test("an answer without tokens matches nothing", () => {

@@ -1,5 +1,6 @@
 import type { Passage } from "@tandem/datasets"
 import MiniSearch from "minisearch"
+import { bigramsOfSpaceless } from "./internal/SpacelessBigrams.ts"
 import { TopK } from "./internal/TopK.ts"
 import { InvalidRequestError } from "./StoreError.ts"
 
@@ -19,8 +20,13 @@ export type Bm25 = {
   readonly search: (query: string, k: number) => readonly { readonly id: string; readonly score: number }[]
 }
 
-/** Lower-cased runs of Unicode letters, marks and digits; no stemming, no stop words. */
-export const bm25Tokens = (text: string): string[] => text.toLowerCase().match(/[\p{L}\p{M}\p{N}]+/gu) ?? []
+/**
+ * Lower-cased runs of Unicode letters, marks and digits; no stemming, no stop words. Within a run, what is written in a
+ * script without spaces (Chinese, Japanese, Thai, …) becomes all pairs of neighbouring characters, as Lucene's analyzer
+ * for these languages makes them; a single character stays one.
+ */
+export const bm25Tokens = (text: string): string[] =>
+  (text.toLowerCase().match(/[\p{L}\p{M}\p{N}]+/gu) ?? []).flatMap(bigramsOfSpaceless)
 
 /**
  * The lexical baseline: **BM25+** (Lv and Zhai 2011, which is what MiniSearch implements) over title and text as one

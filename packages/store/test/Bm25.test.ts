@@ -57,3 +57,33 @@ test("no passages, an object's property names as words, and a k that makes no se
   assert.equal(index.search("constructor __proto__", 3).length, 1)
   assert.throws(() => index.search("a", 0), InvalidRequestError)
 })
+
+test("scripts without spaces are read as pairs of neighbouring characters, all else as ever", () => {
+  const cases: readonly (readonly [string, readonly string[]])[] = [
+    ["Don't pay $5.00", ["don", "t", "pay", "5", "00"]],
+    ["Ærøskøbing naïve", ["ærøskøbing", "naïve"]],
+    ["서울은 한국의 수도", ["서울은", "한국의", "수도"]],
+    ["東京タワーは1958年", ["東京", "京タ", "タワ", "ワー", "ーは", "1958", "年"]],
+    ["ﾀﾜｰ", ["タワ", "ワー"]],
+    ["山", ["山"]],
+    ["iPhoneを買う", ["iphone", "を買", "買う"]],
+    ["ตกลงที่", ["ตก", "กล", "ลง", "งที่"]],
+  ]
+  for (const [text, tokens] of cases) assert.deepEqual(Bm25.bm25Tokens(text), tokens, text)
+})
+
+test("a question in Chinese, Japanese, Thai or Burmese finds its passage first", () => {
+  const corpora: readonly (readonly [string, readonly string[]])[] = [
+    ["黄河发源于哪里", ["黄河是中国第二长河，发源于青海省。", "长城东起山海关，西至嘉峪关。", "故宫始建于1406年。"]],
+    [
+      "東京タワーはいつ完成しましたか",
+      ["東京タワーは1958年に完成した電波塔である。", "富士山は日本で最も高い山である。"],
+    ],
+    ["เมืองหลวงของไทยคืออะไร", ["กรุงเทพมหานครเป็นเมืองหลวงของประเทศไทย", "แม่น้ำโขงยาวมาก"]],
+    ["မြန်မာနိုင်ငံ၏မြို့တော်", ["နေပြည်တော်သည်မြန်မာနိုင်ငံ၏မြို့တော်ဖြစ်သည်", "ဧရာဝတီမြစ်"]],
+  ]
+  for (const [query, texts] of corpora) {
+    const index = Bm25.make(texts.map((text, at) => ({ id: `${at}`, text })))
+    assert.equal(index.search(query, 1)[0]?.id, "0", query)
+  }
+})

@@ -3,7 +3,7 @@ import assert from "node:assert/strict"
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { test } from "node:test"
-import { evaluateRun, parseQrels, parseRun, type RankingFigures } from "@tandem/evals"
+import { evaluateRetrieval, evaluateRun, parseQrels, parseRun, type RankingFigures, rankDocuments } from "@tandem/evals"
 
 const read = (name: string): string => {
   const root = process.env["TANDEM_DATA"]
@@ -53,4 +53,20 @@ test("every query agrees with trec_eval to all four printed digits", () => {
   const printed = expected("expected.per-query")
   assert.deepEqual([...perQuery.keys()].sort(), [...printed.keys()].filter((query) => query !== "all").sort())
   for (const [query, figures] of perQuery) assertAgrees(figures, printed.get(query))
+})
+
+test("a report's ndcg@10 agrees with trec_eval's ndcg_cut_10", () => {
+  const qrels = parseQrels(read("qrels.test"))
+  const run = [...parseRun(read("results.test"))]
+  const results = run.map(([query, documents]) => {
+    const relevance = Object.fromEntries(qrels.get(query) ?? [])
+    const gold = new Set(Object.keys(relevance).filter((id) => relevance[id]! > 0))
+    return { ranked: rankDocuments(documents).map((id) => ({ id, text: "" })), gold, answers: [], relevance }
+  })
+  const { metrics, perQuestion } = evaluateRetrieval({ results })
+  const printed = expected("expected.per-query")
+  assert.equal(metrics["ndcg@10"]?.toFixed(4), printed.get("all")?.get("ndcg_cut_10"))
+  run.forEach(([query], at) => {
+    assert.equal(perQuestion["ndcg@10"]?.[at]?.toFixed(4), printed.get(query)?.get("ndcg_cut_10"), query)
+  })
 })
