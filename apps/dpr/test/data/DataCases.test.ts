@@ -3,6 +3,9 @@ import assert from "node:assert/strict"
 import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { test } from "node:test"
+import { readExamples } from "@tandem/datasets/node/Files"
+import { Effect } from "effect"
+import { evaluateBm25 } from "../../src/Evaluation.ts"
 import { assertError } from "../support/AssertError.ts"
 import { scratchFolder, succeed, tandem } from "../support/Tandem.ts"
 
@@ -67,4 +70,22 @@ test("duptext: one text under two ids is one passage", async () => {
   const named = await trained("duptext/train.jsonl", "--corpus", at("duptext/corpus.jsonl"), "--batch-size", "2")
   const inline = await trained("duptext/inline.jsonl", "--batch-size", "2")
   assert.deepEqual([named.steps[0]?.loss, inline.steps[0]?.loss], [0, 0])
+})
+
+test("cjk: BM25, answers and mined negatives without spaces between words", async () => {
+  const files = ["cjk/answers.jsonl", "--corpus", at("cjk/corpus.jsonl"), "--dev", at("cjk/answers.jsonl")] as const
+  for (const negatives of ["data", "bm25"]) {
+    const { done } = await trained(...files, "--batch-size", "4", "--negatives", negatives)
+    assert.equal(done.report.baselines.bm25["recall@1"], 1)
+    assert.equal(done.report.after["answerRecall@20"], 1)
+  }
+  await trained("cjk/zh.jsonl", "--corpus", at("cjk/zh-corpus.jsonl"), "--batch-size", "4", "--negatives", "bm25")
+})
+
+test("beir-selfid: a hit under the question's own id does not count", async () => {
+  const data = await Effect.runPromise(readExamples(at("beir-selfid/queries.jsonl").replace("/queries.jsonl", "")))
+  const { rankings, metrics } = evaluateBm25(data)
+  const own = data.examples.findIndex(({ id }) => id === "p3")
+  assert.deepEqual(rankings[own]?.map(({ id }) => id).slice(0, 2), ["p1", "p7"])
+  assert.equal(metrics["mrr@10"], (0.5 + 1 + 0.5) / 3)
 })
