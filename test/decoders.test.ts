@@ -6,9 +6,8 @@ import {
   type DecoderConfig,
   decoderConfig,
   decoderGraph,
-  decoderParameters,
   type LanguageModelWeights,
-  pickWeights,
+  pickDecoderWeights,
 } from "@tandem/models"
 import { type Graph, GraphBuilder, int64, type Tensor, toNumbers, type Value } from "@tandem/onnx"
 import {
@@ -87,7 +86,7 @@ const lossGraph = (
 
 const load = (name: string) => {
   const config = decoderConfig(goldenJson(`decoders/${name}/config.json`))
-  const { parameters }: LanguageModelWeights = pickWeights(decoderParameters(config), weightsOf(name))
+  const { parameters }: LanguageModelWeights = pickDecoderWeights(config, weightsOf(name))
   return { config, parameters, reference: goldenTensors(`decoders/${name}/reference.safetensors`) }
 }
 
@@ -152,7 +151,7 @@ test("every scaling of rotary embeddings is transformers', in the layouts of ver
   for (const [name, json] of Object.entries(goldenJson("decoders/rope.json"))) {
     const config = decoderConfig(json)
     const [batch = 0, tokens = 0] = mask.dims
-    const { parameters } = pickWeights(decoderParameters(config), prefixed(tensors, "w."))
+    const { parameters } = pickDecoderWeights(config, prefixed(tensors, "w."))
     const { logits } = await execute(decoderGraph(config, { batch, tokens }).graph, {
       ...feeds,
       ...Object.fromEntries(parameters),
@@ -170,7 +169,7 @@ const run = async (optimizer: Partial<AdamW>, shift: number): Promise<readonly n
   const batches = goldenTensors("decoders/training.safetensors")
   const { config } = load("llama")
   const start = prefixed(batches, "start.")
-  const { parameters } = pickWeights(decoderParameters(config), start)
+  const { parameters } = pickDecoderWeights(config, start)
   const form = { packed: true, rows: true }
   const lossOf = (index: number) => lossGraph(config, prefixed(batches, `batch${index}.`), form)
   const losses: number[] = []
