@@ -6,13 +6,15 @@ import {
   type DecoderConfig,
   decoderConfig,
   decoderGraph,
+  decoderParameters,
   type LanguageModelWeights,
-  pickDecoderWeights,
+  pickWeights,
 } from "@tandem/models"
 import { type Graph, GraphBuilder, int64, type Tensor, toNumbers, type Value } from "@tandem/onnx"
 import {
-  type AdamW,
-  adamWDefaults,
+  type AdamWSettings,
+  adamW,
+  asDrafted,
   type Batch,
   Checkpoints,
   type Program,
@@ -86,7 +88,7 @@ const lossGraph = (
 
 const load = (name: string) => {
   const config = decoderConfig(goldenJson(`decoders/${name}/config.json`))
-  const { parameters }: LanguageModelWeights = pickDecoderWeights(config, weightsOf(name))
+  const { parameters }: LanguageModelWeights = pickWeights(decoderParameters(config), weightsOf(name))
   return { config, parameters, reference: goldenTensors(`decoders/${name}/reference.safetensors`) }
 }
 
@@ -151,7 +153,7 @@ test("every scaling of rotary embeddings is transformers', in the layouts of ver
   for (const [name, json] of Object.entries(goldenJson("decoders/rope.json"))) {
     const config = decoderConfig(json)
     const [batch = 0, tokens = 0] = mask.dims
-    const { parameters } = pickDecoderWeights(config, prefixed(tensors, "w."))
+    const { parameters } = pickWeights(decoderParameters(config), prefixed(tensors, "w."))
     const { logits } = await execute(decoderGraph(config, { batch, tokens }).graph, {
       ...feeds,
       ...Object.fromEntries(parameters),
@@ -165,38 +167,45 @@ test("every scaling of rotary embeddings is transformers', in the layouts of ver
 const training = goldenJson("decoders/training.json")
 
 /** The llama's training run of the golden script; `shift` leaves batches out at the front. */
-const run = async (optimizer: Partial<AdamW>, shift: number): Promise<readonly number[]> => {
+const run = async (optimizer: AdamWSettings, shift: number): Promise<readonly number[]> => {
   const batches = goldenTensors("decoders/training.safetensors")
   const { config } = load("llama")
   const start = prefixed(batches, "start.")
-  const { parameters } = pickDecoderWeights(config, start)
+  const { parameters } = pickWeights(decoderParameters(config), start)
   const form = { packed: true, rows: true }
   const lossOf = (index: number) => lossGraph(config, prefixed(batches, `batch${index}.`), form)
   const losses: number[] = []
   await onCpu(
-    train({
-      parameters,
-      trainable: [...parameters.keys()],
-      batch: (index): Effect.Effect<Batch> => {
-        const key = (index + shift) % 5
-        return Effect.succeed({ key: `${key}`, tensors: lossOf(key).feeds, examples: 4 })
+    train(
+      {
+        name: "golden",
+        parameters,
+        trainable: [...parameters.keys()],
+        draftsPerEpoch: training.steps,
+        draft: (index): Effect.Effect<Batch> => {
+          const key = (index + shift) % 5
+          return Effect.succeed({ key: `${key}`, tensors: lossOf(key).feeds, examples: 4 })
+        },
+        complete: asDrafted,
+        program: ({ key }): Effect.Effect<Program> =>
+          Effect.succeed({ graph: lossOf(Number(key)).graph, loss: "loss", dropout: [] }),
       },
-      program: ({ key }): Effect.Effect<Program> =>
-        Effect.succeed({ graph: lossOf(Number(key)).graph, loss: "loss", dropout: [] }),
-      schedule: {
-        kind: "linear",
-        learningRate: training.learningRate,
-        warmupSteps: training.warmupSteps,
-        steps: training.steps,
+      {
+        schedule: {
+          kind: "linear",
+          learningRate: training.learningRate,
+          warmupSteps: training.warmupSteps,
+          steps: training.steps,
+        },
+        optimizer: adamW(optimizer),
+        decays: (name) => !name.includes("norm"),
+        seed: 0,
+        fingerprint: "golden",
+        saveEverySteps: 1000,
+        resume: false,
+        emit: (event: TrainEvent) => Effect.sync(() => void (event.event === "step" && losses.push(event.loss))),
       },
-      stepsPerEpoch: training.steps,
-      optimizer: { ...adamWDefaults, decays: (name) => !name.includes("norm"), ...optimizer },
-      seed: 0,
-      fingerprint: "golden",
-      saveEverySteps: 1000,
-      resume: false,
-      emit: (event: TrainEvent) => Effect.sync(() => void (event.event === "step" && losses.push(event.loss))),
-    }).pipe(Effect.scoped, Effect.provide(Checkpoints.layerMemory)),
+    ).pipe(Effect.scoped, Effect.provide(Checkpoints.layerMemory)),
   )
   return losses
 }

@@ -5,7 +5,7 @@ import { differentiate, gradientName } from "@tandem/autodiff"
 import { pickSeq2SeqWeights, type Seq2SeqShape, seq2seqConfig, seq2seqGraph, seq2seqInputs } from "@tandem/models"
 import { distanceBuckets } from "@tandem/models/seq2seq/RelativePositions"
 import { elementCount, type Graph, GraphBuilder, int64, staticDims, type Tensor, tensor, toNumbers } from "@tandem/onnx"
-import { adamWDefaults, type Batch, Checkpoints, type Program, type TrainEvent, train } from "@tandem/trainers"
+import { adamW, asDrafted, type Batch, Checkpoints, type Program, type TrainEvent, train } from "@tandem/trainers"
 import { Effect } from "effect"
 import { execute, goldenJson, goldenTensors, gradientError, onCpu } from "./support/Golden.ts"
 
@@ -211,21 +211,27 @@ const trained = async (learningRate: number) => {
   }
   const events: Extract<TrainEvent, { event: "step" }>[] = []
   await onCpu(
-    train({
-      parameters,
-      trainable: [...parameters.keys()],
-      batch: (index) => Effect.sync(() => batchAt(index)),
-      program: (each) => Effect.sync(() => program(each)),
-      schedule: { kind: "linear", learningRate, warmupSteps: 0, steps: 50 },
-      stepsPerEpoch: 8,
-      optimizer: adamWDefaults,
-      seed: 0,
-      fingerprint: "golden",
-      saveEverySteps: 1000,
-      resume: false,
-      programs: 8,
-      emit: (event) => Effect.sync(() => void (event.event === "step" && events.push(event))),
-    }).pipe(Effect.scoped, Effect.provide(Checkpoints.layerMemory)),
+    train(
+      {
+        name: "golden",
+        parameters,
+        trainable: [...parameters.keys()],
+        draftsPerEpoch: 8,
+        draft: (index) => Effect.sync(() => batchAt(index)),
+        complete: asDrafted,
+        program: (each) => Effect.sync(() => program(each)),
+      },
+      {
+        schedule: { kind: "linear", learningRate, warmupSteps: 0, steps: 50 },
+        optimizer: adamW(),
+        seed: 0,
+        fingerprint: "golden",
+        saveEverySteps: 1000,
+        resume: false,
+        programs: 8,
+        emit: (event) => Effect.sync(() => void (event.event === "step" && events.push(event))),
+      },
+    ).pipe(Effect.scoped, Effect.provide(Checkpoints.layerMemory)),
   )
   return Math.max(...events.map(({ loss }, step) => Math.abs(loss - training.losses[step])))
 }

@@ -5,13 +5,14 @@ import { inBatchNll } from "@tandem/losses"
 import { bertConfig, bertGraph, bertInputs, bertParameters, pickBertWeights, pool } from "@tandem/models"
 import { GraphBuilder, int64, type Tensor } from "@tandem/onnx"
 import {
-  type AdamW,
-  adamWDefaults,
+  adamW,
+  asDrafted,
   type Batch,
   Checkpoints,
   type Program,
   type TrainEvent,
   train,
+  type UpdateSettings,
 } from "@tandem/trainers"
 import { Effect } from "effect"
 import { assertTrained } from "./support/AssertTrained.ts"
@@ -61,31 +62,38 @@ const program = ({ tensors }: Batch): Program => {
 }
 
 interface Variant {
-  readonly optimizer?: Partial<AdamW>
+  readonly update?: Partial<UpdateSettings>
   readonly warmupSteps?: number
   /** Batches to leave out at the front: moves the data against the schedule. */
   readonly shift?: number
   readonly frozen?: (name: string) => boolean
 }
 
-const run = async ({ optimizer = {}, warmupSteps = 2, shift = 0, frozen = () => false }: Variant = {}) => {
+const run = async ({ update = {}, warmupSteps = 2, shift = 0, frozen = () => false }: Variant = {}) => {
   const events: Extract<TrainEvent, { event: "step" }>[] = []
   const result = await onCpu(
-    train({
-      parameters,
-      trainable: [...parameters.keys()].filter((name) => !frozen(name)),
-      batch: (index) => Effect.sync(() => batchAt(index + shift)),
-      program: (batch) => Effect.sync(() => program(batch)),
-      schedule: { kind: "linear", learningRate: 1e-3, warmupSteps, steps: expected.steps },
-      stepsPerEpoch: expected.steps,
-      optimizer: { ...adamWDefaults, ...optimizer },
-      seed: 0,
-      fingerprint: "golden",
-      saveEverySteps: 1000,
-      resume: false,
-      programs: 20,
-      emit: (event) => Effect.sync(() => void (event.event === "step" && events.push(event))),
-    }).pipe(Effect.scoped, Effect.provide(Checkpoints.layerMemory)),
+    train(
+      {
+        name: "golden",
+        parameters,
+        trainable: [...parameters.keys()].filter((name) => !frozen(name)),
+        draftsPerEpoch: expected.steps,
+        draft: (index) => Effect.sync(() => batchAt(index + shift)),
+        complete: asDrafted,
+        program: (batch) => Effect.sync(() => program(batch)),
+      },
+      {
+        schedule: { kind: "linear", learningRate: 1e-3, warmupSteps, steps: expected.steps },
+        optimizer: adamW(),
+        ...update,
+        seed: 0,
+        fingerprint: "golden",
+        saveEverySteps: 1000,
+        resume: false,
+        programs: 20,
+        emit: (event) => Effect.sync(() => void (event.event === "step" && events.push(event))),
+      },
+    ).pipe(Effect.scoped, Effect.provide(Checkpoints.layerMemory)),
   )
   return { events, weights: result.last }
 }
@@ -134,9 +142,9 @@ test("20 steps of AdamW are PyTorch's", async (t) => {
 })
 
 const controls: Readonly<Record<string, Variant>> = {
-  "without weight decay": { optimizer: { weightDecay: 0 } },
-  "with everything decayed": { optimizer: { decays: () => true } },
-  "without clipping": { optimizer: { clip: 0 } },
+  "without weight decay": { update: { weightDecay: 0 } },
+  "with everything decayed": { update: { decays: () => true } },
+  "without clipping": { update: { clip: 0 } },
   "with another warm-up": { warmupSteps: 1 },
   "with the batches one step early": { shift: 1 },
 }

@@ -5,7 +5,7 @@ import { bucketLengths, packedRows } from "@tandem/collators"
 import type { Decoder, DecoderShape } from "@tandem/models"
 import { loadDecoder } from "@tandem/models/node/LoadDecoder"
 import { float32, int64, type Tensor } from "@tandem/onnx"
-import { type Batch, makeTrainStep, residentState, type TrainStep } from "@tandem/trainers"
+import { adamW, type Batch, makeTrainStep, residentState, type TrainStep } from "@tandem/trainers"
 import { Effect } from "effect"
 import { causalLmProgram } from "../support/CausalLmProgram.ts"
 import { type CausalLmSettings, readRows, type TokenRow } from "../support/CausalLmRows.ts"
@@ -96,7 +96,7 @@ const prepare = Effect.gen(function* () {
   const added = adapterValues(first.adapters)
   const trainable = lora === undefined ? [...decoder.parameters.keys()] : [...added.keys()]
   const parameters = new Map<string, Tensor>([...decoder.parameters, ...added])
-  const state = yield* residentState(parameters, trainable, false, undefined, true)
+  const state = yield* residentState(parameters, trainable, { optimizer: adamW(), handOver: true })
   const compiled = new Map<string, TrainStep>()
   const products: readonly Product[] | undefined = settings.countProducts
     ? productsOf(first.program.graph, trainable)

@@ -5,7 +5,7 @@ import { inBatchNll } from "@tandem/losses"
 import { bertConfig, bertGraph, pickBertWeights, pool } from "@tandem/models"
 import { GraphBuilder, int64, type Tensor, type Value } from "@tandem/onnx"
 import { readSafetensors } from "@tandem/safetensors"
-import { type Batch, makeTrainStep, type Program, residentState } from "@tandem/trainers"
+import { adamW, type Batch, makeTrainStep, type Program, residentState } from "@tandem/trainers"
 import { Effect } from "effect"
 import { ids } from "../support/Numbers.ts"
 import { productsOf } from "../support/Products.ts"
@@ -63,7 +63,7 @@ const prepare = Effect.gen(function* () {
   const { tensors } = readSafetensors(readFileSync(join(settings.model, "model.safetensors")))
   const { parameters } = pickBertWeights(config, tensors, "model.safetensors")
   const trainable = [...parameters.keys()]
-  const state = yield* residentState(parameters, trainable, false, undefined)
+  const state = yield* residentState(parameters, trainable, { optimizer: adamW() })
   const program = programOf(parameters)
   return { state, compiled: yield* makeTrainStep(program, state), products: productsOf(program.graph, trainable) }
 })

@@ -2,7 +2,7 @@
 import { inBatchNll } from "@tandem/losses"
 import { bertConfig, bertGraph, bertParameters, pool } from "@tandem/models"
 import { float32, GraphBuilder, int64 } from "@tandem/onnx"
-import { adamWDefaults, type Batch, Checkpoints, type Program, train } from "@tandem/trainers"
+import { adamW, asDrafted, type Batch, Checkpoints, type Program, train } from "@tandem/trainers"
 import { Effect } from "effect"
 import { answerInTurns } from "../support/AnswerInTurns.ts"
 import { ids, noise } from "../support/Numbers.ts"
@@ -54,25 +54,31 @@ const steps = warmup + rounds
 let last = { seconds: 0, values: [0] }
 await answerInTurns(
   (turns) =>
-    train({
-      parameters,
-      trainable: [...parameters.keys()],
-      batch: () => Effect.sync(inputs),
-      program: () => Effect.sync(program),
-      schedule: { kind: "constant", learningRate: 1e-4, warmupSteps: 0, steps },
-      stepsPerEpoch: steps,
-      optimizer: adamWDefaults,
-      seed: 0,
-      fingerprint: "train-step",
-      saveEverySteps: steps,
-      resume: false,
-      emit: (event) =>
-        Effect.promise(async () => {
-          if (event.event !== "step") return
-          last = { seconds: event.seconds, values: [event.loss] }
-          if (event.step >= warmup) await turns.end()
-        }),
-    }).pipe(Effect.scoped, Effect.provide([sideRuntime(settings), Checkpoints.layerMemory])),
+    train(
+      {
+        name: "train-step",
+        parameters,
+        trainable: [...parameters.keys()],
+        draftsPerEpoch: steps,
+        draft: () => Effect.sync(inputs),
+        complete: asDrafted,
+        program: () => Effect.sync(program),
+      },
+      {
+        schedule: { kind: "constant", learningRate: 1e-4, warmupSteps: 0, steps },
+        optimizer: adamW(),
+        seed: 0,
+        fingerprint: "train-step",
+        saveEverySteps: steps,
+        resume: false,
+        emit: (event) =>
+          Effect.promise(async () => {
+            if (event.event !== "step") return
+            last = { seconds: event.seconds, values: [event.loss] }
+            if (event.step >= warmup) await turns.end()
+          }),
+      },
+    ).pipe(Effect.scoped, Effect.provide([sideRuntime(settings), Checkpoints.layerMemory])),
   async (turn) => {
     await turn()
     return last

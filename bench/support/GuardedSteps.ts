@@ -19,7 +19,7 @@ import {
   weightsEncoder,
 } from "@tandem/models"
 import { elementCount, tensor, zeros } from "@tandem/onnx"
-import { jointParameters, sharedTower, type Towers } from "@tandem/retriever"
+import { sharedTower, type Towers, towerParameters } from "@tandem/retriever"
 import { layer } from "@tandem/runtime/node/NodeRuntime"
 import { Effect, Schema } from "effect"
 import { causalLmProgram } from "./CausalLmProgram.ts"
@@ -46,7 +46,7 @@ const allSteps = Effect.gen(function* () {
   const data = worldData()
   const towers = sharedTower(miniLm(data, "mean"))
   const ofFirstTokens = sharedTower(miniLm(data, "cls"))
-  const parameters = new Map([...jointParameters(towers)].map(([name, { dims }]) => [name, dims] as const))
+  const parameters = new Map([...towerParameters(towers)].map(([name, { dims }]) => [name, dims] as const))
   const dualEncoder = Effect.fnUntraced(function* (shape: DprShape, pooled: Towers = towers) {
     const program = yield* dprProgram(pooled, shape, { ...retrieval, symmetric: false, dropout: 0 })
     return yield* stepCounts(program, parameters, [...parameters.keys()])

@@ -97,7 +97,7 @@ const stepOf = Effect.fnUntraced(function* (
   tensors: Readonly<Record<string, Tensor>>,
 ) {
   const parameters = randomWeights(described)
-  const state = yield* residentState(parameters, [...parameters.keys()], false, undefined)
+  const state = yield* residentState(parameters, [...parameters.keys()])
   const compiled = yield* makeTrainStep({ graph, loss: "loss", dropout: [] }, state)
   return trainingSteps(state, 1e-5, () => ({ compiled, batch: { key: "", examples: 1, tensors } }))
 })

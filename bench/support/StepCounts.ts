@@ -40,7 +40,7 @@ export const stepCounts = (
   Effect.gen(function* () {
     const recorded = recorder()
     const step = Effect.gen(function* () {
-      const state = yield* residentState(new Map([...parameters].map(zero)), trainable, false, undefined)
+      const state = yield* residentState(new Map([...parameters].map(zero)), trainable)
       const { run } = yield* makeTrainStep(program, state)
       yield* run({ key: "", examples: 1, tensors: {} }, { seed: 0, step: 0 })
     })

@@ -1,6 +1,6 @@
 // Training steps one after the other: forward, backward, clip, AdamW.
 import type { Runtime } from "@tandem/runtime"
-import { adamWDefaults, type Batch, optimize, type ResidentState, type TrainStep } from "@tandem/trainers"
+import { adamW, type Batch, optimize, type ResidentState, type TrainStep } from "@tandem/trainers"
 import { Effect, type Scope } from "effect"
 import { answer, type Prepared } from "./Answer.ts"
 
@@ -16,7 +16,7 @@ export const trainingSteps = (state: ResidentState, learningRate: number, next: 
     const { compiled, batch } = next(done)
     const { loss } = yield* compiled.run(batch, { seed: 0, step: done })
     done++
-    yield* optimize(state, adamWDefaults, { learningRate, count: done, batches: 1 })
+    yield* optimize(state, { optimizer: adamW() }, { learningRate, count: done })
     return loss
   })
 }

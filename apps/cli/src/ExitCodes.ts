@@ -74,13 +74,14 @@ export const exitCodes: Readonly<Record<string, ExitCode>> = {
   StoreAccess: 4,
   IndexFailure: 4,
   // retriever
-  FreezePattern: 2,
   TowerMismatch: 3,
   // losses and collators
   InvalidBatch: 2,
   // trainers
   InvalidSettings: 2,
   CheckpointFailed: 4,
+  HookFailed: 1,
+  FreezePattern: 2,
   TrainingDiverged: 5,
   TrainingInterrupted: 130,
   // evals

@@ -11,6 +11,7 @@ const step = (number: number): DprEvent => ({
   loss: 2,
   lr: 1e-5,
   gradNorm: 1,
+  partNorms: {},
   examples: 16,
   seconds: 0.5,
   metrics: {},

@@ -1,7 +1,7 @@
 import { inBatchDiagnostics, inBatchNll } from "@tandem/losses"
 import { type DropoutRates, type Encoder, type EncoderShape, type ModelError, type Pooling, pool } from "@tandem/models"
 import { GraphBuilder, type Value } from "@tandem/onnx"
-import { encoderOf, jointName, type Side, type Towers } from "@tandem/retriever"
+import { encoderOf, type Side, type Towers, towerName } from "@tandem/retriever"
 import type { Runtime } from "@tandem/runtime"
 import { dropoutRate, type MaskInput, type Program } from "@tandem/trainers"
 import { Effect } from "effect"
@@ -50,7 +50,7 @@ export const dprProgram = Effect.fnUntraced(function* (
     })
     const bindings: Record<string, Value> = {}
     for (const { name, type = "float32", dims = [] } of graph.inputs) {
-      const joint = encoder.parameters.has(name) ? jointName(towers, side, name) : `${prefix}.${name}`
+      const joint = encoder.parameters.has(name) ? towerName(towers, side, name) : `${prefix}.${name}`
       const value = weights.get(joint) ?? g.input(joint, type, dims)
       if (encoder.parameters.has(name)) weights.set(joint, value)
       bindings[name] = value

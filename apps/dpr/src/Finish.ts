@@ -1,7 +1,7 @@
 import { bootstrapMean, pairedBootstrap } from "@tandem/evals"
 import { saveEncoder } from "@tandem/models/node/SaveEncoder"
 import type { Tensor } from "@tandem/onnx"
-import { encodeCorpus, encoderOf, jointName, type Side, type Towers } from "@tandem/retriever"
+import { encodeCorpus, encoderOf, type Side, type Towers, towerName } from "@tandem/retriever"
 import { Runtime } from "@tandem/runtime"
 import { Exact } from "@tandem/store"
 import { nodeFolder } from "@tandem/store/node/StoreFolder"
@@ -91,7 +91,7 @@ export const finish = Effect.fnUntraced(function* (run: Finished) {
 const parametersOf = (towers: Towers, side: Side, kept: ReadonlyMap<string, Tensor>): ReadonlyMap<string, Tensor> =>
   new Map(
     [...encoderOf(towers, side).parameters].map(
-      ([name, own]) => [name, kept.get(jointName(towers, side, name)) ?? own] as const,
+      ([name, own]) => [name, kept.get(towerName(towers, side, name)) ?? own] as const,
     ),
   )
 

@@ -1,17 +1,22 @@
 import { influences } from "@tandem/autodiff"
 import type { RetrievalData } from "@tandem/datasets"
-import { encoderOf, FreezePatternError, jointParameters, type Towers, trainableNames } from "@tandem/retriever"
-import { type Feed, Runtime } from "@tandem/runtime"
+import type { Tensor } from "@tandem/onnx"
+import { encoderOf, type Towers, towerParameters } from "@tandem/retriever"
+import { Runtime } from "@tandem/runtime"
 import { layer as nodeRuntime } from "@tandem/runtime/node/NodeRuntime"
 import {
-  adamWDefaults,
+  adamW,
+  asDrafted,
   Checkpoints,
-  differentiateProgram,
+  type Live,
   type Program,
+  stepsPerEpoch as stepsOf,
   type TrainEvent,
   TrainingDiverged,
   train,
+  trainableNames,
   warmupSteps,
+  withGradients,
 } from "@tandem/trainers"
 import { layer as directoryCheckpoints } from "@tandem/trainers/node/DirectoryCheckpoints"
 import { Effect, Fiber, Layer, Option } from "effect"
@@ -82,7 +87,7 @@ const run = Effect.fnUntraced(function* (
   }
   for (const message of warnings) yield* observe({ event: "warning", message })
   const batches = dprBatches(towers, data, settings, retrieval)
-  const stepsPerEpoch = Math.ceil(batches.perEpoch / settings.accumulate)
+  const stepsPerEpoch = stepsOf(batches.perEpoch, settings.accumulate)
   const steps = Math.min(settings.maxSteps ?? Number.POSITIVE_INFINITY, stepsPerEpoch * settings.epochs)
   // Hashing is other threads' work.
   const identifying = yield* Effect.forkChild(runIdentity(settings, towers, retrieval))
@@ -90,9 +95,10 @@ const run = Effect.fnUntraced(function* (
     dprProgram(towers, batch.shape, { ...retrieval, symmetric: settings.symmetric, dropout: settings.dropout })
   // What cannot be trained is refused before anything is written or measured.
   const firstBatch = batches.at(0)
-  const first = yield* programFor(firstBatch)
-  const names = yield* trainable(towers, settings, first)
-  yield* differentiateProgram(first, names)
+  const parameters = towerParameters(towers)
+  const undifferentiated = yield* programFor(firstBatch)
+  const names = yield* trainable(parameters, settings, undifferentiated)
+  const first = yield* withGradients(undifferentiated, new Map(names.map((name) => [name, parameters.get(name)!])))
   const program = (batch: DprBatch) => (batch.key === firstBatch.key ? Effect.succeed(first) : programFor(batch))
   const identity = yield* Fiber.join(identifying)
   yield* refuseOtherRun(paths.config, settings, identity.fingerprint)
@@ -111,7 +117,7 @@ const run = Effect.fnUntraced(function* (
 
   let latest: { readonly step: number; readonly result: SystemResult } | undefined
   const evaluate = (dev: RetrievalData) =>
-    Effect.fnUntraced(function* (weights: Readonly<Record<string, Feed>>) {
+    Effect.fnUntraced(function* ({ weights }: Live) {
       const result = yield* evaluateTowers(searchTowers(towers, weights), dev, retrieval, progressTo(observe))
       latest = { step: lastStep, result }
       return figures(result.metrics)
@@ -129,34 +135,33 @@ const run = Effect.fnUntraced(function* (
     }
     yield* observe(event)
   })
-  return yield* train({
-    parameters: jointParameters(towers),
+  const objective = {
+    name: "dpr",
+    parameters,
     trainable: names,
+    draftsPerEpoch: batches.perEpoch,
+    draft: (index: number) => Effect.sync(() => batches.at(index)),
+    complete: asDrafted<DprBatch>,
+    program,
+    ...(data.dev === undefined ? {} : { evaluation: { metric: "mrr@10", run: evaluate(data.dev) } }),
+  }
+  return yield* train(objective, {
     // From here on the encoders are run and saved with other weights than those that were read.
     handOver: true,
-    batch: (index) => Effect.sync(() => batches.at(index)),
-    program,
     schedule: {
       kind: settings.schedule,
       learningRate: settings.lr,
       warmupSteps: warmupSteps(settings.warmup, steps),
       steps,
     },
-    stepsPerEpoch,
-    optimizer: { ...adamWDefaults, weightDecay: settings.weightDecay, clip: settings.clip },
+    optimizer: adamW(),
+    weightDecay: settings.weightDecay,
+    clip: settings.clip,
     accumulate: settings.accumulate,
     seed: settings.seed,
     fingerprint: identity.fingerprint,
-    ...(data.dev === undefined
-      ? {}
-      : {
-          evaluate: {
-            everySteps: settings.evalEvery ?? stepsPerEpoch,
-            run: evaluate(data.dev),
-            metric: "mrr@10",
-            ...(settings.patience === undefined ? {} : { patience: settings.patience }),
-          },
-        }),
+    evaluateEverySteps: settings.evalEvery ?? stepsPerEpoch,
+    ...(settings.patience === undefined ? {} : { patience: settings.patience }),
     saveEverySteps: settings.saveEvery,
     resume: settings.resume,
     emit,
@@ -216,19 +221,13 @@ const run = Effect.fnUntraced(function* (
 })
 
 /** Names of what is trained: all that is not frozen and that the loss depends on (an ONNX file can hold other tensors). */
-const trainable = Effect.fnUntraced(function* (towers: Towers, settings: DprSettings, program: Program) {
-  const names = yield* attemptFreeze(() => trainableNames(towers, settings.freeze))
-  return influences(program.graph, program.loss, names)
+const trainable = Effect.fnUntraced(function* (
+  parameters: ReadonlyMap<string, Tensor>,
+  settings: DprSettings,
+  program: Program,
+) {
+  return influences(program.graph, program.loss, yield* trainableNames([...parameters.keys()], settings))
 })
-
-const attemptFreeze = <A>(body: () => A): Effect.Effect<A, FreezePatternError> =>
-  Effect.suspend(() => {
-    try {
-      return Effect.succeed(body())
-    } catch (cause) {
-      return cause instanceof FreezePatternError ? Effect.fail(cause) : Effect.die(cause)
-    }
-  })
 
 /** The step after which a run goes on. */
 const resumeStep = Effect.fnUntraced(function* (settings: DprSettings) {
@@ -245,6 +244,7 @@ const stepRow = ({
   gradNorm,
   examples,
   seconds,
+  partNorms,
   metrics,
 }: Extract<TrainEvent, { event: "step" }>) => ({
   step,
@@ -255,5 +255,6 @@ const stepRow = ({
   gradNorm,
   examples,
   seconds,
+  ...Object.fromEntries(Object.entries(partNorms).map(([part, norm]) => [`gradNorm/${part}`, norm])),
   ...metrics,
 })

@@ -32,6 +32,7 @@ export {
 } from "./Graph.ts"
 export { builderOpset, type GemmOptions, GraphBuilder, type GraphCall, type OpOptions } from "./GraphBuilder.ts"
 export { type ExternalData, type ReadModelOptions, readModel } from "./Model.ts"
+export { bareName, joinParts, jointName, matchesPattern, partOf, takePart } from "./ParameterNames.ts"
 export { chooseBranches, mergeBranches } from "./passes/ChooseBranch.ts"
 export { deadCode } from "./passes/DeadCode.ts"
 export { decompose } from "./passes/Decompose.ts"

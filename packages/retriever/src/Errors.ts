@@ -8,8 +8,5 @@ const details = {
   hint: Schema.optional(Schema.String),
 }
 
-/** A pattern that names no parameter, or patterns that leave nothing to train. */
-export class FreezePatternError extends Schema.TaggedError<FreezePatternError>()("FreezePattern", details) {}
-
 /** Two encoders that cannot be the towers of one retriever, because their embeddings have different widths. */
 export class TowerMismatchError extends Schema.TaggedError<TowerMismatchError>()("TowerMismatch", details) {}

@@ -7,7 +7,7 @@ export {
   type TextEncoder,
   type TextEncoderOptions,
 } from "./EncodeTexts.ts"
-export { FreezePatternError, TowerMismatchError } from "./Errors.ts"
+export { TowerMismatchError } from "./Errors.ts"
 export { type FingerprintOptions, fingerprint } from "./Fingerprint.ts"
 export { type EncodeCorpusOptions, encodeCorpus, type OpenIndex, openIndex } from "./IndexCorpus.ts"
 export {
@@ -31,14 +31,14 @@ export {
 export { type IndexSettings, storeIdentity } from "./StoreIdentity.ts"
 export {
   encoderOf,
-  jointName,
-  jointParameters,
+  partOfSide,
   type Side,
   sharedTower,
   type Tower,
   type Towers,
   towerFrom,
+  towerName,
   towerOf,
-  trainableNames,
+  towerParameters,
   untiedTowers,
 } from "./Towers.ts"

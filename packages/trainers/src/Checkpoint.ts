@@ -4,7 +4,7 @@ import type { CheckpointFailed } from "./Errors.ts"
 
 /** What a run must remember besides tensors to go on exactly. Data order and masks follow from the seed and `step`. */
 export const TrainState = Schema.Struct({
-  format: Schema.Literal(1),
+  format: Schema.Literal(2),
   /** Optimizer steps done. */
   step: Schema.Number,
   /** Identity of settings, model and data; a checkpoint of another run is refused. */
@@ -15,12 +15,20 @@ export const TrainState = Schema.Struct({
 })
 export type TrainState = typeof TrainState.Type
 
+/** What else a run remembers under a name of its own: an index under way, a cache's position. */
+export interface StateContents {
+  readonly tensors: ReadonlyMap<string, Tensor>
+  /** Anything that JSON can hold. */
+  readonly json: unknown
+}
+
 /** A moment of a run. Tensors by parameter name. */
 export interface Checkpoint {
   readonly state: TrainState
   readonly weights: ReadonlyMap<string, Tensor>
-  readonly first: ReadonlyMap<string, Tensor>
-  readonly second: ReadonlyMap<string, Tensor>
+  /** The optimizer's memory, by slot. */
+  readonly slots: Readonly<Record<string, ReadonlyMap<string, Tensor>>>
+  readonly parts: Readonly<Record<string, StateContents>>
 }
 
 /** Keeps the last and the best checkpoint of a run. */

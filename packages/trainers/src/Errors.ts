@@ -22,6 +22,16 @@ export class TrainingInterrupted extends Schema.TaggedError<TrainingInterrupted>
   step: Schema.Number,
 }) {}
 
+/** A hook broke off in a way that it does not declare. Earlier checkpoints are untouched. */
+export class HookFailed extends Schema.TaggedError<HookFailed>()("HookFailed", {
+  ...details,
+  hook: Schema.String,
+  step: Schema.Number,
+}) {}
+
+/** A part or a pattern that names no parameter, or patterns that leave nothing to train. */
+export class FreezePatternError extends Schema.TaggedError<FreezePatternError>()("FreezePattern", details) {}
+
 /** Settings that contradict each other or the model. */
 export class InvalidSettings extends Schema.TaggedError<InvalidSettings>()("InvalidSettings", details) {}
 

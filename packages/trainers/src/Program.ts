@@ -18,6 +18,8 @@ export interface Program {
   readonly dropout: readonly MaskInput[]
   /** Keeps less of the forward pass and computes it again: less memory, more time, the same numbers. */
   readonly recompute?: Recompute
+  /** The graph with its gradients where it has been differentiated already: what `withGradients` adds. */
+  readonly gradients?: Graph
 }
 
 /** What one forward and backward pass reads. */
@@ -27,6 +29,8 @@ export interface Batch {
   readonly tensors: Readonly<Record<string, Tensor>>
   /** Number of examples, for rates. */
   readonly examples: number
+  /** What the loss counts for where a draft has several passes; 1 where absent. */
+  readonly weight?: number
   /** Numbers to report with the step, such as the share of padding. */
   readonly statistics?: Readonly<Record<string, number>>
 }

@@ -1,15 +1,17 @@
 import type { Tensor } from "@tandem/onnx"
-import { type Buffer, type CompileFailed, type RunFailed, Runtime } from "@tandem/runtime"
+import { type CompileFailed, type RunFailed, Runtime } from "@tandem/runtime"
 import { Effect, Fiber, Option, type Scope } from "effect"
-import { type AdamW, kernels } from "./AdamW.ts"
-import { Checkpoints, type TrainState } from "./Checkpoint.ts"
-import { CheckpointFailed, InvalidSettings, TrainingDiverged, TrainingInterrupted } from "./Errors.ts"
-import { optimize } from "./Optimize.ts"
-import type { Batch, Program } from "./Program.ts"
+import { type Checkpoint, Checkpoints, type StateContents, type TrainState } from "./Checkpoint.ts"
+import { CheckpointFailed, HookFailed, InvalidSettings, TrainingDiverged, TrainingInterrupted } from "./Errors.ts"
+import { kernels } from "./Kernels.ts"
+import type { Hook, Live, Objective, StatePart } from "./Objective.ts"
+import { checkGroups, optimize } from "./Optimize.ts"
+import type { UpdateSettings } from "./Optimizer.ts"
+import type { Batch } from "./Program.ts"
 import { makeProgramCache } from "./ProgramCache.ts"
 import { learningRateAt, type Schedule } from "./Schedule.ts"
 import { type ResidentState, residentState, snapshot } from "./TrainState.ts"
-import type { DifferentiationError, TrainStep } from "./TrainStep.ts"
+import type { DifferentiationError } from "./TrainStep.ts"
 
 /** What happens during training, in order. */
 export type TrainEvent =
@@ -22,6 +24,8 @@ export type TrainEvent =
       readonly lr: number
       /** Global norm of the gradient before clipping. */
       readonly gradNorm: number
+      /** The same of each part's gradient alone, where several parts train. */
+      readonly partNorms: Readonly<Record<string, number>>
       readonly examples: number
       /** Seconds that the step took. */
       readonly seconds: number
@@ -34,37 +38,23 @@ export type TrainEvent =
   | { readonly event: "resume"; readonly step: number }
   | { readonly event: "done"; readonly step: number; readonly reason: "completed" | "early stop" }
 
-/** Options of `train`. `E` and `R` are what batches, programs and evaluation can fail with and need, `O` what observers fail with. */
-export interface TrainOptions<B extends Batch, E, R, O> {
-  /** All parameters of the program by name. */
-  readonly parameters: ReadonlyMap<string, Tensor>
-  /** Names of those that are trained. */
-  readonly trainable: readonly string[]
+/** Options of `train`. `O` is what observers fail with. */
+export interface TrainOptions<O> extends UpdateSettings {
+  readonly schedule: Schedule
   /**
    * The trained parameters' first values are not needed any more: where they have memory of their own it goes to the
    * runtime, and their tensors are empty afterwards.
    */
   readonly handOver?: boolean
-  /** The `index`-th batch of the run, from 0: a function of the index alone, so that a run can go on anywhere. */
-  readonly batch: (index: number) => Effect.Effect<B, E, R>
-  /** The program for batches of that shape; asked once for each key while it stays in the cache. */
-  readonly program: (batch: B) => Effect.Effect<Program, E, R>
-  readonly schedule: Schedule
-  readonly stepsPerEpoch: number
-  readonly optimizer: AdamW
-  /** Batches whose gradients are averaged into one optimizer step. It does not add in-batch negatives. */
+  /** Drafts whose gradients are averaged into one optimizer step. It does not add in-batch negatives. */
   readonly accumulate?: number
   readonly seed: number
   /** Identity of the run: a checkpoint with another one is refused. */
   readonly fingerprint: string
-  readonly evaluate?: {
-    readonly everySteps: number
-    readonly run: (weights: Readonly<Record<string, Buffer>>) => Effect.Effect<Readonly<Record<string, number>>, E, R>
-    /** Name of the metric, larger is better, that decides which checkpoint is the best. */
-    readonly metric: string
-    /** Stops after so many evaluations without a better one. */
-    readonly patience?: number
-  }
+  /** Steps between evaluations, where the objective has one; it is evaluated at the end, too. An epoch where absent. */
+  readonly evaluateEverySteps?: number
+  /** Stops after so many evaluations without a better one. */
+  readonly patience?: number
   readonly saveEverySteps: number
   readonly resume: boolean
   /** Called in order with everything that happens; a checkpoint is written only after earlier events were taken. */
@@ -89,51 +79,61 @@ export interface TrainResult {
     | undefined
 }
 
-type TrainFailure =
+/** What training itself can end in. */
+export type TrainFailure =
   | CompileFailed
   | RunFailed
   | CheckpointFailed
+  | HookFailed
   | InvalidSettings
   | TrainingDiverged
   | TrainingInterrupted
   | DifferentiationError
 
+/** Optimizer steps of an epoch. */
+export const stepsPerEpoch = (draftsPerEpoch: number, accumulate = 1): number => Math.ceil(draftsPerEpoch / accumulate)
+
 /**
  * The training loop: for every optimizer step, forward and backward passes over its batches, clipping by the global
- * norm of the averaged gradient, one AdamW update at the scheduled rate.
+ * norm of the averaged gradient, one update at the scheduled rate, and the hooks that are due.
  *
- * A run is a function of its options: batches and dropout masks follow from seed and step, so a run that was killed
- * and resumed from its last checkpoint continues the same sequence of losses, bit for bit where the runtime's thread
- * count is the same. A loss or gradient that is not finite ends in `TrainingDiverged` before any weight is touched.
+ * A run is a function of objective and options: drafts and dropout masks follow from seed and step, and what is completed
+ * follows from the weights of the moment. So a run that was killed and resumed from its last checkpoint continues the same
+ * sequence of losses, bit for bit where the runtime's thread count is the same. A loss or gradient that is not finite ends
+ * in `TrainingDiverged` before any weight is touched.
+ *
+ * A failure of a hook ends the run with that failure; one that it did not declare ends in `HookFailed`. The last
+ * checkpoint is intact after both.
  */
-export const train = Effect.fnUntraced(function* <B extends Batch, E, R, O>(
-  options: TrainOptions<B, E, R, O>,
+export const train = Effect.fnUntraced(function* <D, B extends Batch, E, R, O>(
+  objective: Objective<D, B, E, R>,
+  options: TrainOptions<O>,
 ): Effect.fn.Return<TrainResult, E | O | TrainFailure, R | Runtime | Checkpoints | Scope.Scope> {
-  const { schedule, accumulate = 1, seed } = options
+  const { schedule, accumulate = 1, seed, optimizer } = options
+  const { evaluation, hooks = [], states = [] } = objective
   const checkpoints = yield* Checkpoints
   const restored = options.resume ? Option.getOrUndefined(yield* checkpoints.last) : undefined
-  if (restored !== undefined && restored.state.fingerprint !== options.fingerprint) {
-    return yield* new InvalidSettings({
-      message: "the checkpoint belongs to a run with other settings, model or data",
-      expected: options.fingerprint,
-      found: restored.state.fingerprint,
-      hint: "resume with the settings that the run was started with",
-    })
-  }
-  const state = yield* residentState(options.parameters, options.trainable, accumulate > 1, restored, options.handOver)
+  yield* checkOptions(objective, options, restored)
+  const state = yield* residentState(objective.parameters, objective.trainable, {
+    optimizer,
+    restored,
+    ...(options.handOver === undefined ? {} : { handOver: options.handOver }),
+  })
+  if (restored !== undefined) yield* restoreStates(states, restored)
   const compiled = yield* makeProgramCache(options.programs ?? 16, state)
   let progress: TrainState = restored?.state ?? {
-    format: 1,
+    format: 2,
     step: 0,
     fingerprint: options.fingerprint,
     best: null,
     stale: 0,
   }
   if (restored !== undefined) yield* options.emit({ event: "resume", step: progress.step })
+  const live = (): Live => ({ step: progress.step, weights: state.weights })
 
   const stepFor = Effect.fnUntraced(function* (batch: B) {
     const started = performance.now()
-    const { step, fresh } = yield* compiled(batch, options.program)
+    const { step, fresh } = yield* compiled(batch, objective.program)
     if (fresh) {
       const seconds = (performance.now() - started) / 1000
       yield* options.emit({ event: "compile", key: batch.key, seconds, fallbacks: step.executable.fallbacks })
@@ -152,36 +152,49 @@ export const train = Effect.fnUntraced(function* <B extends Batch, E, R, O>(
         hint: "lower the learning rate or clip harder; earlier checkpoints are intact",
       })
     }
-    yield* checkpoints.save({ state: progress, ...tensors })
+    const parts: Record<string, StateContents> = {}
+    for (const part of states) parts[part.name] = yield* part.save
+    yield* checkpoints.save({ state: progress, ...tensors, parts })
     yield* options.emit({ event: "checkpoint", step: progress.step, best })
   })
 
-  const patience = options.evaluate?.patience ?? Number.POSITIVE_INFINITY
+  const evaluateEvery = options.evaluateEverySteps ?? stepsPerEpoch(objective.draftsPerEpoch, accumulate)
+  const patience = options.patience ?? Number.POSITIVE_INFINITY
   let reason: TrainResult["reason"] = progress.stale >= patience ? "early stop" : "completed"
   let saved = restored === undefined ? -1 : progress.step
-  let next = yield* Effect.forkChild(options.batch(progress.step * accumulate))
+  let next = yield* Effect.forkChild(objective.draft(progress.step * accumulate))
   while (progress.step < schedule.steps && reason === "completed") {
     const started = performance.now()
     const totals: Record<string, number> = {}
     let loss = 0
     let examples = 0
+    let summed = false
     for (let part = 0; part < accumulate; part++) {
       const index = progress.step * accumulate + part
-      const batch = yield* Fiber.join(next)
-      next = yield* Effect.forkChild(options.batch(index + 1))
-      const step = yield* stepFor(batch)
-      const outputs = yield* runStep(step, batch, state, { seed, step: index }, accumulate, part)
-      for (const [name, value] of Object.entries({ ...outputs.metrics, ...batch.statistics })) {
-        totals[name] = (totals[name] ?? 0) + value / accumulate
+      const draft = yield* Fiber.join(next)
+      next = yield* Effect.forkChild(objective.draft(index + 1))
+      const passes = yield* objective.complete(draft, live())
+      summed = accumulate > 1 || passes.length > 1 || (passes[0].weight ?? 1) !== 1
+      if (summed && part === 0) yield* clearSums(state)
+      for (const [pass, batch] of passes.entries()) {
+        const { weight = 1 } = batch
+        const step = yield* stepFor(batch)
+        // Every pass draws masks of its own.
+        const outputs = yield* step.run(batch, { seed: seed + pass * 2 ** 32, step: index })
+        if (summed) yield* addToSums(state, weight)
+        for (const [name, value] of Object.entries({ ...outputs.metrics, ...batch.statistics })) {
+          totals[name] = (totals[name] ?? 0) + (weight * value) / accumulate
+        }
+        loss += (weight * outputs.loss) / accumulate
+        examples += batch.examples
       }
-      loss += outputs.loss / accumulate
-      examples += batch.examples
     }
     const lr = learningRateAt(schedule, progress.step)
     const step = progress.step + 1
-    const gradNorm = Number.isFinite(loss)
-      ? yield* optimize(state, options.optimizer, { learningRate: lr, count: step, batches: accumulate })
-      : Number.NaN
+    const update = { learningRate: lr, count: step, ...(summed ? { batches: accumulate } : {}) }
+    const { gradNorm, parts } = Number.isFinite(loss)
+      ? yield* optimize(state, options, update)
+      : { gradNorm: Number.NaN, parts: {} }
     if (!Number.isFinite(gradNorm)) {
       yield* Fiber.interrupt(next)
       return yield* new TrainingDiverged({
@@ -195,21 +208,25 @@ export const train = Effect.fnUntraced(function* <B extends Batch, E, R, O>(
     yield* options.emit({
       event: "step",
       step,
-      epoch: step / options.stepsPerEpoch,
+      epoch: step / stepsPerEpoch(objective.draftsPerEpoch, accumulate),
       loss,
       lr,
       gradNorm,
+      partNorms: Object.keys(parts).length > 1 ? parts : {},
       examples,
       seconds: (performance.now() - started) / 1000,
       metrics: totals,
     })
+    for (const hook of hooks) if (step % hook.everySteps === 0) yield* runHook(hook, live())
     const ended = step === schedule.steps
     let best = false
-    if (options.evaluate !== undefined && (ended || step % options.evaluate.everySteps === 0)) {
-      const metrics = yield* options.evaluate.run(state.weights)
+    if (evaluation !== undefined && (ended || step % evaluateEvery === 0)) {
+      const metrics = yield* evaluation.run(live())
       yield* options.emit({ event: "eval", step, metrics })
-      const value = metrics[options.evaluate.metric] ?? Number.NEGATIVE_INFINITY
-      best = progress.best === null || value > progress.best.value
+      const worst = evaluation.better === "smaller" ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY
+      const value = metrics[evaluation.metric] ?? worst
+      const before = progress.best?.value
+      best = before === undefined || (evaluation.better === "smaller" ? value < before : value > before)
       progress = { ...progress, best: best ? { step, value } : progress.best, stale: best ? 0 : progress.stale + 1 }
       if (progress.stale >= patience) reason = "early stop"
     }
@@ -245,20 +262,78 @@ export const train = Effect.fnUntraced(function* <B extends Batch, E, R, O>(
   return { steps: progress.step, reason, last, best: { ...best, weights: kept.value.weights } }
 })
 
-/** A pass over one batch, its gradients added to the sums where a step has several. */
-const runStep = Effect.fnUntraced(function* (
-  step: TrainStep,
-  batch: Batch,
-  state: ResidentState,
-  draw: { seed: number; step: number },
-  accumulate: number,
-  part: number,
-) {
-  const runtime = yield* Runtime
-  if (accumulate > 1 && part === 0) yield* runtime.call(kernels.clear, { sums: state.sums }, null)
-  const outputs = yield* step.run(batch, draw)
-  if (accumulate > 1) {
-    yield* runtime.call(kernels.accumulate, { sums: state.sums, gradients: state.gradients }, null)
+const checkOptions = Effect.fnUntraced(function* <D, B extends Batch, E, R, O>(
+  { trainable, hooks = [], states = [] }: Objective<D, B, E, R>,
+  options: TrainOptions<O>,
+  restored: Checkpoint | undefined,
+): Effect.fn.Return<void, InvalidSettings> {
+  yield* checkGroups(options, trainable)
+  const lazy = hooks.find(({ everySteps }) => !(Number.isSafeInteger(everySteps) && everySteps >= 1))
+  const misnamed = states.find(
+    ({ name }, at) => !/^[a-z][a-z0-9-]*$/.test(name) || states.findIndex((other) => other.name === name) !== at,
+  )
+  if (lazy !== undefined || misnamed !== undefined) {
+    return yield* new InvalidSettings({
+      message:
+        lazy === undefined
+          ? `a run cannot remember anything as ${misnamed?.name}`
+          : `the hook ${lazy.name} is never due`,
+      field: lazy === undefined ? "states" : "hooks",
+      expected:
+        lazy === undefined
+          ? "names of their own of lower-case letters, digits and hyphens"
+          : "a whole number of steps, 1 or more",
+      found: `${lazy?.everySteps ?? misnamed?.name}`,
+    })
   }
-  return outputs
+  if (restored !== undefined && restored.state.fingerprint !== options.fingerprint) {
+    return yield* new InvalidSettings({
+      message: "the checkpoint belongs to a run with other settings, model or data",
+      expected: options.fingerprint,
+      found: restored.state.fingerprint,
+      hint: "resume with the settings that the run was started with",
+    })
+  }
+})
+
+const restoreStates = Effect.fnUntraced(function* <E, R>(
+  states: readonly StatePart<E, R>[],
+  { parts, state }: Checkpoint,
+): Effect.fn.Return<void, E | CheckpointFailed, R> {
+  for (const part of states) {
+    const contents = parts[part.name]
+    if (contents === undefined) {
+      return yield* new CheckpointFailed({
+        message: `the checkpoint of step ${state.step} lacks the part ${part.name}`,
+        expected: states.map(({ name }) => name).join(", "),
+        found: Object.keys(parts).join(", ") || "no parts",
+        hint: "begin again in another folder",
+      })
+    }
+    yield* part.restore(contents)
+  }
+})
+
+const runHook = <E, R>(hook: Hook<E, R>, live: Live): Effect.Effect<void, E | HookFailed, R> =>
+  hook.run(live).pipe(
+    Effect.catchDefect((defect) =>
+      Effect.fail(
+        new HookFailed({
+          message: `${hook.name} failed after step ${live.step}: ${defect instanceof Error ? defect.message : String(defect)}`,
+          hook: hook.name,
+          step: live.step,
+          hint: "the last checkpoint is intact",
+        }),
+      ),
+    ),
+  )
+
+const clearSums = Effect.fnUntraced(function* (state: ResidentState) {
+  const sums = yield* state.sums
+  yield* (yield* Runtime).call(kernels.clear, { sums }, null)
+})
+
+const addToSums = Effect.fnUntraced(function* (state: ResidentState, weight: number) {
+  const sums = yield* state.sums
+  yield* (yield* Runtime).call(kernels.accumulate, { sums, gradients: state.gradients }, weight)
 })

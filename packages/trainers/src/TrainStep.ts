@@ -6,13 +6,13 @@ import {
   MissingGradient,
   NotDifferentiable,
 } from "@tandem/autodiff"
-import { type Graph, InvalidGraph, neededRows, staticDims } from "@tandem/onnx"
+import { type Graph, InvalidGraph, neededRows, staticDims, type Tensor } from "@tandem/onnx"
 import { type Buffer, type CompileFailed, type Executable, type RunFailed, Runtime } from "@tandem/runtime"
 import { Effect, type Scope } from "effect"
-import { kernels } from "./AdamW.ts"
 import { InvalidSettings } from "./Errors.ts"
+import { kernels } from "./Kernels.ts"
 import type { Batch, Program } from "./Program.ts"
-import { type ResidentState, scalarOutputs } from "./TrainState.ts"
+import { isLargeTable, type ResidentState, scalarOutputs } from "./TrainState.ts"
 
 /** A differentiated and compiled program. */
 export interface TrainStep {
@@ -37,17 +37,10 @@ export const makeTrainStep = Effect.fnUntraced(function* (
   Runtime | Scope.Scope
 > {
   const runtime = yield* Runtime
-  const reached = new Set(influences(program.graph, program.loss, state.trainable))
-  const lost = state.trainable.find((name) => !reached.has(name))
-  if (lost !== undefined) {
-    return yield* new InvalidSettings({
-      message: `the loss does not depend on ${lost}, so it cannot be trained`,
-      tensor: lost,
-      hint: "freeze it by name",
-    })
-  }
-  const byRows = state.trainable.filter((_, index) => state.touched[index] !== undefined)
-  const differentiated = yield* differentiateProgram(program, state.trainable, byRows)
+  const { gradients: differentiated } = yield* withGradients(
+    program,
+    new Map(state.trainable.map((name) => [name, state.weights[name]!])),
+  )
   const executable = yield* runtime.compile(differentiated)
   const masks: Buffer[] = []
   for (const { input } of program.dropout) {
@@ -120,6 +113,32 @@ const gradientBuffers = Effect.fnUntraced(function* (
     whole,
   }
   return { into, addRows: runtime.call(kernels.addRows, buffers, { dense: tables.map(({ dense }) => dense) }) }
+})
+
+/** A program with its gradients. */
+export type DifferentiatedProgram = Program & { readonly gradients: Graph }
+
+/**
+ * The program, differentiated by the trained parameters if it was not yet: what `makeTrainStep` compiles. A trainer calls
+ * it on the first program of a run, so that what cannot be trained is refused before anything is written.
+ */
+export const withGradients = Effect.fnUntraced(function* (
+  program: Program,
+  trained: ReadonlyMap<string, Pick<Tensor, "dims">>,
+): Effect.fn.Return<DifferentiatedProgram, InvalidSettings | DifferentiationError> {
+  if (program.gradients !== undefined) return { ...program, gradients: program.gradients }
+  const trainable = [...trained.keys()]
+  const reached = new Set(influences(program.graph, program.loss, trainable))
+  const lost = trainable.find((name) => !reached.has(name))
+  if (lost !== undefined) {
+    return yield* new InvalidSettings({
+      message: `the loss does not depend on ${lost}, so it cannot be trained`,
+      tensor: lost,
+      hint: "freeze it by name",
+    })
+  }
+  const byRows = [...trained].flatMap(([name, { dims }]) => (isLargeTable(dims) ? [name] : []))
+  return { ...program, gradients: yield* differentiateProgram(program, trainable, byRows) }
 })
 
 /** Why a program cannot be differentiated. */

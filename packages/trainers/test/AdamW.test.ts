@@ -2,11 +2,19 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { clipping, decaysByDefault } from "@tandem/trainers"
-import { type AdamWArgument, accumulate, adamw, clear, squares } from "../src/internal/adamwKernel.ts"
+import { accumulate, adamw, clear, squares } from "../src/internal/adamwKernel.ts"
 
-interface Settings extends Omit<AdamWArgument, "factor"> {
+interface Settings {
+  readonly learningRate: number
+  readonly beta1: number
+  readonly beta2: number
+  readonly epsilon: number
+  readonly weightDecay: number
+  readonly count: number
   readonly clip: number
   readonly scale: number
+  /** For each array whether it decays. */
+  readonly decay: readonly boolean[]
 }
 
 const settings: Settings = {
@@ -65,7 +73,10 @@ const plain = (state: State, { clip, scale, decay, ...s }: Settings): number => 
 /** The kernels in the order of an update; returns the norm before clipping. */
 const kernel = (state: State, argument: Settings): number => {
   const { norm, factor } = clipping(squares({ ...state }), argument)
-  adamw({ ...state }, { ...argument, factor })
+  const { count, learningRate, weightDecay, beta1, beta2, epsilon } = argument
+  const rates = state.weights.map(() => learningRate)
+  const decays = state.weights.map((_, index) => (argument.decay[index] === true ? weightDecay : 0))
+  adamw({ ...state }, { count, factor, rates, decays, settings: { beta1, beta2, epsilon } })
   return norm
 }
 
@@ -150,13 +161,13 @@ test("a parameter without gradient decays and does no more", () => {
   for (const [i, value] of weights[0]!.entries()) assert.ok(Math.abs(value - before[i]! * (1 - 1e-3)) < 1e-7)
 })
 
-test("sums start at nothing and add up", () => {
+test("sums start at nothing and add up, by weight", () => {
   const sums = [new Float32Array([7, 8, 9]), new Float32Array([1])]
   clear({ sums })
   for (let pass = 0; pass < 2; pass++) {
-    accumulate({ sums, gradients: [new Float32Array([1, 2, 3]), new Float32Array([0.5])] })
+    accumulate({ sums, gradients: [new Float32Array([1, 2, 3]), new Float32Array([0.5])] }, 2)
   }
-  assert.deepEqual(sums, [new Float32Array([2, 4, 6]), new Float32Array([1])])
+  assert.deepEqual(sums, [new Float32Array([4, 8, 12]), new Float32Array([2])])
 })
 
 test("biases and norms do not decay by default", () => {

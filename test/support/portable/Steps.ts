@@ -4,15 +4,7 @@ import { inBatchNll } from "@tandem/losses"
 import { pool, tinyDecoder, tinyEncoder, trainWordPiece } from "@tandem/models"
 import { GraphBuilder, int64, type Tensor, type Value } from "@tandem/onnx"
 import { Runtime } from "@tandem/runtime"
-import {
-  adamWDefaults,
-  type Batch,
-  dropoutRate,
-  makeTrainStep,
-  optimize,
-  type Program,
-  residentState,
-} from "@tandem/trainers"
+import { adamW, type Batch, dropoutRate, makeTrainStep, optimize, type Program, residentState } from "@tandem/trainers"
 import { Effect } from "effect"
 
 /** A program with its parameters and one batch. */
@@ -192,7 +184,7 @@ export const isStepName = (name: string): name is StepName => stepNames.some((kn
 export const runStep = Effect.fnUntraced(function* (name: StepName) {
   const runtime = yield* Runtime
   const { program, parameters, trainable, batch }: Step = yield* steps[name]
-  const state = yield* residentState(parameters, trainable, false, undefined)
+  const state = yield* residentState(parameters, trainable, { optimizer: adamW() })
   const clock = [performance.now()]
   const step = yield* makeTrainStep(program, state)
   clock.push(performance.now())
@@ -208,7 +200,7 @@ export const runStep = Effect.fnUntraced(function* (name: StepName) {
     return values
   })
   const gradients = yield* read(state.gradients)
-  const gradientNorm = yield* optimize(state, adamWDefaults, { learningRate: 1e-3, count: 1, batches: 1 })
+  const { gradNorm: gradientNorm } = yield* optimize(state, { optimizer: adamW() }, { learningRate: 1e-3, count: 1 })
   const updated = yield* read(trainable.map((parameter) => state.weights[parameter]!))
   const [compile = 0, first = 0, second = 0] = clock.slice(1).map((time, index) => (time - clock[index]!) / 1000)
   return {

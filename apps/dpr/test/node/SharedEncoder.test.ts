@@ -9,9 +9,9 @@ import {
   packedRows,
 } from "@tandem/collators"
 import type { Pooling } from "@tandem/models"
-import { openEncoder } from "@tandem/models/node/LoadEncoder"
+import { openEncoder } from "@tandem/models/node/Hub"
 import { type Tensor, toNumbers } from "@tandem/onnx"
-import { sharedTower } from "@tandem/retriever"
+import { sharedTower, towerParameters } from "@tandem/retriever"
 import { Runtime } from "@tandem/runtime"
 import { layer } from "@tandem/runtime/node/NodeRuntime"
 import { differentiateProgram } from "@tandem/trainers"
@@ -37,17 +37,17 @@ const gradients = (mode: Pooling["mode"], shape: DprShape, tensors: Readonly<Rec
     const runtime = yield* Runtime
     const encoder = yield* openEncoder(golden("sentence-transformers-tiny"))
     const pooled = { ...encoder, pooling: { ...encoder.pooling, mode } }
-    const program = yield* dprProgram(sharedTower(pooled), shape, {
+    const towers = sharedTower(pooled)
+    const program = yield* dprProgram(towers, shape, {
       similarity: "cosine",
       temperature: 0.05,
       symmetric: false,
       dropout: 0,
     })
-    const wrt = [...encoder.parameters.keys()].filter((name) =>
-      program.graph.inputs.some((input) => input.name === name),
-    )
+    const parameters = towerParameters(towers)
+    const wrt = [...parameters.keys()].filter((name) => program.graph.inputs.some((input) => input.name === name))
     const executable = yield* runtime.compile(yield* differentiateProgram(program, wrt))
-    return yield* executable.run({ ...Object.fromEntries(encoder.parameters), ...tensors })
+    return yield* executable.run({ ...Object.fromEntries(parameters), ...tensors })
   }).pipe(Effect.scoped, Effect.provide(layer({ threads: 1 })), Effect.runPromise)
 
 for (const mode of ["mean", "cls"] as const) {

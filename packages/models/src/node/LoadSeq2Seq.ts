@@ -1,8 +1,7 @@
 import { join } from "node:path"
 import { Effect } from "effect"
 import { InvalidLanguageModel, type ModelError, UnsupportedArchitecture } from "../Errors.ts"
-import { attempt } from "../internal/Attempt.ts"
-import { maxLengthOf } from "../internal/MaxLength.ts"
+import { attempt } from "../encoder/WeightsEncoder.ts"
 import { readCompanions } from "../internal/node/Companions.ts"
 import { exists, readJson, readJsonIfThere } from "../internal/node/Files.ts"
 import { asLanguageModel } from "../internal/node/LanguageModelErrors.ts"
@@ -12,7 +11,7 @@ import { seq2seqConfig } from "../seq2seq/Seq2SeqConfig.ts"
 import { pickSeq2SeqWeights } from "../seq2seq/Seq2SeqParameters.ts"
 import { weightsSeq2Seq } from "../seq2seq/WeightsSeq2Seq.ts"
 import { type HubOptions, modelFolder } from "./Hub.ts"
-import { loadTokenizer } from "./LoadTokenizer.ts"
+import { loadTokenizer } from "./LoadEncoder.ts"
 
 /** What `loadSeq2Seq` takes besides the directory. */
 export interface LoadSeq2SeqOptions {
@@ -60,8 +59,8 @@ const load = Effect.fnUntraced(function* (
   const read = yield* readWeights(directory)
   if (read === undefined) return yield* noWeights(directory)
   const files = yield* readCompanions(directory)
-  const stated = maxLengthOf(options.maxLength ?? tokenizer.files.config["model_max_length"])
-  const maxLength = stated === undefined ? {} : { maxLength: stated }
+  const stated = options.maxLength ?? tokenizer.files.config["model_max_length"]
+  const maxLength = typeof stated === "number" && stated > 0 ? { maxLength: Math.min(stated, 2 ** 53 - 1) } : {}
   return yield* attempt(() => {
     const weights = pickSeq2SeqWeights(config, read.tensors, read.file)
     return weightsSeq2Seq({ huggingFace, tokenizer, generation, files, ...maxLength, ...weights })

@@ -1,19 +1,5 @@
+import { floats, type UpdateArgument } from "../Optimizer.ts"
 import { adamwWasm } from "./adamwWasm.ts"
-
-/** What `adamw` is told: the update's numbers and which arrays decay. */
-export interface AdamWArgument {
-  readonly learningRate: number
-  readonly beta1: number
-  readonly beta2: number
-  readonly epsilon: number
-  readonly weightDecay: number
-  /** The number of updates so far, this one included; corrects the moments' bias. */
-  readonly count: number
-  /** What the gradients are multiplied by first. */
-  readonly factor: number
-  /** For each array whether it decays. */
-  readonly decay: readonly boolean[]
-}
 
 type Arrays = Readonly<Record<string, readonly unknown[]>>
 
@@ -36,12 +22,6 @@ const memory = new Float32Array(loops.memory.buffer)
 const chunk = 8192
 const bytesPerChunk = chunk * Float32Array.BYTES_PER_ELEMENT
 
-const floats = (arrays: readonly unknown[] | undefined): readonly Float32Array[] =>
-  (arrays ?? []).map((array) => {
-    if (!(array instanceof Float32Array)) throw new Error("the optimizer works on 32-bit floats")
-    return array
-  })
-
 /** Copies a part into the loops' memory at a slot and fills up to a multiple of four with zeros; tells that length. */
 const load = (slot: number, part: Float32Array): number => {
   const padded = Math.ceil(part.length / 4) * 4
@@ -60,15 +40,15 @@ const sumOfSquares = (values: Float32Array): number => {
 }
 
 /** The sum of squares of each gradient. */
-export const squares = (arrays: Arrays): readonly number[] => floats(arrays["gradients"]).map(sumOfSquares)
+export const squares = (arrays: Arrays): readonly number[] => floats(arrays, "gradients").map(sumOfSquares)
 
 /** One AdamW update of all arrays in place. */
-export const adamw = (arrays: Arrays, settings: AdamWArgument): null => {
-  const gradients = floats(arrays["gradients"])
-  const first = floats(arrays["first"])
-  const second = floats(arrays["second"])
-  for (const [index, weight] of floats(arrays["weights"]).entries()) {
-    update([weight, gradients[index]!, first[index]!, second[index]!], settings, settings.decay[index] === true)
+export const adamw = (arrays: Arrays, argument: UpdateArgument): null => {
+  const gradients = floats(arrays, "gradients")
+  const first = floats(arrays, "first")
+  const second = floats(arrays, "second")
+  for (const [index, weight] of floats(arrays, "weights").entries()) {
+    update([weight, gradients[index]!, first[index]!, second[index]!], argument, index)
   }
   return null
 }
@@ -76,15 +56,16 @@ export const adamw = (arrays: Arrays, settings: AdamWArgument): null => {
 /** Weights, gradients, first and second moments, in the order of their slots. */
 type State = readonly [Float32Array, Float32Array, Float32Array, Float32Array]
 
-const update = (state: State, settings: AdamWArgument, decays: boolean): void => {
-  const { factor, learningRate, beta1, beta2, epsilon, weightDecay, count } = settings
+const update = (state: State, { factor, rates, decays, count, settings }: UpdateArgument, index: number): void => {
+  const { beta1 = 0, beta2 = 0, epsilon = 0 } = settings
+  const rate = rates[index]!
   const numbers = [
     beta1,
     (1 - beta1) * factor,
     beta2,
     (1 - beta2) * factor * factor,
-    1 - (decays ? learningRate * weightDecay : 0),
-    learningRate / (1 - beta1 ** count),
+    1 - rate * decays[index]!,
+    rate / (1 - beta1 ** count),
     Math.sqrt(1 / (1 - beta2 ** count)),
     epsilon,
   ]
@@ -97,18 +78,18 @@ const update = (state: State, settings: AdamWArgument, decays: boolean): void =>
   }
 }
 
-/** Adds the gradients of one batch to the sum over several. */
-export const accumulate = (arrays: Arrays): null => {
-  const sums = floats(arrays["sums"])
-  for (const [index, gradient] of floats(arrays["gradients"]).entries()) {
+/** Adds the gradients of one pass, times its weight, to the sum over several. */
+export const accumulate = (arrays: Arrays, weight: number): null => {
+  const sums = floats(arrays, "sums")
+  for (const [index, gradient] of floats(arrays, "gradients").entries()) {
     const sum = sums[index]!
-    for (let i = 0; i < sum.length; i++) sum[i] = sum[i]! + gradient[i]!
+    for (let i = 0; i < sum.length; i++) sum[i] = sum[i]! + weight * gradient[i]!
   }
   return null
 }
 
 /** Sets arrays to zero. */
 export const clear = (arrays: Arrays): null => {
-  for (const array of floats(arrays["sums"])) array.fill(0)
+  for (const array of floats(arrays, "sums")) array.fill(0)
   return null
 }

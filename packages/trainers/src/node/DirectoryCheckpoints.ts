@@ -1,12 +1,14 @@
 import { constants, promises as fs } from "node:fs"
 import { join } from "node:path"
+import type { Tensor } from "@tandem/onnx"
 import { readSafetensors, writeSafetensors } from "@tandem/safetensors"
 import { Effect, Layer, Option, Schema } from "effect"
-import { type Checkpoint, Checkpoints, superseded, TrainState } from "../Checkpoint.ts"
+import { type Checkpoint, Checkpoints, type StateContents, superseded, TrainState } from "../Checkpoint.ts"
 import { CheckpointFailed } from "../Errors.ts"
 
 /**
- * Checkpoints as folders `step-00000123` with `weights.safetensors`, `optimizer.safetensors` and `state.json`.
+ * Checkpoints as folders `step-00000123` with `weights.safetensors`, `optimizer.safetensors` (`slot.parameter`), `state.json`
+ * and, for each further part, `parts/NAME.json` and `parts/NAME.safetensors`.
  * Each is written under another name, flushed to the disk and then renamed, so that a folder that is there is whole.
  */
 export const layer = (directory: string): Layer.Layer<Checkpoints> =>
@@ -72,20 +74,31 @@ const save = async (directory: string, checkpoint: Checkpoint): Promise<void> =>
   }
 }
 
-const writeAside = async (aside: string, checkpoint: Checkpoint): Promise<void> => {
+const writeAside = async (aside: string, { state, weights, slots, parts }: Checkpoint): Promise<void> => {
   await fs.mkdir(aside)
-  await writeFlushed(join(aside, "weights.safetensors"), writeSafetensors(checkpoint.weights))
-  await writeFlushed(join(aside, "optimizer.safetensors"), writeSafetensors(moments(checkpoint)))
-  const state = `${JSON.stringify(checkpoint.state, null, 2)}\n`
-  await writeFlushed(join(aside, "state.json"), new TextEncoder().encode(state))
+  await writeFlushed(join(aside, "weights.safetensors"), writeSafetensors(weights))
+  await writeFlushed(join(aside, "optimizer.safetensors"), writeSafetensors(named(slots)))
+  await writeFlushed(join(aside, "state.json"), json(state))
+  const folder = join(aside, partsFolder)
+  if (Object.keys(parts).length > 0) await fs.mkdir(folder)
+  for (const [name, contents] of Object.entries(parts)) {
+    await writeFlushed(join(folder, `${name}.safetensors`), writeSafetensors(contents.tensors))
+    await writeFlushed(join(folder, `${name}.json`), json(contents.json))
+  }
+  if (Object.keys(parts).length > 0) await flush(folder)
   await flush(aside)
 }
 
-const moments = ({ first, second }: Checkpoint) =>
-  new Map([
-    ...[...first].map(([name, tensor]) => [`first.${name}`, tensor] as const),
-    ...[...second].map(([name, tensor]) => [`second.${name}`, tensor] as const),
-  ])
+const partsFolder = "parts"
+
+const json = (value: unknown): Uint8Array => new TextEncoder().encode(`${JSON.stringify(value, null, 2)}\n`)
+
+const named = (slots: Checkpoint["slots"]) =>
+  new Map(
+    Object.entries(slots).flatMap(([slot, tensors]) =>
+      [...tensors].map(([name, tensor]) => [`${slot}.${name}`, tensor] as const),
+    ),
+  )
 
 const writeFlushed = async (path: string, bytes: Uint8Array): Promise<void> => {
   const file = await fs.open(path, "w")
@@ -114,24 +127,58 @@ const unreadable = (part: string, file: string, cause: unknown): CheckpointFaile
 const load = async (directory: string, step: number): Promise<Checkpoint> => {
   const folder = join(directory, folderName(step))
   const stateFile = join(folder, "state.json")
-  let state: TrainState
-  try {
-    state = Schema.decodeUnknownSync(TrainState)(JSON.parse(await fs.readFile(stateFile, "utf8")))
-  } catch (cause) {
-    throw unreadable("state", stateFile, cause)
+  const state = decodeState(await readJson(stateFile, "state"), stateFile)
+  const slots: Record<string, Map<string, Tensor>> = {}
+  for (const [name, tensor] of await readTensors(join(folder, "optimizer.safetensors"))) {
+    const dot = name.indexOf(".")
+    const slot = slots[name.slice(0, dot)] ?? new Map<string, Tensor>()
+    slots[name.slice(0, dot)] = slot.set(name.slice(dot + 1), tensor)
   }
-  const read = async (name: string) => {
-    const file = join(folder, name)
-    try {
-      return readSafetensors(await fs.readFile(file), file).tensors
-    } catch (cause) {
-      throw unreadable("tensors", file, cause)
+  const parts: Record<string, StateContents> = {}
+  for (const file of await namesIn(join(folder, partsFolder))) {
+    if (!file.endsWith(".json")) continue
+    const name = file.slice(0, -".json".length)
+    const path = join(folder, partsFolder, name)
+    parts[name] = {
+      json: await readJson(`${path}.json`, `part ${name}`),
+      tensors: await readTensors(`${path}.safetensors`),
     }
   }
-  const optimizer = await read("optimizer.safetensors")
-  const part = (prefix: string) =>
-    new Map(
-      [...optimizer].flatMap(([name, t]) => (name.startsWith(prefix) ? [[name.slice(prefix.length), t] as const] : [])),
-    )
-  return { state, weights: await read("weights.safetensors"), first: part("first."), second: part("second.") }
+  return { state, weights: await readTensors(join(folder, "weights.safetensors")), slots, parts }
 }
+
+const readJson = async (file: string, part: string): Promise<unknown> => {
+  try {
+    return JSON.parse(await fs.readFile(file, "utf8"))
+  } catch (cause) {
+    throw unreadable(part, file, cause)
+  }
+}
+
+const readTensors = async (file: string): Promise<ReadonlyMap<string, Tensor>> => {
+  try {
+    return readSafetensors(await fs.readFile(file), file).tensors
+  } catch (cause) {
+    throw unreadable("tensors", file, cause)
+  }
+}
+
+const decodeState = (value: unknown, file: string): TrainState => {
+  if (Option.isSome(Schema.decodeUnknownOption(Earlier)(value))) {
+    throw new CheckpointFailed({
+      message: "the checkpoint has the layout of an earlier version",
+      file,
+      field: "format",
+      expected: "2, in which the names of parameters begin with their part",
+      found: "1",
+      hint: "finish the run with the version that began it, or begin again in another folder",
+    })
+  }
+  try {
+    return Schema.decodeUnknownSync(TrainState)(value)
+  } catch (cause) {
+    throw unreadable("state", file, cause)
+  }
+}
+
+const Earlier = Schema.Struct({ format: Schema.Literal(1) })

@@ -39,7 +39,7 @@ test("adapters are trained, for several shapes and with dropout, and the weights
   const over = {
     parameters: new Map([...weights, ...values]),
     trainable: [...values.keys()],
-    batch: (index: number) => Effect.sync(() => examples(index * 4, 3 + (index % 2))),
+    draft: (index: number) => Effect.sync(() => examples(index * 4, 3 + (index % 2))),
   }
   const still = await run(120, {
     ...over,

@@ -12,10 +12,19 @@ const root = mkdtempSync(join(tmpdir(), "tandem-checkpoints-"))
 after(() => rmSync(root, { recursive: true, force: true }))
 
 const checkpoint = (step: number, best: number | null = null): Checkpoint => ({
-  state: { format: 1, step, fingerprint: "f", best: best === null ? null : { step: best, value: 0.5 }, stale: 1 },
-  weights: new Map([["w", float32([2], [step, Math.PI])]]),
-  first: new Map([["w", float32([2], [step / 3, -0])]]),
-  second: new Map([["w", float32([2], [1e-40, step])]]),
+  state: { format: 2, step, fingerprint: "f", best: best === null ? null : { step: best, value: 0.5 }, stale: 1 },
+  weights: new Map([["query/w.x", float32([2], [step, Math.PI])]]),
+  slots: {
+    first: new Map([["query/w.x", float32([2], [step / 3, -0])]]),
+    second: new Map([["query/w.x", float32([2], [1e-40, step])]]),
+  },
+  parts:
+    step % 2 === 0
+      ? {}
+      : {
+          index: { tensors: new Map([["vectors", float32([1, 2], [step, 2])]]), json: { generation: step } },
+          cache: { tensors: new Map(), json: ["p1", "p2"] },
+        },
 })
 
 type Service = (typeof Checkpoints)["Service"]
@@ -65,11 +74,13 @@ test("what a kill left half written is not read, and goes with the next save", a
 for (const [file, content] of [
   ["state.json", '{"format":1,"step":'],
   ["state.json", '{"format":2,"step":5}'],
+  ["parts/index.json", "{"],
+  ["parts/index.safetensors", ""],
   ["weights.safetensors", "short"],
   ["optimizer.safetensors", ""],
 ] as const) {
   test(`a damaged ${file} (${content}) is named`, async () => {
-    const folder = join(root, `damaged-${file}-${content.length}`)
+    const folder = join(root, `damaged-${file.replace("/", "-")}-${content.length}`)
     await save(folder, checkpoint(5))
     const path = join(folder, name(5), file)
     writeFileSync(path, content)
@@ -79,6 +90,15 @@ for (const [file, content] of [
     assert.match(error.hint ?? "", /earlier/)
   })
 }
+
+test("a checkpoint of the layout before is refused with the reason", async () => {
+  const folder = join(root, "earlier")
+  await save(folder, checkpoint(5))
+  const path = join(folder, name(5), "state.json")
+  writeFileSync(path, JSON.stringify({ ...checkpoint(5).state, format: 1 }))
+  const error = await failure(folder)
+  assert.deepEqual([error.file, error.field, error.found], [path, "format", "1"])
+})
 
 test("a file that is missing is named", async () => {
   const folder = join(root, "missing")

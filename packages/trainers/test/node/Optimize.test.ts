@@ -4,7 +4,7 @@ import { test } from "node:test"
 import { float32, type Tensor } from "@tandem/onnx"
 import { Runtime } from "@tandem/runtime"
 import { layer } from "@tandem/runtime/node/NodeRuntime"
-import { adamWDefaults, evenParts, optimize, type ResidentState, residentState } from "@tandem/trainers"
+import { adamW, evenParts, optimize, type ResidentState, residentState } from "@tandem/trainers"
 import { Effect } from "effect"
 
 const numbers = (dims: readonly number[], seed: number): Tensor =>
@@ -24,13 +24,14 @@ const names = [...parameters.keys()]
 const updates = (threads: number, gradient: (name: string) => Tensor) =>
   Effect.gen(function* () {
     const runtime = yield* Runtime
-    const state: ResidentState = yield* residentState(parameters, names, false, undefined)
+    const state: ResidentState = yield* residentState(parameters, names, { optimizer: adamW() })
     const norms: number[] = []
     for (let count = 1; count <= 3; count++) {
       for (const [index, name] of names.entries()) yield* runtime.write(state.gradients[index]!, gradient(name))
-      norms.push(yield* optimize(state, adamWDefaults, { learningRate: 0.01, count, batches: 1 }))
+      const { gradNorm } = yield* optimize(state, { optimizer: adamW() }, { learningRate: 0.01, count })
+      norms.push(gradNorm)
     }
-    const buffers = [...names.map((name) => state.weights[name]!), ...state.first, ...state.second]
+    const buffers = [...names.map((name) => state.weights[name]!), ...Object.values(state.slots).flat()]
     const arrays: unknown[] = []
     for (const buffer of buffers) arrays.push((yield* runtime.download(buffer)).data)
     return { norms, arrays }

@@ -29,7 +29,7 @@ test("whatever a step before has left, the gradient is this step's", async () =>
   const graphs = { few: graphOf(3, false), many: graphOf(40, false), both: graphOf(3, true), whole: graphOf(1, true) }
   await Effect.gen(function* () {
     const runtime = yield* Runtime
-    const state = yield* residentState(new Map([["table", table]]), ["table"], false, undefined)
+    const state = yield* residentState(new Map([["table", table]]), ["table"])
     const order = ["many", "few", "both", "few", "many", "whole", "few", "many", "many"] as const
     for (const [index, name] of order.entries()) {
       const graph = graphs[name]

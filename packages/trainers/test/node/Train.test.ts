@@ -14,17 +14,7 @@ import {
 } from "@tandem/trainers"
 import { Effect, Option } from "effect"
 import { makeProgramCache } from "../../src/ProgramCache.ts"
-import {
-  examples,
-  lossesOf,
-  numbers,
-  type Options,
-  onCpu,
-  optionsOf,
-  program,
-  run,
-  start,
-} from "../support/Regression.ts"
+import { examples, lossesOf, numbers, type Options, onCpu, program, run, runOf, start } from "../support/Regression.ts"
 
 const largest = (a: readonly number[], b: readonly number[]): number => {
   assert.equal(a.length, b.length)
@@ -68,7 +58,7 @@ test("a parameter that shares its memory with another is not handed over", async
   ])
   const found = await onCpu(
     Effect.gen(function* () {
-      const { weights } = yield* residentState(parameters, [...parameters.keys()], false, undefined, true)
+      const { weights } = yield* residentState(parameters, [...parameters.keys()], { handOver: true })
       const { download } = yield* Runtime
       return (yield* Effect.forEach(Object.values(weights), download)).map(numbers)
     }),
@@ -78,8 +68,8 @@ test("a parameter that shares its memory with another is not handed over", async
 })
 
 test("accumulated batches are one large batch", async () => {
-  const large = await run(20, { batch: (index) => Effect.sync(() => examples(index * 8, 8)) })
-  const parts = await run(20, { batch: (index) => Effect.sync(() => examples(index * 2, 2)), accumulate: 4 })
+  const large = await run(20, { draft: (index) => Effect.sync(() => examples(index * 8, 8)) })
+  const parts = await run(20, { draft: (index) => Effect.sync(() => examples(index * 2, 2)), accumulate: 4 })
   assert.ok(largest(parts.losses, large.losses) < 1e-5)
   assert.ok(largest(numbers(parts.result.last.get("w")), numbers(large.result.last.get("w"))) < 1e-5)
   const norms = [parts, large].map(({ events }) => events.flatMap((e) => (e.event === "step" ? [e.gradNorm] : [])))
@@ -103,9 +93,9 @@ test("dropout changes losses, equal seeds draw equal masks, and a batch of a ste
 
 test("batches of several shapes train the same weights", async () => {
   const sizes = [1, 2, 3, 4]
-  const batch = (index: number) => Effect.sync(() => examples(index * 4, sizes[index % 4]!))
-  const cached = await run(40, { batch })
-  const evicted = await run(40, { batch, programs: 1 })
+  const draft = (index: number) => Effect.sync(() => examples(index * 4, sizes[index % 4]!))
+  const cached = await run(40, { draft })
+  const evicted = await run(40, { draft, programs: 1 })
   assert.deepEqual(evicted.losses, cached.losses)
   const compiled = ({ events }: typeof cached) => events.flatMap((e) => (e.event === "compile" ? [e.key] : []))
   assert.deepEqual(compiled(cached), ["1", "2", "3", "4"])
@@ -115,7 +105,7 @@ test("batches of several shapes train the same weights", async () => {
 test("the program used longest ago is released first", async () => {
   const fresh = await onCpu(
     Effect.gen(function* () {
-      const cache = yield* makeProgramCache(2, yield* residentState(start, ["w"], false, undefined))
+      const cache = yield* makeProgramCache(2, yield* residentState(start, ["w"]))
       const seen: string[] = []
       for (const size of [1, 2, 1, 3, 1, 2]) {
         const { fresh } = yield* cache(examples(0, size), (batch) => Effect.sync(() => program(batch)))
@@ -130,7 +120,7 @@ test("the program used longest ago is released first", async () => {
 test("a released program cannot run, one that was kept can", async () => {
   const exits = await onCpu(
     Effect.gen(function* () {
-      const cache = yield* makeProgramCache(1, yield* residentState(start, ["w"], false, undefined))
+      const cache = yield* makeProgramCache(1, yield* residentState(start, ["w"]))
       const [one, two] = [examples(0, 1), examples(0, 2)]
       const build = (batch: typeof one) => Effect.sync(() => program(batch))
       const old = (yield* cache(one, build)).step
@@ -145,18 +135,22 @@ test("a released program cannot run, one that was kept can", async () => {
 })
 
 /** A run whose evaluations, every second step, give these values one after another, and the weights that each saw. */
-const evaluated = async (values: readonly number[], steps: number, patience?: number) => {
+const evaluated = async (
+  values: readonly number[],
+  steps: number,
+  { patience, better = "larger" }: { readonly patience?: number; readonly better?: "larger" | "smaller" } = {},
+) => {
   const seen: (readonly number[])[] = []
-  const evaluate: Options["evaluate"] = {
-    everySteps: 2,
+  const evaluation: Options["evaluation"] = {
     metric: "score",
-    ...(patience === undefined ? {} : { patience }),
-    run: Effect.fnUntraced(function* (weights) {
+    better,
+    run: Effect.fnUntraced(function* ({ weights }) {
       seen.push(numbers(yield* (yield* Runtime).download(weights["w"]!)))
       return { score: values[seen.length - 1] ?? 0 }
     }),
   }
-  return { ...(await run(steps, { evaluate })), seen }
+  const stopping = patience === undefined ? {} : { patience }
+  return { ...(await run(steps, { evaluation, evaluateEverySteps: 2, ...stopping })), seen }
 }
 
 test("the best evaluation's weights come back, the earlier of equals", async () => {
@@ -172,8 +166,14 @@ test("the best evaluation's weights come back, the earlier of equals", async () 
   )
 })
 
+test("where smaller is better, the smallest evaluation is the best", async () => {
+  const { result, seen } = await evaluated([0.5, 0.9, 0.1, 0.1, 0.2], 10, { better: "smaller" })
+  assert.deepEqual([result.best?.step, result.best?.value], [6, 0.1])
+  assert.deepEqual(numbers(result.best?.weights.get("w")), seen[2])
+})
+
 test("training stops after evaluations without a better one", async () => {
-  const { result, events } = await evaluated([0.1, 0.9, 0.5, 0.9, 1], 100, 2)
+  const { result, events } = await evaluated([0.1, 0.9, 0.5, 0.9, 1], 100, { patience: 2 })
   assert.equal(result.reason, "early stop")
   assert.equal(result.steps, 8)
   assert.equal(result.best?.step, 4)
@@ -192,7 +192,7 @@ for (const [what, bad] of [
     }
     const { error, last } = await onCpu(
       Effect.gen(function* () {
-        const failing = train(optionsOf(events, 20, { batch: (index) => Effect.sync(() => spoiled(index)) }))
+        const failing = train(...runOf(events, 20, { draft: (index) => Effect.sync(() => spoiled(index)) }))
         const error = yield* Effect.flip(failing)
         return { error, last: Option.getOrThrow(yield* (yield* Checkpoints).last) }
       }),
@@ -214,10 +214,10 @@ test("a run that was interrupted goes on to the same weights", async () => {
     Effect.gen(function* () {
       const dropping = { program: (batch: Parameters<typeof program>[0]) => Effect.sync(() => program(batch, 0.25)) }
       const stopRequested = Effect.sync(() => lossesOf(events).length === 7)
-      const error = yield* Effect.flip(train(optionsOf(events, 20, { ...dropping, stopRequested })))
+      const error = yield* Effect.flip(train(...runOf(events, 20, { ...dropping, stopRequested })))
       assert.ok(error instanceof TrainingInterrupted)
       assert.equal(error.step, 7)
-      return yield* train(optionsOf(events, 20, { ...dropping, resume: true }))
+      return yield* train(...runOf(events, 20, { ...dropping, resume: true }))
     }),
   )
   assert.deepEqual(lossesOf(events), whole.losses)
@@ -228,8 +228,8 @@ test("a run that was interrupted goes on to the same weights", async () => {
 test("a checkpoint of another run is refused", async () => {
   const error = await onCpu(
     Effect.gen(function* () {
-      yield* train(optionsOf([], 5))
-      return yield* Effect.flip(train(optionsOf([], 10, { fingerprint: "another", resume: true })))
+      yield* train(...runOf([], 5))
+      return yield* Effect.flip(train(...runOf([], 10, { fingerprint: "another", resume: true })))
     }),
   )
   assert.ok(error instanceof InvalidSettings)
@@ -245,7 +245,7 @@ for (const [name, over, tensor] of [
   ],
 ] as const) {
   test(`a parameter ${name} cannot be trained`, async () => {
-    const error = await onCpu(Effect.flip(train(optionsOf([], 5, over))))
+    const error = await onCpu(Effect.flip(train(...runOf([], 5, over))))
     assert.ok(error instanceof InvalidSettings)
     assert.equal(error.tensor, tensor)
   })

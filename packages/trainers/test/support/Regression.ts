@@ -2,9 +2,12 @@ import { elementCount, float32, GraphBuilder, type Tensor } from "@tandem/onnx"
 import type { RunFailed, Runtime } from "@tandem/runtime"
 import { layer } from "@tandem/runtime/node/NodeRuntime"
 import {
-  adamWDefaults,
+  adamW,
+  asDrafted,
   type Batch,
   Checkpoints,
+  type InvalidSettings,
+  type Objective,
   type Program,
   type TrainEvent,
   type TrainOptions,
@@ -55,24 +58,36 @@ export const start: ReadonlyMap<string, Tensor> = new Map([
   ["bias", float32([1, 1], [0.25])],
 ])
 
-export type Options = TrainOptions<Batch, RunFailed, Runtime, never>
+type Regression = Objective<Batch, Batch, RunFailed | InvalidSettings, Runtime>
+type Settings = TrainOptions<never>
 
-/** Options of a run of `steps` steps that trains `w` and keeps `bias`; `over` changes them. */
-export const optionsOf = (events: TrainEvent[], steps: number, over: Partial<Options> = {}): Options => ({
-  parameters: start,
-  trainable: ["w"],
-  batch: (index) => Effect.sync(() => examples(index * 4, 4)),
-  program: (batch) => Effect.sync(() => program(batch)),
-  schedule: { kind: "constant", learningRate: 0.05, warmupSteps: 0, steps },
-  stepsPerEpoch: 10,
-  optimizer: { ...adamWDefaults, weightDecay: 0 },
-  seed: 1,
-  fingerprint: "regression",
-  saveEverySteps: 5,
-  resume: false,
-  emit: (event) => Effect.sync(() => void events.push(event)),
-  ...over,
-})
+/** What a run of the regression may be told: any part of its objective and of the options. */
+export interface Options extends Partial<Regression>, Partial<Settings> {}
+
+/** Objective and options of a run of `steps` steps that trains `w` and keeps `bias`; `over` changes them. */
+export const runOf = (events: TrainEvent[], steps: number, over: Options = {}): readonly [Regression, Settings] => [
+  {
+    name: "regression",
+    parameters: start,
+    trainable: ["w"],
+    draftsPerEpoch: 10,
+    draft: (index) => Effect.sync(() => examples(index * 4, 4)),
+    complete: asDrafted,
+    program: (batch) => Effect.sync(() => program(batch)),
+    ...over,
+  },
+  {
+    optimizer: adamW(),
+    weightDecay: 0,
+    schedule: { kind: "constant", learningRate: 0.05, warmupSteps: 0, steps },
+    seed: 1,
+    fingerprint: "regression",
+    saveEverySteps: 5,
+    resume: false,
+    emit: (event) => Effect.sync(() => void events.push(event)),
+    ...over,
+  },
+]
 
 /** Runs on the CPU with checkpoints in memory, or with those given. */
 export const onCpu = <A, E>(
@@ -82,9 +97,9 @@ export const onCpu = <A, E>(
   Effect.runPromise(Effect.scoped(effect).pipe(Effect.provide(Layer.merge(layer({ threads: 1 }), checkpoints))))
 
 /** A run with all of its events. */
-export const run = async (steps: number, over: Partial<Options> = {}, checkpoints?: Layer.Layer<Checkpoints>) => {
+export const run = async (steps: number, over: Options = {}, checkpoints?: Layer.Layer<Checkpoints>) => {
   const events: TrainEvent[] = []
-  const result = await onCpu(train(optionsOf(events, steps, over)), checkpoints)
+  const result = await onCpu(train(...runOf(events, steps, over)), checkpoints)
   return { result, events, losses: lossesOf(events) }
 }
 
