@@ -2,7 +2,7 @@
 // bench/out/NAME.json, the page bench/out/index.html and the README's table.
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { readUplot } from "@tandem/dpr/report/UplotFiles"
+import { readUplot } from "@tandem/report/node/UplotFiles"
 import { readmeFile, renderPerformance } from "../scripts/performance.ts"
 import { listExperiments, runExperiment } from "../scripts/support/Experiment.ts"
 import { root } from "../scripts/support/Workspace.ts"

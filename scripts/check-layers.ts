@@ -22,8 +22,9 @@ const layers: Readonly<Record<string, number>> = {
   collators: 3,
   trainers: 4,
   evals: 4,
-  dpr: 5,
-  cli: 6,
+  report: 5,
+  dpr: 7,
+  cli: 8,
 }
 
 /** Packages that run on some platforms only: they may be imported where `node:` may. */

@@ -1,7 +1,7 @@
 // bench/out/index.html: one file with every record, its ratios with their spread, and how costs grow.
-import { plotPage } from "@tandem/dpr/report/Document"
-import { escapeHtml } from "@tandem/dpr/report/Html"
-import type { ReportAssets } from "@tandem/dpr/report/ReportData"
+import { plotPage } from "@tandem/report/Document"
+import { escapeHtml } from "@tandem/report/Html"
+import type { ReportAssets } from "@tandem/report/ReportData"
 import { type Compared, type Goal, goalsOf, type Limit } from "./Compare.ts"
 import { pageScript } from "./PageScript.ts"
 import { type Profile, profileParts } from "./Profile.ts"

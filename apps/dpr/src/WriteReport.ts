@@ -1,12 +1,12 @@
 import type { Interval } from "@tandem/evals"
+import type { EvalRow, RankedPassage, ReportExample, StepRow } from "@tandem/report"
+import { renderReport } from "@tandem/report"
+import { readUplot } from "@tandem/report/node/UplotFiles"
 import { Effect } from "effect"
 import { type Baseline, exampleQuestions, type Measured } from "./Baseline.ts"
 import { type DprData, wholeCorpus } from "./DprData.ts"
 import type { Ranked } from "./Evaluation.ts"
 import { onDisk, readJson, readMetrics, runPaths, writeJson, writeWhole } from "./RunFolder.ts"
-import { renderReport } from "./report/RenderReport.ts"
-import type { EvalRow, RankedPassage, ReportExample, StepRow } from "./report/ReportData.ts"
-import { readUplot } from "./report/UplotFiles.ts"
 
 type Metrics = Readonly<Record<string, number>>
 

@@ -1,4 +1,4 @@
-import type { RankedPassage, ReportData, StepRow } from "../../src/report/ReportData.ts"
+import type { RankedPassage, ReportData, StepRow } from "../../src/ReportData.ts"
 
 /** What a passage may hold and a page must not run. */
 export const hostile = `</script><script>document.title = "owned"</script><img src=x onerror="document.title = 'owned'">`

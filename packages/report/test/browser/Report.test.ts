@@ -5,9 +5,9 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, test } from "node:test"
 import { pathToFileURL } from "node:url"
-import { renderReport } from "../../src/report/RenderReport.ts"
-import type { ReportData } from "../../src/report/ReportData.ts"
-import { readUplot } from "../../src/report/UplotFiles.ts"
+import { readUplot } from "../../src/node/UplotFiles.ts"
+import { renderReport } from "../../src/RenderReport.ts"
+import type { ReportData } from "../../src/ReportData.ts"
 import { barestReport, finishedReport, interruptedReport } from "../support/SampleReport.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "tandem-report-"))

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { curves } from "../src/report/Curves.ts"
-import { embedJson, embedScript } from "../src/report/Html.ts"
-import { renderReport } from "../src/report/RenderReport.ts"
-import { readUplot } from "../src/report/UplotFiles.ts"
+import { curves } from "../src/Curves.ts"
+import { embedJson, embedScript } from "../src/Html.ts"
+import { readUplot } from "../src/node/UplotFiles.ts"
+import { renderReport } from "../src/RenderReport.ts"
 import { barestReport, finishedReport, hostile, interruptedReport } from "./support/SampleReport.ts"
 
 const assets = { uplotScript: "var uPlot = {}", uplotStyle: ".uplot {}" }
