@@ -7,10 +7,11 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { promisify } from "node:util"
 import { differentiate } from "@tandem/autodiff"
+import { answerNll } from "@tandem/losses"
 import type { Decoder } from "@tandem/models"
 import { loadDecoder } from "@tandem/models/node/LoadDecoder"
 import { saveDecoder } from "@tandem/models/node/SaveDecoder"
-import { GraphBuilder, int64, type Tensor } from "@tandem/onnx"
+import { bool, GraphBuilder, int64, type Tensor } from "@tandem/onnx"
 import { Runtime } from "@tandem/runtime"
 import { layer } from "@tandem/runtime/node/NodeRuntime"
 import { Effect } from "effect"
@@ -134,24 +135,21 @@ const gradientErrors = Effect.fnUntraced(function* (decoder: Decoder, golden: Go
   const count = labelled.length
   const { graph } = yield* decoder.graph({ ...shape, logitRows: count })
   const g = new GraphBuilder()
-  const inputs = Object.fromEntries(
-    graph.inputs.map(({ name, type, dims }) => [name, g.input(name, type ?? "float32", dims ?? [])]),
-  )
-  const targets = g.constant(
-    int64(
-      [count, 1],
-      labelled.map(({ target }) => target),
+  const { loss } = answerNll(g, {
+    logits: g.callWithInputs(graph).outputs["logits"]!,
+    targets: g.constant(
+      int64(
+        [count],
+        labelled.map(({ target }) => target),
+      ),
     ),
-  )
-  const picked = g.op("GatherElements", [g.logSoftmax(g.call(graph, inputs)["logits"]!), targets], {
-    attributes: { axis: { kind: "int", value: 1 } },
-  })[0]!
-  const loss = g.build({ loss: g.neg(g.reduceMean(picked, [], false)) })
+    mask: g.constant(bool([count], Array<boolean>(count).fill(true))),
+  })
   const wrt = [...decoder.parameters.keys()]
   const runtime = yield* Runtime
   return yield* Effect.scoped(
     Effect.gen(function* () {
-      const executable = yield* runtime.compile(differentiate(loss, { loss: "loss", wrt }))
+      const executable = yield* runtime.compile(differentiate(g.build({ loss }), { loss: "loss", wrt }))
       const places = int64(
         [count],
         labelled.map(({ place }) => place),

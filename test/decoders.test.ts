@@ -2,6 +2,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { differentiate } from "@tandem/autodiff"
+import { answerNll } from "@tandem/losses"
 import {
   type DecoderConfig,
   decoderConfig,
@@ -10,7 +11,7 @@ import {
   type LanguageModelWeights,
   pickWeights,
 } from "@tandem/models"
-import { type Graph, GraphBuilder, int64, type Tensor, toNumbers, type Value } from "@tandem/onnx"
+import { bool, type Graph, GraphBuilder, int64, type Tensor, toNumbers } from "@tandem/onnx"
 import {
   type AdamWSettings,
   adamW,
@@ -43,14 +44,6 @@ const answers = (labels: Tensor): { readonly places: readonly number[]; readonly
   return { places: marked.map((place) => place - 1), targets: marked.map((place) => Number(labels.data[place])) }
 }
 
-/** Mean over rows of −log softmax(logits)[target]. */
-const crossEntropy = (g: GraphBuilder, logits: Value, targets: readonly number[]): Value => {
-  const picked = g.op("GatherElements", [g.logSoftmax(logits), g.constant(int64([targets.length, 1], [...targets]))], {
-    attributes: { axis: { kind: "int", value: 1 } },
-  })[0]!
-  return g.neg(g.reduceMean(picked, [], false))
-}
-
 interface Form {
   readonly packed: boolean
   readonly rows: boolean
@@ -74,16 +67,29 @@ const lossGraph = (
     ...(rows ? { logitRows: places.length } : {}),
   })
   const g = new GraphBuilder()
-  const bindings = Object.fromEntries(
-    graph.inputs.map(({ name, type, dims }) => [name, g.input(name, type ?? "float32", dims ?? [])]),
-  )
-  const { logits } = g.call(graph, bindings)
-  const flat = g.reshape(logits!, [rows ? places.length : batch * tokens, config.vocabularySize])
-  const wanted = rows ? flat : g.gather(flat, g.constant(int64([places.length], [...places])))
+  const logits = g.callWithInputs(graph).outputs["logits"]!
+  const behind = new Map(places.map((place, index) => [place, targets[index]!]))
+  const read = rows ? places : Array.from({ length: batch * tokens }, (_, place) => place)
+  const dims = rows ? [places.length] : [batch, tokens]
+  const { loss } = answerNll(g, {
+    logits,
+    targets: g.constant(
+      int64(
+        dims,
+        read.map((place) => behind.get(place) ?? -100),
+      ),
+    ),
+    mask: g.constant(
+      bool(
+        dims,
+        read.map((place) => behind.has(place)),
+      ),
+    ),
+  })
   const feeds: Record<string, Tensor> = { input_ids: inputs.get("input_ids")!, attention_mask: mask }
   if (packed) feeds["packed_rows"] = int64([order.length], order)
   if (rows) feeds["logit_rows"] = int64([places.length], [...places])
-  return { graph: g.build({ loss: crossEntropy(g, wanted, targets) }), feeds }
+  return { graph: g.build({ loss }), feeds }
 }
 
 const load = (name: string) => {

@@ -4,6 +4,7 @@ import { test } from "node:test"
 import { differentiate, influences } from "@tandem/autodiff"
 import { inBatchNll } from "@tandem/losses"
 import { bertConfig, bertGraph, bertInputs, bertParameters, pickBertWeights, pool } from "@tandem/models"
+import { withParameterInputs } from "@tandem/models/encoder/OnnxEncoder"
 import { elementCount, type Graph, GraphBuilder, int64, readModel, type Tensor, upgrade } from "@tandem/onnx"
 import { specialize } from "@tandem/runtime/Specialize"
 import { execute, goldenBytes, goldenJson, goldenTensors, gradientError, onCpu } from "./support/Golden.ts"
@@ -29,12 +30,8 @@ const reference = (model: string) => {
 /** sum(out · R) / number of elements, behind an encoder whose parameters are inputs. */
 const withLoss = (encoder: Graph, parameters: readonly string[], R: Tensor): Graph => {
   const g = new GraphBuilder()
-  const names = [...new Set([...encoder.inputs.map((input) => input.name), ...parameters])]
-  const bindings = names.map((name) => {
-    const value = encoder.initializers.get(name) ?? encoder.inputs.find((input) => input.name === name)!
-    return [name, g.input(name, value.type ?? "float32", value.dims ?? [])] as const
-  })
-  const out = Object.values(g.call(encoder, Object.fromEntries(bindings)))[0]!
+  const stored = new Map([...encoder.initializers].filter(([name]) => parameters.includes(name)))
+  const out = Object.values(g.callWithInputs(withParameterInputs(encoder, stored)).outputs)[0]!
   const product = g.mul(out, g.constant(R))
   return g.build({ loss: g.mul(g.reduceSum(product, [], false), g.scalar(1 / elementCount(R.dims))) }, encoder.name)
 }
@@ -119,23 +116,15 @@ test("dual encoder: gradients of the first step are PyTorch's", async (t) => {
   const wrt = bertParameters(config).map(({ name }) => name)
   const step = prefixed(goldenTensors("dual-encoder/batches.safetensors"), "step00.")
   const g = new GraphBuilder()
-  const weights = Object.fromEntries(
-    bertParameters(config).map(({ name, dims }) => [name, g.input(name, "float32", dims)]),
-  )
   const feeds: Record<string, Tensor> = Object.fromEntries(parameters)
   const embed = (side: "query" | "passage") => {
     const dims = step.get(`${side}.input_ids`)!.dims
     const [batch = 0, tokens = 0] = dims
     const zeros = int64(dims, Array<number>(batch * tokens).fill(0))
-    const inputs = Object.fromEntries(
-      bertInputs(config).map((name) => {
-        feeds[`${side}.${name}`] = step.get(`${side}.${name}`) ?? zeros
-        return [name, g.input(`${side}.${name}`, "int64", dims)]
-      }),
-    )
+    for (const name of bertInputs(config)) feeds[`${side}.${name}`] = step.get(`${side}.${name}`) ?? zeros
     const encoder = bertGraph(config, { batch, tokens }).graph
-    const hidden = g.call(encoder, { ...inputs, ...weights })["last_hidden_state"]!
-    return pool(g, hidden, inputs["attention_mask"]!, { mode: "mean", normalize: false })
+    const { inputs, outputs } = g.callWithInputs(encoder, (name) => (parameters.has(name) ? name : `${side}.${name}`))
+    return pool(g, outputs["last_hidden_state"]!, inputs["attention_mask"]!, { mode: "mean", normalize: false })
   }
   const towers = { queries: embed("query"), passages: embed("passage") }
   const { loss } = inBatchNll(g, towers, { similarity: "cosine", temperature: 1 / 20 })

@@ -65,10 +65,7 @@ for (const path of exports) {
     assert.ok(difference(unmerged, plain) <= 1e-5 * scale, `${difference(unmerged, plain)}`)
     assert.ok(difference(unmerged, base) > 1e-2 * scale, "the adapters change the model")
     const g = new GraphBuilder()
-    const bindings = lora.graph.inputs.map(
-      (input) => [input.name, g.input(input.name, input.type!, input.dims!)] as const,
-    )
-    const out = g.call(lora.graph, Object.fromEntries(bindings))[name]!
+    const out = g.callWithInputs(lora.graph).outputs[name]!
     const loss = g.mul(g.reduceSum(out, [], false), g.scalar(1 / elementCount(plain.dims)))
     const wrt = lora.adapters.flatMap(({ a, b }) => [a, b])
     assert.equal(differentiate(g.build({ loss }), { loss: "loss", wrt }).outputs.length, 1 + wrt.length)

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict"
 import { describe, it, type TestContext } from "node:test"
 import { addLora, differentiate, type LoraGraph, mergeAdapters } from "@tandem/autodiff"
+import { answerNll } from "@tandem/losses"
 import {
   attachPeftAdapter,
   bertConfig,
@@ -15,7 +16,17 @@ import {
   readPeftConfig,
   toPeftAdapter,
 } from "@tandem/models"
-import { elementCount, type Graph, GraphBuilder, int64, readModel, type Tensor, toNumbers, upgrade } from "@tandem/onnx"
+import {
+  bool,
+  elementCount,
+  type Graph,
+  GraphBuilder,
+  int64,
+  readModel,
+  type Tensor,
+  toNumbers,
+  upgrade,
+} from "@tandem/onnx"
 import { specialize } from "@tandem/runtime/Specialize"
 import { writeSafetensors } from "@tandem/safetensors"
 import { execute, goldenBytes, goldenJson, goldenTensors, gradientError, onCpu } from "./support/Golden.ts"
@@ -42,9 +53,10 @@ interface Base {
 
 const withBertLoss = (encoder: Graph, R: Tensor): Graph => {
   const g = new GraphBuilder()
-  const names = encoder.inputs.map((input) => [input.name, g.input(input.name, input.type!, input.dims!)] as const)
-  const weights = [...encoder.initializers].map(([name, value]) => [name, g.initializer(name, value)] as const)
-  const out = Object.values(g.call(encoder, Object.fromEntries([...names, ...weights])))[0]!
+  const weights = Object.fromEntries(
+    [...encoder.initializers].map(([name, value]) => [name, g.initializer(name, value)]),
+  )
+  const out = Object.values(g.callWithInputs(encoder, (name) => name, weights).outputs)[0]!
   const loss = g.mul(g.reduceSum(g.mul(out, g.constant(R)), [], false), g.scalar(1 / elementCount(R.dims)))
   return g.build({ loss, out })
 }
@@ -69,33 +81,22 @@ const decoderBase = (name: string): Base => {
   const config = decoderConfig(goldenJson(`decoders/${name}/config.json`))
   const [batch = 0, tokens = 0] = inputs.get("input_ids")!.dims
   const labels = toNumbers(inputs.get("labels")!)
-  const rows = labels.flatMap((label, at) => (label >= 0 && at % tokens > 0 ? [[at - 1, label] as const] : []))
+  const behind = labels.map((_, at) => ((at + 1) % tokens === 0 ? -100 : labels[at + 1]!))
   const { graph: decoder } = decoderGraph(config, { batch, tokens })
   const g = new GraphBuilder()
-  const bindings = decoder.inputs.map((input) => [input.name, g.input(input.name, input.type!, input.dims!)] as const)
-  const logits = g.call(decoder, Object.fromEntries(bindings))["logits"]!
-  const at = g.gather(
-    g.reshape(logits, [batch * tokens, config.vocabularySize]),
-    g.constant(
-      int64(
-        [rows.length],
-        rows.map(([row]) => row),
-      ),
+  const logits = g.callWithInputs(decoder).outputs["logits"]!
+  const targets = g.constant(int64([batch, tokens], behind))
+  const mask = g.constant(
+    bool(
+      [batch, tokens],
+      behind.map((label) => label >= 0),
     ),
   )
-  const wanted = g.constant(
-    int64(
-      [rows.length, 1],
-      rows.map(([, label]) => label),
-    ),
-  )
-  const picked = g.op("GatherElements", [g.logSoftmax(at), wanted], {
-    attributes: { axis: { kind: "int", value: 1 } },
-  })[0]!
+  const { loss } = answerNll(g, { logits, targets, mask })
   const known = new Set(decoder.inputs.map((input) => input.name))
   const feeds = [...inputs, ...weights].filter(([input]) => known.has(input))
   return {
-    graph: g.build({ loss: g.neg(g.reduceMean(picked, [], false)), logits }),
+    graph: g.build({ loss, logits }),
     feeds: Object.fromEntries(feeds),
     weights,
   }

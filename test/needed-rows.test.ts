@@ -48,10 +48,8 @@ type Select = (g: GraphBuilder, hidden: Value, mask: Value) => Value
 /** Σ sin(x + 0.3) of what is selected: each element has a gradient of its own. */
 const programOf = (model: Graph, output: string, dropout: readonly DropoutMask[], select: Select): Program => {
   const g = new GraphBuilder()
-  const inputs = Object.fromEntries(
-    model.inputs.map(({ name, type = "float32", dims = [] }) => [name, g.input(name, type, dims)]),
-  )
-  const selected = select(g, g.call(model, inputs)[output]!, inputs["attention_mask"]!)
+  const { inputs, outputs } = g.callWithInputs(model)
+  const selected = select(g, outputs[output]!, inputs["attention_mask"]!)
   const loss = g.reduceSum(g.sin(g.add(selected, g.scalar(0.3))), [], false)
   return { graph: g.build({ loss }), loss: "loss", dropout }
 }

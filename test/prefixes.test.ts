@@ -3,6 +3,7 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 import { initialAdapters, type LoraSettings } from "@tandem/autodiff"
 import { bucketLengths, collatePrompts, type Prompt, type PromptOptions } from "@tandem/collators"
+import { answerNll } from "@tandem/losses"
 import {
   type DecoderConfig,
   type DecoderShape,
@@ -56,17 +57,10 @@ type Laid = {
 /** The negative log-likelihood of the labels as a program that also gives the logits. */
 const lossProgram = (decoder: Graph, logitRows: number, lora: LoraSettings | undefined) => {
   const g = new GraphBuilder()
-  const inputs = decoder.inputs.map(
-    ({ name, type = "float32", dims = [] }) => [name, g.input(name, type, dims)] as const,
-  )
-  const logits = g.call(decoder, Object.fromEntries(inputs))["logits"]!
-  const [targets, weights] = [
-    g.input("targets", "int64", [logitRows, 1]),
-    g.input("weights", "float32", [logitRows, 1]),
-  ]
-  const attributes = { axis: { kind: "int", value: 1 } } as const
-  const likelihood = g.op("GatherElements", [g.logSoftmax(logits), targets], { attributes })[0]!
-  const loss = g.neg(g.reduceSum(g.mul(likelihood, weights), [], false))
+  const logits = g.callWithInputs(decoder).outputs["logits"]!
+  const targets = g.input("targets", "int64", [logitRows, 1])
+  const mask = g.input("weights", "float32", [logitRows, 1])
+  const { loss } = answerNll(g, { logits, targets, mask }, { reduction: "sum" })
   const program = { graph: g.build({ loss, logits }), loss: "loss", dropout: [] }
   return lora === undefined ? { program, adapters: [] } : withAdapters(program, lora)
 }

@@ -6,6 +6,7 @@ import { test } from "node:test"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { differentiate, influences } from "@tandem/autodiff"
+import { withParameterInputs } from "@tandem/models/encoder/OnnxEncoder"
 import { onlyOutputs, prepareGraph } from "@tandem/models/exported/PrepareGraph"
 import { fuse, GraphBuilder, readModel } from "@tandem/onnx"
 import { specialize } from "@tandem/runtime/Specialize"
@@ -42,9 +43,7 @@ for (const path of ["bert/dynamo.onnx", "gemma3/script.onnx", "t5/script.onnx"])
     const shapes = Object.fromEntries(Object.entries(inputs).map(([name, { dims }]) => [name, dims]))
     const graph = fuse(await onCpu(specialize(model, shapes, { parameters })))
     const g = new GraphBuilder()
-    const read = [...graph.inputs, ...weights.map(([name, { type, dims }]) => ({ name, type, dims }))]
-    const bindings = read.map(({ name, type, dims }) => [name, g.input(name, type!, dims!)] as const)
-    const out = Object.values(g.call(graph, Object.fromEntries(bindings)))[0]!
+    const out = Object.values(g.callWithInputs(withParameterInputs(graph, new Map(weights))).outputs)[0]!
     const program = g.build({ loss: g.reduceMean(g.mul(out, g.sin(out)), [], false) })
     const wrt = influences(program, "loss", parameters)
     const feeds = { ...inputs, ...Object.fromEntries(weights) }

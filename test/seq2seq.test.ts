@@ -2,9 +2,20 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { differentiate, gradientName } from "@tandem/autodiff"
+import { answerNll } from "@tandem/losses"
 import { pickSeq2SeqWeights, type Seq2SeqShape, seq2seqConfig, seq2seqGraph, seq2seqInputs } from "@tandem/models"
 import { distanceBuckets } from "@tandem/models/seq2seq/RelativePositions"
-import { elementCount, type Graph, GraphBuilder, int64, staticDims, type Tensor, tensor, toNumbers } from "@tandem/onnx"
+import {
+  bool,
+  elementCount,
+  type Graph,
+  GraphBuilder,
+  int64,
+  staticDims,
+  type Tensor,
+  tensor,
+  toNumbers,
+} from "@tandem/onnx"
 import { adamW, asDrafted, type Batch, Checkpoints, type Program, type TrainEvent, train } from "@tandem/trainers"
 import { Effect } from "effect"
 import { execute, goldenJson, goldenTensors, gradientError, onCpu } from "./support/Golden.ts"
@@ -49,10 +60,7 @@ const withGradients = (loaded: Loaded, shape: Seq2SeqShape, R: Tensor) => {
   const { graph } = seq2seqGraph(loaded.config, shape, loaded.buffers)
   everyValueIsStatic(graph)
   const g = new GraphBuilder()
-  const bound = Object.fromEntries(
-    graph.inputs.map(({ name, type, dims }) => [name, g.input(name, type ?? "float32", dims ?? [])]),
-  )
-  const out = g.call(graph, bound)["logits"]!
+  const out = g.callWithInputs(graph).outputs["logits"]!
   const loss = g.mul(g.reduceSum(g.mul(out, g.constant(R)), [], false), g.scalar(1 / 3 / 7 / 96))
   return differentiate(g.build({ loss, out }), { loss: "loss", wrt: [...loaded.parameters.keys()] })
 }
@@ -180,7 +188,7 @@ const trained = async (learningRate: number) => {
     const labels = toNumbers(at("labels"))
     const shifted = labels.map((_, place) => (place % targetTokens === 0 ? 0 : labels[place - 1]!))
     const places = toNumbers(at("decoder_attention_mask")).flatMap((real, place) => (real === 1 ? [place] : []))
-    const targets = places.map((place, row) => row * config.vocabularySize + labels[place]!)
+    const targets = places.map((place) => labels[place]!)
     return {
       key: `${places.length}`,
       tensors: {
@@ -198,16 +206,11 @@ const trained = async (learningRate: number) => {
     const logitRows = tensors["logit_rows"]!.dims[0]!
     const { graph } = seq2seqGraph(config, { batch, tokens, targetTokens, logitRows })
     const g = new GraphBuilder()
-    const bound = Object.fromEntries(
-      graph.inputs.map(({ name, type, dims }) => [name, g.input(name, type ?? "float32", dims ?? [])]),
-    )
-    const logits = g.call(graph, bound)["logits"]!
-    const chosen = g.gather(
-      g.reshape(logits, [logitRows * config.vocabularySize]),
-      g.input("targets", "int64", [logitRows]),
-    )
-    const nll = g.sub(g.reduceLogSumExp(logits, [1], false), chosen)
-    return { graph: g.build({ loss: g.reduceMean(nll, [0], false) }), loss: "loss", dropout: [] }
+    const logits = g.callWithInputs(graph).outputs["logits"]!
+    const targets = g.input("targets", "int64", [logitRows])
+    const mask = g.constant(bool([logitRows], Array<boolean>(logitRows).fill(true)))
+    const { loss } = answerNll(g, { logits, targets, mask })
+    return { graph: g.build({ loss }), loss: "loss", dropout: [] }
   }
   const events: Extract<TrainEvent, { event: "step" }>[] = []
   await onCpu(

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { inBatchNll } from "@tandem/losses"
-import { bertConfig, bertGraph, bertInputs, bertParameters, pickBertWeights, pool } from "@tandem/models"
+import { bertConfig, bertGraph, bertInputs, pickBertWeights, pool } from "@tandem/models"
 import { GraphBuilder, int64, type Tensor } from "@tandem/onnx"
 import {
   adamW,
@@ -44,17 +44,12 @@ const batchAt = (index: number): Batch => {
 /** Two calls of one encoder; the passages are 4 positives, then 4 negatives. */
 const program = ({ tensors }: Batch): Program => {
   const g = new GraphBuilder()
-  const weights = Object.fromEntries(
-    bertParameters(config).map(({ name, dims }) => [name, g.input(name, "float32", dims)]),
-  )
   const embed = (side: Side) => {
-    const { dims } = tensors[`${side}.input_ids`]!
-    const [batch = 0, tokens = 0] = dims
-    const inputs = Object.fromEntries(
-      bertInputs(config).map((name) => [name, g.input(`${side}.${name}`, "int64", dims)] as const),
+    const [batch = 0, tokens = 0] = tensors[`${side}.input_ids`]!.dims
+    const { inputs, outputs } = g.callWithInputs(bertGraph(config, { batch, tokens }).graph, (name) =>
+      parameters.has(name) ? name : `${side}.${name}`,
     )
-    const hidden = g.call(bertGraph(config, { batch, tokens }).graph, { ...inputs, ...weights })["last_hidden_state"]!
-    return pool(g, hidden, inputs["attention_mask"]!, { mode: "mean", normalize: false })
+    return pool(g, outputs["last_hidden_state"]!, inputs["attention_mask"]!, { mode: "mean", normalize: false })
   }
   const towers = { queries: embed("query"), passages: embed("passage") }
   const { loss } = inBatchNll(g, towers, { similarity: "cosine", temperature: 0.05 })

@@ -25,19 +25,12 @@ const config = bertConfig(JSON.parse(readFileSync(join(settings.model, "config.j
 
 const programOf = (parameters: ReadonlyMap<string, Tensor>): Program => {
   const g = new GraphBuilder()
-  const weights = new Map<string, Value>()
   const embed = (side: string): Value => {
     const { graph } = bertGraph(config, { batch, tokens, full: true })
-    const bound = Object.fromEntries(
-      graph.inputs.map(({ name, type = "float32", dims = [] }) => {
-        const shared = parameters.has(name) ? name : `${side}.${name}`
-        const value = weights.get(shared) ?? g.input(shared, type, dims)
-        weights.set(shared, value)
-        return [name, value]
-      }),
+    const { inputs, outputs } = g.scope(side, () =>
+      g.callWithInputs(graph, (name) => (parameters.has(name) ? name : `${side}.${name}`)),
     )
-    const hidden = g.scope(side, () => g.call(graph, bound))["last_hidden_state"]!
-    return pool(g, hidden, bound["attention_mask"]!, { mode: "mean", normalize: false })
+    return pool(g, outputs["last_hidden_state"]!, inputs["attention_mask"]!, { mode: "mean", normalize: false })
   }
   const { loss } = inBatchNll(
     g,

@@ -24,11 +24,8 @@ const config = bertConfig(shapes["MiniLM-L6"])
 const program = (): Program => {
   const { graph } = bertGraph(config, { batch, tokens })
   const g = new GraphBuilder()
-  const bound = Object.fromEntries(
-    graph.inputs.map(({ name, type = "float32", dims = [] }) => [name, g.input(name, type, dims)]),
-  )
-  const hidden = g.call(graph, bound)["last_hidden_state"]!
-  const queries = pool(g, hidden, bound["attention_mask"]!, { mode: "mean", normalize: false })
+  const { inputs, outputs } = g.callWithInputs(graph)
+  const queries = pool(g, outputs["last_hidden_state"]!, inputs["attention_mask"]!, { mode: "mean", normalize: false })
   const passages = g.input("passages", "float32", [batch, config.hiddenSize])
   const { loss } = inBatchNll(g, { queries, passages }, { similarity: "cosine", temperature: 0.05 })
   return { graph: g.build({ loss }), loss: "loss", dropout: [] }

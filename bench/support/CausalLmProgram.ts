@@ -1,4 +1,5 @@
 import type { LoraAdapter, LoraSettings } from "@tandem/autodiff"
+import { answerNll } from "@tandem/losses"
 import { type Graph, GraphBuilder } from "@tandem/onnx"
 import { type Program, withAdapters } from "@tandem/trainers"
 
@@ -12,16 +13,10 @@ export const causalLmProgram = (
   lora?: LoraSettings,
 ): { readonly program: Program; readonly adapters: readonly LoraAdapter[] } => {
   const g = new GraphBuilder()
-  const inputs = Object.fromEntries(
-    graph.inputs.map(({ name, type = "float32", dims = [] }) => [name, g.input(name, type, dims)]),
-  )
-  const { logits } = g.call(graph, inputs)
+  const logits = g.callWithInputs(graph).outputs["logits"]!
   const targets = g.input("targets", "int64", [logitRows, 1])
-  const weights = g.input("weights", "float32", [logitRows, 1])
-  const picked = g.op("GatherElements", [g.logSoftmax(logits!), targets], {
-    attributes: { axis: { kind: "int", value: 1 } },
-  })[0]!
-  const loss = g.neg(g.reduceSum(g.mul(picked, weights), [], false))
+  const mask = g.input("weights", "float32", [logitRows, 1])
+  const { loss } = answerNll(g, { logits, targets, mask }, { reduction: "sum" })
   const program: Program = { graph: g.build({ loss }), loss: "loss", dropout: [] }
   return lora === undefined ? { program, adapters: [] } : withAdapters(program, lora)
 }

@@ -1,4 +1,5 @@
 // Training steps of models with random weights in chosen sizes.
+import { answerNll } from "@tandem/losses"
 import {
   bertConfig,
   bertGraph,
@@ -9,7 +10,7 @@ import {
   type Parameter,
   pool,
 } from "@tandem/models"
-import { float32, type Graph, GraphBuilder, int64, type Tensor, type Value } from "@tandem/onnx"
+import { bool, float32, type Graph, GraphBuilder, int64, type Tensor } from "@tandem/onnx"
 import { makeTrainStep, residentState } from "@tandem/trainers"
 import { Effect } from "effect"
 import { ids, noise } from "./Numbers.ts"
@@ -26,9 +27,9 @@ export interface StepShape {
 export const encoderStep = Effect.fnUntraced(function* ({ batch, tokens, layers }: StepShape) {
   const config = bertConfig({ ...shapes["MiniLM-L6"], num_hidden_layers: layers })
   const { graph } = bertGraph(config, { batch, tokens })
-  const { g, inputs } = around(graph)
-  const hidden = g.call(graph, inputs)["last_hidden_state"]!
-  const pooled = pool(g, hidden, inputs["attention_mask"]!, { mode: "mean", normalize: true })
+  const g = new GraphBuilder()
+  const { inputs, outputs } = g.callWithInputs(graph)
+  const pooled = pool(g, outputs["last_hidden_state"]!, inputs["attention_mask"]!, { mode: "mean", normalize: true })
   const target = g.constant(float32([config.hiddenSize, 1], noise(config.hiddenSize, 3)))
   const loss = g.reduceMean(g.matmul(pooled, target), [], false)
   const dims = [batch, tokens]
@@ -60,20 +61,19 @@ export const decoderStep = Effect.fnUntraced(function* ({ passages, queries, ans
     Array.from({ length: answer }, (_, column) => (row + 1) * tokens - answer - 1 + column),
   ).flat()
   const { graph } = decoderGraph(config, { batch, tokens, logitRows: places.length, ...(prefix && { prefix }) })
-  const { g, inputs } = around(graph)
-  const { logits } = g.call(graph, inputs)
+  const g = new GraphBuilder()
+  const logits = g.callWithInputs(graph).outputs["logits"]!
   const tokenIds = ids(batch * tokens, 1, config.vocabularySize)
   const targets = g.constant(
     int64(
-      [places.length, 1],
+      [places.length],
       places.map((place) => tokenIds[place + 1]!),
     ),
   )
-  const picked = g.op("GatherElements", [g.logSoftmax(logits!), targets], {
-    attributes: { axis: { kind: "int", value: 1 } },
-  })[0]!
+  const mask = g.constant(bool([places.length], Array(places.length).fill(true)))
+  const { loss } = answerNll(g, { logits, targets, mask })
   const real = (rows: number, length: number) => int64([rows, length], Array(rows * length).fill(1))
-  return yield* stepOf(g.build({ loss: g.neg(g.reduceMean(picked, [], false)) }), decoderParameters(config), {
+  return yield* stepOf(g.build({ loss }), decoderParameters(config), {
     input_ids: int64([batch, tokens], tokenIds),
     attention_mask: real(batch, tokens),
     ...(prefix && {
@@ -83,13 +83,6 @@ export const decoderStep = Effect.fnUntraced(function* ({ passages, queries, ans
     logit_rows: int64([places.length], places),
   })
 })
-
-/** A builder with an input for each of a graph's. */
-const around = (graph: Graph): { readonly g: GraphBuilder; readonly inputs: Readonly<Record<string, Value>> } => {
-  const g = new GraphBuilder()
-  const entries = graph.inputs.map(({ name, type, dims }) => [name, g.input(name, type ?? "float32", dims ?? [])])
-  return { g, inputs: Object.fromEntries(entries) }
-}
 
 const stepOf = Effect.fnUntraced(function* (
   graph: Graph,

@@ -3,6 +3,7 @@
 //
 //     node jointStep.ts '{"part": "step", "batch": 8, "k": 5, "tokens": 256, "queryTokens": 32, "answerTokens": 32}'
 import { addLora, differentiate, gradientName, initialAdapters } from "@tandem/autodiff"
+import { answerLogLikelihood } from "@tandem/losses"
 import {
   bertConfig,
   bertGraph,
@@ -15,7 +16,7 @@ import {
   type Parameter,
   pool,
 } from "@tandem/models"
-import { deadCode, elementCount, float32, type Graph, GraphBuilder, int64, type Tensor, type Value } from "@tandem/onnx"
+import { bool, deadCode, elementCount, float32, type Graph, GraphBuilder, int64, type Tensor } from "@tandem/onnx"
 import { type Buffer, Runtime, specialize } from "@tandem/runtime"
 import { layer } from "@tandem/runtime/node/NodeRuntime"
 import { Effect } from "effect"
@@ -61,13 +62,7 @@ const generator = prefixed("generator/", decoderParameters(generatorConfig))
 /** −mean over queries of log Σ_z p(z|x) Π p(y_i|x, z, y_<i), z over the k passages. */
 const program = ({ batch, k, tokens, queryTokens, answerTokens }: JointSettings): Graph => {
   const g = new GraphBuilder()
-  const call = (graph: Graph, prefix: string): Readonly<Record<string, Value>> =>
-    g.call(
-      graph,
-      Object.fromEntries(
-        graph.inputs.map((input) => [input.name, g.input(prefix + input.name, input.type!, input.dims!)]),
-      ),
-    )
+  const call = (graph: Graph, prefix: string) => g.callWithInputs(graph, (name) => prefix + name).outputs
   const encoder = bertGraph(encoderConfig, { batch, tokens: queryTokens }).graph
   const mask = g.input("query.mask", "int64", [batch, queryTokens])
   const embedded = pool(g, call(encoder, "query/")["last_hidden_state"]!, mask, { mode: "mean", normalize: true })
@@ -75,16 +70,14 @@ const program = ({ batch, k, tokens, queryTokens, answerTokens }: JointSettings)
   const products = g.matmul(passages, g.reshape(embedded, [batch, encoderConfig.hiddenSize, 1]))
   const prior = g.logSoftmax(g.mul(g.reshape(products, [batch, k]), g.scalar(20)))
   const rows = batch * k * answerTokens
-  const { logits } = call(
-    decoderGraph(generatorConfig, { batch: batch * k, tokens, logitRows: rows }).graph,
-    "generator/",
-  )
-  const targets = g.input("targets", "int64", [rows, 1])
-  const picked = g.op("GatherElements", [g.logSoftmax(logits!), targets], {
-    attributes: { axis: { kind: "int", value: 1 } },
+  const generator = decoderGraph(generatorConfig, { batch: batch * k, tokens, logitRows: rows }).graph
+  const answers = [batch * k, answerTokens]
+  const { perSequence } = answerLogLikelihood(g, {
+    logits: g.reshape(call(generator, "generator/")["logits"]!, [...answers, generatorConfig.vocabularySize]),
+    targets: g.input("targets", "int64", answers),
+    mask: g.constant(bool(answers, Array<boolean>(rows).fill(true))),
   })
-  const likelihood = g.reduceSum(g.reshape(picked[0]!, [batch, k, answerTokens]), [2], false)
-  const marginal = g.reduceLogSumExp(g.add(prior, likelihood), [1], false)
+  const marginal = g.reduceLogSumExp(g.add(prior, g.reshape(perSequence, [batch, k])), [1], false)
   return g.build({ loss: g.neg(g.reduceMean(marginal, [], false)) })
 }
 
@@ -179,7 +172,7 @@ const step = Effect.fnUntraced(function* (settings: JointSettings) {
       ),
     ),
     targets: int64(
-      [rows * answerTokens, 1],
+      [rows, answerTokens],
       range(rows * answerTokens, (index) => (index * 31) % 49000),
     ),
   }

@@ -55,8 +55,7 @@ const step = Effect.fnUntraced(function* (settings: StepSettings) {
   const parameters = bertParameters(config)
   const { graph: encoder } = bertGraph(config, { batch, tokens })
   const g = new GraphBuilder()
-  const bindings = encoder.inputs.map(({ name, type, dims }) => [name, g.input(name, type!, dims!)] as const)
-  const out = g.call(encoder, Object.fromEntries(bindings))["last_hidden_state"]!
+  const out = g.callWithInputs(encoder).outputs["last_hidden_state"]!
   const weighted = g.mul(out, g.input("R", "float32", [batch, tokens, hidden]))
   const program = g.build({ loss: g.reduceMean(weighted, [], false) })
   const wrt = parameters.map(({ name }) => name)

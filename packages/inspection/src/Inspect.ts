@@ -216,12 +216,12 @@ const trainingStep = Effect.fnUntraced(function* (
 const summed = (graph: Graph, weights: readonly string[]): Graph => {
   const g = new GraphBuilder()
   const bindings: Record<string, Value> = {}
-  for (const { name, type, dims } of graph.inputs) bindings[name] = g.input(name, type ?? "float32", dims ?? [])
   for (const name of weights) {
     const value = graph.initializers.get(name)
     if (value !== undefined) bindings[name] = g.initializer(name, value)
   }
-  const sums = Object.values(g.call(graph, bindings)).map((out) => g.reduceSum(g.cast(out, "float32"), [], false))
+  const { outputs } = g.callWithInputs(graph, (name) => name, bindings)
+  const sums = Object.values(outputs).map((out) => g.reduceSum(g.cast(out, "float32"), [], false))
   return g.build({ "tandem.loss": sums.reduce((sum, value) => g.add(sum, value)) }, graph.name)
 }
 

@@ -1,8 +1,8 @@
 // Training steps of tiny models, as a page can run them: no file is read, every number follows from seeds.
 import { addLora, initialAdapters } from "@tandem/autodiff"
-import { inBatchNll } from "@tandem/losses"
+import { answerNll, inBatchNll, rowsOfPlaces } from "@tandem/losses"
 import { pool, tinyDecoder, tinyEncoder, trainWordPiece } from "@tandem/models"
-import { GraphBuilder, int64, type Tensor, type Value } from "@tandem/onnx"
+import { float32, GraphBuilder, int64, type Tensor } from "@tandem/onnx"
 import { Runtime } from "@tandem/runtime"
 import { adamW, type Batch, dropoutRate, makeTrainStep, optimize, type Program, residentState } from "@tandem/trainers"
 import { Effect } from "effect"
@@ -71,9 +71,6 @@ const bert = (packed: boolean) =>
     })
     const parameters = spread(encoder.parameters)
     const g = new GraphBuilder()
-    const weights = Object.fromEntries(
-      [...parameters].map(([name, { dims }]) => [name, g.input(name, "float32", dims)]),
-    )
     const rate = dropoutRate(0.1)
     const tensors: Record<string, Tensor> = {}
     const dropout: { input: string; rate: number }[] = []
@@ -85,16 +82,12 @@ const bert = (packed: boolean) =>
       if (packed) given["packed_rows"] = int64([real.length], real)
       const shape = { batch, tokens, dropout: { hidden: rate, attention: rate } }
       const built = yield* encoder.graph(packed ? { ...shape, packedRows: real.length } : shape)
-      const bindings: Record<string, Value> = { ...weights }
-      for (const { name, type, dims } of built.graph.inputs) {
-        if (bindings[name] !== undefined) continue
-        bindings[name] = g.input(`${side}.${name}`, type ?? "float32", dims ?? [])
-        const tensor = given[name]
-        if (tensor !== undefined) tensors[`${side}.${name}`] = tensor
-      }
+      for (const [name, tensor] of Object.entries(given)) tensors[`${side}.${name}`] = tensor
       for (const site of built.dropout) dropout.push({ ...site, input: `${side}.${site.input}` })
-      const hidden = g.call(built.graph, bindings)["last_hidden_state"]!
-      return pool(g, hidden, bindings["attention_mask"]!, { mode: "mean", normalize: true })
+      const { inputs, outputs } = g.callWithInputs(built.graph, (name) =>
+        parameters.has(name) ? name : `${side}.${name}`,
+      )
+      return pool(g, outputs["last_hidden_state"]!, inputs["attention_mask"]!, { mode: "mean", normalize: true })
     })
     // Of one shape, so that both need the same shaders.
     const towers = { queries: yield* embed("query", 4, 8), passages: yield* embed("passage", 4, 8) }
@@ -122,14 +115,12 @@ const llamaLora = (batch: number, prefixed: boolean) =>
     const prefixes = prefixed ? prefixesOf(batch / 2, 6, decoder.vocabularySize) : undefined
     const { graph } = yield* decoder.graph({ batch, tokens, logitRows: places.length, ...prefixes?.shape })
     const g = new GraphBuilder()
-    const bindings = Object.fromEntries(
-      graph.inputs.map(({ name, type, dims }) => [name, g.input(name, type ?? "float32", dims ?? [])]),
-    )
-    const { logits } = g.call(graph, bindings)
+    const { inputs, outputs } = g.callWithInputs(graph)
+    const logits = outputs["logits"]!
     const targets = g.input("targets", "int64", [places.length, 1])
-    const axis = { attributes: { axis: { kind: "int", value: 1 } as const } }
-    const [picked] = g.op("GatherElements", [g.logSoftmax(logits!), targets], axis)
-    const base = g.build({ loss: g.neg(g.reduceMean(picked!, [], false)) })
+    const weights = g.input("weights", "float32", [places.length, 1])
+    const answers = { logits, targets, mask: weights, rows: rowsOfPlaces(g, inputs["logit_rows"]!, { batch, tokens }) }
+    const base = g.build({ loss: answerNll(g, answers, { reduction: "example" }).loss })
     const adapted = addLora(base, {
       rank: 4,
       alpha: 8,
@@ -153,6 +144,11 @@ const llamaLora = (batch: number, prefixed: boolean) =>
       targets: int64(
         [places.length, 1],
         places.map((place) => Number(ids.data[place])),
+      ),
+      // The last is no label
+      weights: float32(
+        [places.length, 1],
+        places.map((_, index) => (index < places.length - 1 ? 1 : 0)),
       ),
     }
     return {

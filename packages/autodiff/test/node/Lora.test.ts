@@ -147,8 +147,7 @@ const built = ({ make, x = [2, 3, 4] }: Sample): { graph: Graph; feeds: Record<s
 /** The same model with W + scale · B·A spelled out. */
 const spelledOut = (graph: Graph, { adapters }: LoraGraph): Graph => {
   const g = new GraphBuilder()
-  const bindings: Record<string, Value> = {}
-  for (const { name, dims } of graph.inputs) bindings[name] = g.input(name, "float32", dims ?? [])
+  const bindings: Record<string, Value> = { ...g.callWithInputs(graph).inputs }
   for (const { weight, a, b, rank, inputs, outputs, start, weightOutputs, scale, outputFirst } of adapters) {
     const product = g.matmul(g.input(b, "float32", [outputs, rank]), g.input(a, "float32", [rank, inputs]))
     const nothing = (rows: number) => (rows === 0 ? [] : [g.zeros("float32", [rows, inputs])])

@@ -10,12 +10,11 @@ export const lossOutputs = { loss: "tandem.loss", out: "tandem.out" } as const
 export const withLoss = (graph: Graph, parameters: Iterable<string>, R: Tensor): Graph => {
   const g = new GraphBuilder()
   const bindings: Record<string, Value> = {}
-  for (const { name, type, dims } of graph.inputs) bindings[name] = g.input(name, type ?? "float32", dims ?? [])
   for (const name of parameters) {
     const value = graph.initializers.get(name)
     if (value !== undefined) bindings[name] = g.initializer(name, value)
   }
-  const out = Object.values(g.call(graph, bindings))[0]!
+  const out = Object.values(g.callWithInputs(graph, (name) => name, bindings).outputs)[0]!
   const sum = g.reduceSum(g.mul(out, g.constant(R)), [], false)
   const loss = g.mul(sum, g.scalar(1 / elementCount(R.dims)))
   return g.build({ [lossOutputs.loss]: loss, [lossOutputs.out]: out }, graph.name)

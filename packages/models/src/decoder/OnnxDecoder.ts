@@ -210,10 +210,8 @@ const atRows = (graph: Graph, count: number): Graph => {
     nodes: isProduct ? graph.nodes.filter((node) => node !== last) : graph.nodes,
   }
   const g = new GraphBuilder()
-  const inputs = Object.fromEntries(
-    graph.inputs.map(({ name, type, dims }) => [name, g.input(name, type ?? "float32", dims ?? [])]),
-  )
-  const value = g.call(inner, inputs)[source]!
+  const { inputs, outputs } = g.callWithInputs(inner)
+  const value = outputs[source]!
   const dims = value.dims?.map(Number) ?? []
   const width = dims.at(-1) ?? 0
   const at = g.reshape(g.input("logit_rows", "int64", [count]), [count, 1])

@@ -127,8 +127,7 @@ const staticGraph = (
 /** The graph whose states are those of the first tokens, `[batch, 1, hidden]`. */
 const atFirstTokens = (graph: Graph): Graph => {
   const g = new GraphBuilder()
-  const inputs = graph.inputs.map(({ name, type = "float32", dims = [] }) => [name, g.input(name, type, dims)] as const)
-  const states = g.call(graph, Object.fromEntries(inputs))["last_hidden_state"]!
+  const states = g.callWithInputs(graph).outputs["last_hidden_state"]!
   return g.build({ last_hidden_state: g.slice(states, 1, 0, 1) }, graph.name)
 }
 

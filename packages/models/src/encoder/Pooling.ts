@@ -61,9 +61,7 @@ export const withPooling = (encoder: EncoderGraph, pooling: Pooling): EncoderGra
 /** `withPooling` of a bare graph that has an input `attention_mask` and an output `last_hidden_state`. */
 export const pooledGraph = (graph: Graph, pooling: Pooling): Graph => {
   const g = new GraphBuilder()
-  const inputs = graph.inputs.map(({ name, type = "float32", dims = [] }) => [name, g.input(name, type, dims)] as const)
-  const bindings = Object.fromEntries(inputs)
-  const outputs = g.call(graph, bindings)
-  const sentence_embedding = pool(g, outputs["last_hidden_state"]!, bindings["attention_mask"]!, pooling)
+  const { inputs, outputs } = g.callWithInputs(graph)
+  const sentence_embedding = pool(g, outputs["last_hidden_state"]!, inputs["attention_mask"]!, pooling)
   return g.build({ sentence_embedding }, graph.name)
 }

@@ -94,9 +94,9 @@ for (const name of ["bert-tiny", "distilbert-tiny"]) {
       const { graph } = bertGraph(config, shape)
       everyValueIsStatic(graph)
       const g = new GraphBuilder()
-      const bound = graph.inputs.map(({ name: input, type, dims }) => [input, g.input(input, type!, dims!)] as const)
-      const hidden = g.call(graph, Object.fromEntries(bound))["last_hidden_state"]!
-      const isReal = g.cast(g.reshape(Object.fromEntries(bound)["attention_mask"]!, [30, 1]), "float32")
+      const { inputs: given, outputs } = g.callWithInputs(graph)
+      const hidden = outputs["last_hidden_state"]!
+      const isReal = g.cast(g.reshape(given["attention_mask"]!, [30, 1]), "float32")
       const seen = g.mul(g.reshape(hidden, [30, 32]), isReal)
       const loss = g.reduceMean(g.mul(seen, g.exp(seen)), [0, 1], false)
       const packed = shape.packedRows === undefined ? {} : { packed_rows: int64([real.length], real) }

@@ -70,10 +70,7 @@ for (const [model, files] of exported) {
 
       const some = await withRuntime(decoder.graph({ batch, tokens, logitRows: places.length }))
       const g = new GraphBuilder()
-      const inputs = Object.fromEntries(
-        some.graph.inputs.map(({ name, type, dims }) => [name, g.input(name, type ?? "float32", dims ?? [])]),
-      )
-      const logits = g.call(some.graph, inputs)["logits"]!
+      const logits = g.callWithInputs(some.graph).outputs["logits"]!
       const wrt = [...decoder.parameters.keys()]
       const graph = differentiate(g.build({ logits, loss: g.reduceMean(g.mul(logits, logits), [], false) }), {
         loss: "loss",
