@@ -10,6 +10,7 @@ import { listFiles, listWorkspaces, root, type Workspace } from "./support/Works
 /** A package imports only from packages with a smaller number. A new package needs a row here. */
 const layers: Readonly<Record<string, number>> = {
   onnx: 0,
+  files: 0,
   autodiff: 1,
   runtime: 1,
   datasets: 1,

@@ -7,9 +7,8 @@ import {
   type DecoderConfig,
   decoderConfig,
   decoderGraph,
-  decoderParameters,
   type LanguageModelWeights,
-  pickWeights,
+  pickDecoderWeights,
 } from "@tandem/models"
 import { bool, type Graph, GraphBuilder, int64, type Tensor, toNumbers } from "@tandem/onnx"
 import {
@@ -94,7 +93,7 @@ const lossGraph = (
 
 const load = (name: string) => {
   const config = decoderConfig(goldenJson(`decoders/${name}/config.json`))
-  const { parameters }: LanguageModelWeights = pickWeights(decoderParameters(config), weightsOf(name))
+  const { parameters }: LanguageModelWeights = pickDecoderWeights(config, weightsOf(name))
   return { config, parameters, reference: goldenTensors(`decoders/${name}/reference.safetensors`) }
 }
 
@@ -159,7 +158,7 @@ test("every scaling of rotary embeddings is transformers', in the layouts of ver
   for (const [name, json] of Object.entries(goldenJson("decoders/rope.json"))) {
     const config = decoderConfig(json)
     const [batch = 0, tokens = 0] = mask.dims
-    const { parameters } = pickWeights(decoderParameters(config), prefixed(tensors, "w."))
+    const { parameters } = pickDecoderWeights(config, prefixed(tensors, "w."))
     const { logits } = await execute(decoderGraph(config, { batch, tokens }).graph, {
       ...feeds,
       ...Object.fromEntries(parameters),
@@ -177,7 +176,7 @@ const run = async (optimizer: AdamWSettings, shift: number): Promise<readonly nu
   const batches = goldenTensors("decoders/training.safetensors")
   const { config } = load("llama")
   const start = prefixed(batches, "start.")
-  const { parameters } = pickWeights(decoderParameters(config), start)
+  const { parameters } = pickDecoderWeights(config, start)
   const form = { packed: true, rows: true }
   const lossOf = (index: number) => lossGraph(config, prefixed(batches, `batch${index}.`), form)
   const losses: number[] = []

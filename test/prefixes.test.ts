@@ -4,14 +4,7 @@ import { test } from "node:test"
 import { initialAdapters, type LoraSettings } from "@tandem/autodiff"
 import { bucketLengths, collatePrompts, type Prompt, type PromptOptions } from "@tandem/collators"
 import { answerNll } from "@tandem/losses"
-import {
-  type DecoderConfig,
-  type DecoderShape,
-  decoderConfig,
-  decoderGraph,
-  decoderParameters,
-  pickWeights,
-} from "@tandem/models"
+import { type DecoderConfig, type DecoderShape, decoderConfig, decoderGraph, pickDecoderWeights } from "@tandem/models"
 import { bool, elementCount, float32, type Graph, GraphBuilder, int64, type Tensor, toNumbers } from "@tandem/onnx"
 import { differentiateProgram, withAdapters } from "@tandem/trainers"
 import { flopsOf, nodeProducts } from "../bench/support/Products.ts"
@@ -28,7 +21,7 @@ const load = (name: string): Model => {
   const files = name === "qwen2" ? ["model-00001-of-00002", "model-00002-of-00002"] : ["model"]
   const tensors = new Map(files.flatMap((file) => [...goldenTensors(`decoders/${name}/${file}.safetensors`)]))
   const config = decoderConfig(goldenJson(`decoders/${name}/config.json`))
-  return { config, weights: pickWeights(decoderParameters(config), tensors).parameters }
+  return { config, weights: pickDecoderWeights(config, tensors).parameters }
 }
 
 /** Token ids between 2 and 95, the same for the same arguments. */

@@ -1,5 +1,5 @@
 // Texts to token ids, padded, as batches are made.
-import { loadTokenizer } from "@tandem/models/node/LoadEncoder"
+import { loadTokenizer } from "@tandem/models/node/LoadTokenizer"
 import { Effect } from "effect"
 import { answer } from "../support/Answer.ts"
 import { readTexts, type TextSettings } from "../support/CorpusTexts.ts"

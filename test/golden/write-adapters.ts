@@ -2,7 +2,7 @@
 //
 //     node write-adapters.ts
 import { fileURLToPath } from "node:url"
-import { savePeftAdapter } from "@tandem/models/node/LoadPeftAdapter"
+import { savePeftAdapter } from "@tandem/models/node/SavePeftAdapter"
 import { Effect } from "effect"
 import { writtenAdapters } from "../support/WrittenAdapters.ts"
 

@@ -1,5 +1,5 @@
 import { type Encoder, SequenceTooLong, tinyEncoder, trainWordPiece } from "@tandem/models"
-import { openEncoder } from "@tandem/models/node/Hub"
+import { openEncoder } from "@tandem/models/node/LoadEncoder"
 import { encoderOf, sharedTower, TowerMismatchError, type Towers, towerFrom, untiedTowers } from "@tandem/retriever"
 import type { Feed } from "@tandem/runtime"
 import { Effect } from "effect"

@@ -7,7 +7,7 @@ import {
   influences,
   type RuleTable,
 } from "@tandem/autodiff"
-import { onnxConfig } from "@tandem/models"
+import { onnxEncoderConfig } from "@tandem/models"
 import { onlyOutputs } from "@tandem/models/exported/PrepareGraph"
 import { weightsOf } from "@tandem/models/exported/TrainableParameters"
 import {
@@ -55,7 +55,7 @@ export const inspectModel = Effect.fnUntraced(function* (
 ): Effect.fn.Return<ModelReport, never, Runtime> {
   const { config, rules = builtinRules } = options
   const batch = options.batch ?? 16
-  const length = Math.min(options.length ?? 128, onnxConfig(config ?? {}).maxPositions)
+  const length = Math.min(options.length ?? 128, onnxEncoderConfig(config ?? {}).maxPositions)
   const { graph, gaps: unprepared } = prepareWithGaps(model)
   const outputs = lossOutputsOf(graph)
   const weights = weightsOf(model, graph)

@@ -22,10 +22,11 @@ export type {
 export { decoderConfig, decoderTypes } from "./decoder/DecoderConfig.ts"
 export { decoderGraph, decoderInputs } from "./decoder/DecoderGraph.ts"
 export { decoderInferenceGraph } from "./decoder/DecoderInference.ts"
-export { decoderParameters, type LanguageModelWeights, pickWeights } from "./decoder/DecoderParameters.ts"
+export { decoderParameters, pickDecoderWeights } from "./decoder/DecoderParameters.ts"
 export { type OnnxDecoderParts, onnxDecoder } from "./decoder/OnnxDecoder.ts"
 export type { Rope, RopeScaling } from "./decoder/Rope.ts"
-export { tokenIds, type WeightsDecoderParts, weightsDecoder } from "./decoder/WeightsDecoder.ts"
+export { type TinyDecoderOptions, tinyDecoder } from "./decoder/TinyDecoder.ts"
+export { type WeightsDecoderParts, weightsDecoder } from "./decoder/WeightsDecoder.ts"
 export {
   HubError,
   InvalidAdapter,
@@ -45,7 +46,6 @@ export {
   bertConfig,
   bertParameters,
   blockNames,
-  type Parameter,
   pickBertWeights,
 } from "./encoder/Bert.ts"
 export { bertGraph, bertInferenceGraph, bertInputs } from "./encoder/BertGraph.ts"
@@ -62,9 +62,9 @@ export {
   type Pooling,
   type Prompts,
 } from "./encoder/Encoder.ts"
-export { type OnnxEncoderParts, onnxConfig, onnxEncoder } from "./encoder/OnnxEncoder.ts"
+export { type OnnxEncoderParts, onnxEncoder, onnxEncoderConfig } from "./encoder/OnnxEncoder.ts"
 export { normalize, pool, pooledGraph, withPooling } from "./encoder/Pooling.ts"
-export { type TinyDecoderOptions, type TinyOptions, tinyDecoder, tinyEncoder } from "./encoder/TinyEncoder.ts"
+export { type TinyEncoderOptions, tinyEncoder } from "./encoder/TinyEncoder.ts"
 export { type WeightsEncoderParts, weightsEncoder } from "./encoder/WeightsEncoder.ts"
 export {
   matchParameters,
@@ -82,7 +82,9 @@ export {
   type SentenceTransformersSettings,
   sentenceTransformersFiles,
 } from "./files/SentenceTransformers.ts"
+export type { LanguageModelWeights } from "./internal/PickWeights.ts"
 export type { LanguageModel } from "./LanguageModel.ts"
+export type { Parameter } from "./Parameter.ts"
 export { type Buckets, distanceBuckets } from "./seq2seq/RelativePositions.ts"
 export type {
   Positions,
@@ -95,10 +97,15 @@ export type {
 } from "./seq2seq/Seq2Seq.ts"
 export { seq2seqConfig, seq2seqTypes } from "./seq2seq/Seq2SeqConfig.ts"
 export { seq2seqGraph, seq2seqInputs } from "./seq2seq/Seq2SeqGraph.ts"
-export { encoderInferenceGraph, mergedDecoderGraph, type Seq2SeqInference } from "./seq2seq/Seq2SeqInference.ts"
+export {
+  type Seq2SeqInference,
+  seq2seqDecoderInferenceGraph,
+  seq2seqEncoderInferenceGraph,
+} from "./seq2seq/Seq2SeqInference.ts"
 export { pickSeq2SeqWeights, type Seq2SeqWeights, seq2seqParameters } from "./seq2seq/Seq2SeqParameters.ts"
 export { type TinySeq2SeqOptions, tinySeq2Seq } from "./seq2seq/TinySeq2Seq.ts"
 export { type WeightsSeq2SeqParts, weightsSeq2Seq } from "./seq2seq/WeightsSeq2Seq.ts"
+export { tokenIds } from "./tokenizer/TokenIds.ts"
 export {
   type BatchOptions,
   type Encoded,

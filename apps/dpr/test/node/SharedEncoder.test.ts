@@ -9,7 +9,7 @@ import {
   packedRows,
 } from "@tandem/collators"
 import type { Pooling } from "@tandem/models"
-import { openEncoder } from "@tandem/models/node/Hub"
+import { openEncoder } from "@tandem/models/node/LoadEncoder"
 import { type Tensor, toNumbers } from "@tandem/onnx"
 import { sharedTower, towerParameters } from "@tandem/retriever"
 import { Runtime } from "@tandem/runtime"

@@ -1,6 +1,10 @@
 import { InvalidAdapter } from "../Errors.ts"
 import { isRecord } from "../internal/Record.ts"
 
+/** The files of a folder that PEFT wrote. */
+export const peftConfigFile = "adapter_config.json"
+export const peftWeightsFile = "adapter_model.safetensors"
+
 /** The settings of LoRA adapters as PEFT's `adapter_config.json` holds them. */
 export interface PeftConfig {
   readonly rank: number

@@ -13,14 +13,14 @@ import { type Runtime, specialize } from "@tandem/runtime"
 import { Effect } from "effect"
 import { InvalidLanguageModel, type ModelError, SequenceTooLong, UnsupportedArchitecture } from "../Errors.ts"
 import { withParameterInputs } from "../encoder/OnnxEncoder.ts"
-import { attempt } from "../encoder/WeightsEncoder.ts"
 import { prepareGraph } from "../exported/PrepareGraph.ts"
 import { isWeight } from "../exported/TrainableParameters.ts"
+import { attempt } from "../internal/Attempt.ts"
 import { maskPositions } from "../internal/TokenRows.ts"
+import { tokenIds } from "../tokenizer/TokenIds.ts"
 import type { Tokenizer } from "../tokenizer/Tokenizer.ts"
 import type { Decoder, DecoderGraph, DecoderShape } from "./Decoder.ts"
 import { decoderInputs } from "./DecoderGraph.ts"
-import { tokenIds } from "./WeightsDecoder.ts"
 
 type Json = Readonly<Record<string, unknown>>
 

@@ -1,5 +1,6 @@
 import type { Tensor } from "@tandem/onnx"
-import { attempt } from "../encoder/WeightsEncoder.ts"
+import { attempt } from "../internal/Attempt.ts"
+import { tokenIds } from "../tokenizer/TokenIds.ts"
 import type { Tokenizer } from "../tokenizer/Tokenizer.ts"
 import type { Decoder, DecoderConfig, DecoderGraph } from "./Decoder.ts"
 import { decoderGraph, decoderInputs, longestSequence } from "./DecoderGraph.ts"
@@ -43,23 +44,4 @@ export const weightsDecoder = (parts: WeightsDecoderParts): Decoder => {
       files: parts.files ?? new Map(),
     },
   }
-}
-
-/** The tokens that pad rows and end texts, as `generation_config.json`, `config.json` and the tokenizer name them. */
-export const tokenIds = (
-  huggingFace: Json,
-  generation: Json | undefined,
-  tokenizer: Tokenizer,
-): { readonly padTokenId: number; readonly endTokenIds: readonly number[] } => {
-  const ids = (field: string): readonly number[] => {
-    for (const value of [generation?.[field], huggingFace[field]]) {
-      const list = (Array.isArray(value) ? value : [value]).filter((id) => Number.isSafeInteger(id) && id >= 0)
-      if (list.length > 0) return list
-    }
-    const token: unknown = tokenizer.files.config[field.replace(/_id$/, "")]
-    const id = typeof token === "string" ? tokenizer.tokenId(token) : undefined
-    return id === undefined ? [] : [id]
-  }
-  const endTokenIds = ids("eos_token_id")
-  return { padTokenId: ids("pad_token_id")[0] ?? endTokenIds[0] ?? tokenizer.padTokenId, endTokenIds }
 }

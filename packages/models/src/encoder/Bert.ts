@@ -2,14 +2,8 @@ import { elementCount, type Tensor } from "@tandem/onnx"
 import { InvalidEncoder, UnsupportedEncoder } from "../Errors.ts"
 import { toFloat32 } from "../Floats.ts"
 import { isRecord } from "../internal/Record.ts"
+import type { Parameter } from "../Parameter.ts"
 import type { EncoderConfig } from "./Encoder.ts"
-
-/** A weight that an architecture needs. */
-export interface Parameter {
-  readonly name: string
-  readonly dims: readonly number[]
-  readonly role: "embedding" | "weight" | "bias" | "scale"
-}
 
 /** Names of one transformer block's weights, each a module with `.weight` and `.bias`. */
 export interface BlockNames {

@@ -4,9 +4,9 @@ import { Effect } from "effect"
 import { type ModelError, SequenceTooLong, UnsupportedEncoder } from "../Errors.ts"
 import { prepareGraph, prepareInference } from "../exported/PrepareGraph.ts"
 import { isSetting, usesOf } from "../exported/TrainableParameters.ts"
+import { attempt } from "../internal/Attempt.ts"
 import type { Tokenizer } from "../tokenizer/Tokenizer.ts"
 import type { Encoder, EncoderConfig, EncoderGraph, EncoderShape, Pooling, Prompts } from "./Encoder.ts"
-import { attempt } from "./WeightsEncoder.ts"
 
 /** The parts of an encoder that is an ONNX model. */
 export interface OnnxEncoderParts {
@@ -146,7 +146,7 @@ export const withParameterInputs = (graph: Graph, parameters: ReadonlyMap<string
  * The settings of an ONNX encoder of any architecture from its `config.json`, under the names that architectures use.
  * Only the number of positions matters to graphs; what is missing is 0.
  */
-export const onnxConfig = (json: Readonly<Record<string, unknown>>): EncoderConfig => {
+export const onnxEncoderConfig = (json: Readonly<Record<string, unknown>>): EncoderConfig => {
   const number = (...fields: readonly string[]): number => {
     const values = fields.map((field) => json[field])
     return values.find((value): value is number => typeof value === "number") ?? 0

@@ -1,15 +1,12 @@
-import { elementCount, type Tensor, tensor } from "@tandem/onnx"
-import type { Decoder } from "../decoder/Decoder.ts"
-import { decoderConfig } from "../decoder/DecoderConfig.ts"
-import { decoderParameters } from "../decoder/DecoderParameters.ts"
-import { weightsDecoder } from "../decoder/WeightsDecoder.ts"
+import { deviation, initial } from "../internal/InitialWeights.ts"
 import { truncatedNormals } from "../Random.ts"
 import { makeTokenizer, type TokenizerFiles } from "../tokenizer/Tokenizer.ts"
-import { bertConfig, bertParameters, type Parameter } from "./Bert.ts"
+import { bertConfig, bertParameters } from "./Bert.ts"
 import type { Encoder, Pooling } from "./Encoder.ts"
 import { weightsEncoder } from "./WeightsEncoder.ts"
 
-export interface TinyOptions {
+/** What `tinyEncoder` takes. */
+export interface TinyEncoderOptions {
   readonly seed: number
   /** The tokenizer, such as `trainWordPiece` gives it. */
   readonly vocabulary: TokenizerFiles
@@ -24,9 +21,6 @@ export interface TinyOptions {
   readonly pooling?: Pooling
 }
 
-/** Standard deviation of the weights, as BERT was initialised. */
-export const deviation = 0.02
-
 /**
  * A randomly initialised BERT encoder: weights normal with deviation 0.02, cut off at two deviations; biases 0, norms
  * 1. The same seed and sizes give the same weights on every machine.
@@ -40,7 +34,7 @@ export const deviation = 0.02
  * console.log(encoder.config.hiddenSize, encoder.parameters.size) // 128 37
  * ```
  */
-export const tinyEncoder = (options: TinyOptions): Encoder => {
+export const tinyEncoder = (options: TinyEncoderOptions): Encoder => {
   const { seed, vocabulary, hidden = 128, layers = 2, heads = 4, intermediate = 512, maxLength = 64 } = options
   const { dropout = 0, pooling = { mode: "mean", normalize: true } } = options
   const tokenizer = makeTokenizer(vocabulary)
@@ -66,72 +60,4 @@ export const tinyEncoder = (options: TinyOptions): Encoder => {
   const normal = truncatedNormals(seed)
   const parameters = new Map(bertParameters(config).map((parameter) => [parameter.name, initial(parameter, normal)]))
   return weightsEncoder({ config, parameters, tokenizer, pooling, maxLength, huggingFace })
-}
-
-export const initial = ({ role, dims }: Parameter, normal: () => number): Tensor => {
-  const data = new Float32Array(elementCount(dims))
-  if (role === "scale") data.fill(1)
-  else if (role !== "bias") for (let i = 0; i < data.length; i++) data[i] = deviation * normal()
-  return tensor("float32", dims, data)
-}
-
-export interface TinyDecoderOptions {
-  readonly seed: number
-  /** The tokenizer; texts end with its `[SEP]` or `eos_token`. */
-  readonly vocabulary: TokenizerFiles
-  readonly hidden?: number
-  readonly layers?: number
-  readonly heads?: number
-  /** Heads of keys and values; as many as `heads` where absent. */
-  readonly keyValueHeads?: number
-  readonly intermediate?: number
-  /** Longest sequence in tokens. */
-  readonly maxLength?: number
-}
-
-/**
- * A randomly initialised decoder-only language model of the Llama family with tied embeddings: weights normal with
- * deviation 0.02, cut off at two deviations; norms 1. The same seed and sizes give the same weights on every machine.
- *
- * @example
- * ```ts
- * import { tinyDecoder, trainWordPiece } from "@tandem/models"
- *
- * const vocabulary = trainWordPiece(["the river was long", "the long river"], { vocabularySize: 60 })
- * const decoder = tinyDecoder({ seed: 0, vocabulary })
- * console.log(decoder.config?.hiddenSize, decoder.parameters.size) // 128 20
- * ```
- */
-export const tinyDecoder = (options: TinyDecoderOptions): Decoder => {
-  const { seed, vocabulary, hidden = 128, layers = 2, heads = 4, intermediate = 384, maxLength = 128 } = options
-  const tokenizer = makeTokenizer(vocabulary)
-  const end = vocabulary.config["eos_token"] ?? vocabulary.config["sep_token"]
-  const endId = typeof end === "string" ? tokenizer.tokenId(end) : undefined
-  const huggingFace = {
-    architectures: ["LlamaForCausalLM"],
-    model_type: "llama",
-    vocab_size: tokenizer.vocabularySize,
-    hidden_size: hidden,
-    num_hidden_layers: layers,
-    num_attention_heads: heads,
-    num_key_value_heads: options.keyValueHeads ?? heads,
-    head_dim: Math.floor(hidden / heads),
-    intermediate_size: intermediate,
-    max_position_embeddings: maxLength,
-    hidden_act: "silu",
-    rms_norm_eps: 1e-6,
-    rope_theta: 10000,
-    rope_parameters: { rope_type: "default", rope_theta: 10000 },
-    tie_word_embeddings: true,
-    attention_bias: false,
-    mlp_bias: false,
-    bos_token_id: null,
-    eos_token_id: endId ?? null,
-    pad_token_id: tokenizer.padTokenId,
-    initializer_range: deviation,
-  }
-  const config = decoderConfig(huggingFace)
-  const normal = truncatedNormals(seed)
-  const parameters = new Map(decoderParameters(config).map((parameter) => [parameter.name, initial(parameter, normal)]))
-  return weightsDecoder({ config, parameters, tokenizer, maxLength, huggingFace })
 }

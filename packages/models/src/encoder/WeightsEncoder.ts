@@ -1,6 +1,5 @@
 import type { Tensor } from "@tandem/onnx"
-import { Effect } from "effect"
-import { isModelError, type ModelError } from "../Errors.ts"
+import { attempt } from "../internal/Attempt.ts"
 import type { Tokenizer } from "../tokenizer/Tokenizer.ts"
 import { bertAnyShapeGraph, bertGraph, bertInputs } from "./BertGraph.ts"
 import type { Encoder, EncoderConfig, EncoderGraph, Pooling, Prompts } from "./Encoder.ts"
@@ -36,13 +35,3 @@ export const weightsEncoder = (parts: WeightsEncoderParts): Encoder => {
     source: { kind: "weights", huggingFace, prefix: parts.prefix ?? "", unused: parts.unused ?? new Map() },
   }
 }
-
-/** Runs a pure function, its tagged errors being failures and anything else a defect. */
-export const attempt = <A>(body: () => A): Effect.Effect<A, ModelError> =>
-  Effect.suspend(() => {
-    try {
-      return Effect.succeed(body())
-    } catch (error) {
-      return isModelError(error) ? Effect.fail(error) : Effect.die(error)
-    }
-  })

@@ -4,12 +4,10 @@ import { dirname, join } from "node:path"
 import { listFiles, modelInfo } from "@huggingface/hub"
 import { Effect } from "effect"
 import { HubError, InvalidEncoder, type ModelError } from "../Errors.ts"
-import type { Encoder } from "../encoder/Encoder.ts"
-import { attempt } from "../encoder/WeightsEncoder.ts"
 import { type HubId, isHubId, isSafePath, parseHubId, settingsFiles, weightFiles } from "../files/HubId.ts"
+import { attempt } from "../internal/Attempt.ts"
 import { download, type Remote, type RemoteFile, request } from "../internal/node/Download.ts"
 import { exists, readJsonIfThere, reasonOf } from "../internal/node/Files.ts"
-import { type LoadOptions, loadEncoder } from "./LoadEncoder.ts"
 
 /** What happens while a model is brought from the hub. */
 export type HubEvent =
@@ -17,6 +15,7 @@ export type HubEvent =
   | { readonly kind: "progress"; readonly file: string; readonly received: number; readonly size: number }
   | { readonly kind: "file"; readonly file: string; readonly size: number; readonly cached: boolean }
 
+/** Where models are brought from, and to. */
 export interface HubOptions {
   /** Folder of the cache; `$TANDEM_CACHE`, or `.cache/tandem` in the home folder, where absent. */
   readonly cache?: string
@@ -24,7 +23,8 @@ export interface HubOptions {
   readonly endpoint?: string
   /** Access token; `$HF_TOKEN` where absent. It goes to the hub and nowhere else. */
   readonly token?: string
-  readonly prefer?: LoadOptions["prefer"]
+  /** What to bring where a model has safetensors and ONNX files: `weights` where absent, if their architecture is known. */
+  readonly prefer?: "weights" | "onnx"
   readonly onEvent?: (event: HubEvent) => void
 }
 
@@ -88,14 +88,6 @@ export const modelFolder = Effect.fn("modelFolder")(function* (
     file: model,
     expected: "a folder, or organisation/name[@revision]",
   })
-})
-
-/** Loads an encoder from a folder, or from the hub where no such folder is there and the text could be a hub id. */
-export const openEncoder = Effect.fn("openEncoder")(function* (
-  model: string,
-  options: LoadOptions & HubOptions = {},
-): Effect.fn.Return<Encoder, ModelError> {
-  return yield* loadEncoder(yield* modelFolder(model, options), options)
 })
 
 const defaultCache = (): string => process.env["TANDEM_CACHE"] ?? join(homedir(), ".cache", "tandem")

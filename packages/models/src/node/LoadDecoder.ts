@@ -3,18 +3,19 @@ import { readModel } from "@tandem/onnx"
 import { Effect } from "effect"
 import type { Decoder } from "../decoder/Decoder.ts"
 import { decoderConfig, decoderTypes } from "../decoder/DecoderConfig.ts"
-import { decoderParameters, pickWeights } from "../decoder/DecoderParameters.ts"
+import { pickDecoderWeights } from "../decoder/DecoderParameters.ts"
 import { onnxDecoder } from "../decoder/OnnxDecoder.ts"
 import { weightsDecoder } from "../decoder/WeightsDecoder.ts"
 import { InvalidLanguageModel, type ModelError, UnsupportedArchitecture } from "../Errors.ts"
-import { attempt } from "../encoder/WeightsEncoder.ts"
+import { attempt } from "../internal/Attempt.ts"
+import { maxLengthOf } from "../internal/MaxLength.ts"
 import { readCompanions } from "../internal/node/Companions.ts"
 import { exists, readBytes, readJson, readJsonIfThere } from "../internal/node/Files.ts"
 import { asLanguageModel } from "../internal/node/LanguageModelErrors.ts"
 import { firstFile, readBeside } from "../internal/node/OnnxFiles.ts"
 import { findWeights, readWeights } from "../internal/node/Weights.ts"
 import { type HubOptions, modelFolder } from "./Hub.ts"
-import { loadTokenizer } from "./LoadEncoder.ts"
+import { loadTokenizer } from "./LoadTokenizer.ts"
 
 /** What `loadDecoder` takes besides the directory. */
 export interface LoadDecoderOptions {
@@ -73,8 +74,8 @@ const load = Effect.fnUntraced(function* (
   }
   const tokenizer = yield* loadTokenizer(directory)
   const generation = yield* readJsonIfThere(directory, "generation_config.json")
-  const stated = options.maxLength ?? tokenizer.files.config["model_max_length"]
-  const maxLength = typeof stated === "number" && stated > 0 ? { maxLength: Math.min(stated, 2 ** 53 - 1) } : {}
+  const stated = maxLengthOf(options.maxLength ?? tokenizer.files.config["model_max_length"])
+  const maxLength = stated === undefined ? {} : { maxLength: stated }
   const common = { huggingFace, tokenizer, generation, ...maxLength }
   const modelFile = yield* firstFile(directory, modelFiles)
   const hasWeights = (yield* findWeights(directory)) !== undefined
@@ -83,7 +84,7 @@ const load = Effect.fnUntraced(function* (
     const read = yield* readWeights(directory)
     const files = yield* readCompanions(directory)
     return yield* attempt(() => {
-      const weights = pickWeights(decoderParameters(config), read?.tensors ?? new Map(), read?.file)
+      const weights = pickDecoderWeights(config, read?.tensors ?? new Map(), read?.file)
       return weightsDecoder({ ...common, ...weights, config, files })
     })
   }

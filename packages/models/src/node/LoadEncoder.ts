@@ -4,18 +4,21 @@ import { Effect } from "effect"
 import { InvalidEncoder, type ModelError, UnsupportedEncoder } from "../Errors.ts"
 import { bertConfig, pickBertWeights } from "../encoder/Bert.ts"
 import type { Encoder, EncoderConfig, Pooling, Prompts } from "../encoder/Encoder.ts"
-import { onnxConfig, onnxEncoder } from "../encoder/OnnxEncoder.ts"
-import { attempt, weightsEncoder } from "../encoder/WeightsEncoder.ts"
+import { onnxEncoder, onnxEncoderConfig } from "../encoder/OnnxEncoder.ts"
+import { weightsEncoder } from "../encoder/WeightsEncoder.ts"
 import { readModules, readPoolingMode, readPrompts } from "../files/SentenceTransformers.ts"
-import { exists, readBytes, readJson, readJsonIfThere, readJsonList, readText } from "../internal/node/Files.ts"
+import { attempt } from "../internal/Attempt.ts"
+import { maxLengthOf } from "../internal/MaxLength.ts"
+import { exists, readBytes, readJson, readJsonIfThere, readJsonList } from "../internal/node/Files.ts"
 import { firstFile, readBeside } from "../internal/node/OnnxFiles.ts"
 import { findWeights, readWeights } from "../internal/node/Weights.ts"
 import { isRecord } from "../internal/Record.ts"
-import { makeTokenizer, type Tokenizer } from "../tokenizer/Tokenizer.ts"
-import { readVocabulary, wordPieceFiles } from "../tokenizer/WordPieceFiles.ts"
+import type { Tokenizer } from "../tokenizer/Tokenizer.ts"
+import { type HubOptions, modelFolder } from "./Hub.ts"
+import { loadTokenizer } from "./LoadTokenizer.ts"
 
 /** What `loadEncoder` takes besides the directory. */
-export interface LoadOptions {
+export interface LoadEncoderOptions {
   /** What to take where a directory holds safetensors and ONNX: `weights` where absent, if their architecture is known. */
   readonly prefer?: "weights" | "onnx"
   /** Overrides what the model's files say; a plain transformer without such files is pooled by the mean. */
@@ -50,7 +53,7 @@ type Json = Readonly<Record<string, unknown>>
  */
 export const loadEncoder = Effect.fn("loadEncoder")(function* (
   directory: string,
-  options: LoadOptions = {},
+  options: LoadEncoderOptions = {},
 ): Effect.fn.Return<Encoder, ModelError> {
   const huggingFace = yield* readJson(join(directory, "config.json"))
   const tokenizer = yield* loadTokenizer(directory)
@@ -77,7 +80,7 @@ export const loadEncoder = Effect.fn("loadEncoder")(function* (
   const bytes = yield* readBytes(path)
   return yield* attempt(() => {
     const graph = readModel(bytes, { file: path, external: (location) => readBeside(path, location) })
-    const config = withCase(known ? bertConfig(huggingFace) : onnxConfig(huggingFace), tokenizer)
+    const config = withCase(known ? bertConfig(huggingFace) : onnxEncoderConfig(huggingFace), tokenizer)
     return onnxEncoder({ ...common, graph, config, directory, modelFile })
   })
 })
@@ -92,26 +95,6 @@ const noModel = Effect.fnUntraced(function* (directory: string) {
     ...(pickled ? { hint: "save the model again as safetensors, or export it to ONNX" } : {}),
   })
 })
-
-/** The tokenizer of a directory: `tokenizer.json`, or BERT's around the word pieces of a `vocab.txt`. */
-export const loadTokenizer = Effect.fn("loadTokenizer")(function* (
-  directory: string,
-): Effect.fn.Return<Tokenizer, ModelError> {
-  const config = (yield* readJsonIfThere(directory, "tokenizer_config.json")) ?? {}
-  const file = join(directory, "tokenizer.json")
-  const tokenizer = yield* readJsonIfThere(directory, "tokenizer.json")
-  if (tokenizer !== undefined) return yield* attempt(() => makeTokenizer({ tokenizer, config }, file))
-  const vocabulary = join(directory, "vocab.txt")
-  const text = yield* readText(vocabulary)
-  return yield* attempt(() => {
-    const maxLength = numberOf(config["model_max_length"]) ?? 512
-    const files = wordPieceFiles(readVocabulary(text), { lowerCase: config["do_lower_case"] !== false, maxLength })
-    return makeTokenizer({ tokenizer: files.tokenizer, config: { ...files.config, ...config } }, vocabulary)
-  })
-})
-
-const numberOf = (value: unknown): number | undefined =>
-  typeof value === "number" && value > 0 ? Math.min(value, Number.MAX_SAFE_INTEGER) : undefined
 
 const lowersCase = ({ files }: Tokenizer): boolean => {
   const normalizer = files.tokenizer["normalizer"]
@@ -129,8 +112,8 @@ const loadSettings = Effect.fnUntraced(function* (directory: string, huggingFace
   const limits = (yield* readJsonIfThere(directory, "sentence_bert_config.json")) ?? {}
   const sentence = (yield* readJsonIfThere(directory, "config_sentence_transformers.json")) ?? {}
   const maxLength =
-    numberOf(limits["max_seq_length"]) ??
-    numberOf(tokenizer.files.config["model_max_length"]) ??
+    maxLengthOf(limits["max_seq_length"]) ??
+    maxLengthOf(tokenizer.files.config["model_max_length"]) ??
     Number.MAX_SAFE_INTEGER
   if (limits["do_lower_case"] === true && !lowersCase(tokenizer)) {
     return yield* new UnsupportedEncoder({
@@ -158,4 +141,12 @@ const loadSettings = Effect.fnUntraced(function* (directory: string, huggingFace
   const mode = yield* attempt(() => readPoolingMode(json, poolingFile))
   const normalize = modules.some((module) => module.kind === "Normalize")
   return { maxLength, prompts, pooling: { mode, normalize } }
+})
+
+/** Loads an encoder from a folder, or from the hub where no such folder is there and the text could be a hub id. */
+export const openEncoder = Effect.fn("openEncoder")(function* (
+  model: string,
+  options: LoadEncoderOptions & HubOptions = {},
+): Effect.fn.Return<Encoder, ModelError> {
+  return yield* loadEncoder(yield* modelFolder(model, options), options)
 })

@@ -1,5 +1,4 @@
 import { join } from "node:path"
-import type { Tensor } from "@tandem/onnx"
 import { Effect } from "effect"
 import type { ModelError } from "../Errors.ts"
 import { readJson } from "../internal/node/Files.ts"
@@ -8,8 +7,6 @@ import type { LanguageModel } from "../LanguageModel.ts"
 import { type HubOptions, modelFolder } from "./Hub.ts"
 import { type LoadDecoderOptions, loadDecoder } from "./LoadDecoder.ts"
 import { loadSeq2Seq } from "./LoadSeq2Seq.ts"
-import { type SaveDecoderOptions, saveDecoder } from "./SaveDecoder.ts"
-import { saveSeq2Seq } from "./SaveSeq2Seq.ts"
 
 /** Loads a language model from a directory: `loadSeq2Seq` where its config has `is_encoder_decoder`, else `loadDecoder`. */
 export const loadLanguageModel = Effect.fn("loadLanguageModel")(function* (
@@ -29,14 +26,3 @@ export const openLanguageModel = Effect.fn("openLanguageModel")(function* (
 ): Effect.fn.Return<LanguageModel, ModelError> {
   return yield* loadLanguageModel(yield* asLanguageModel(modelFolder(model, options)), options)
 })
-
-/** Saves a language model with `parameters` as its weights: `saveDecoder` or `saveSeq2Seq`. */
-export const saveLanguageModel = (
-  directory: string,
-  model: LanguageModel,
-  parameters: ReadonlyMap<string, Tensor> = model.parameters,
-  options: SaveDecoderOptions = {},
-): Effect.Effect<void, ModelError> =>
-  model.kind === "decoder"
-    ? saveDecoder(directory, model, parameters, options)
-    : saveSeq2Seq(directory, model, parameters, options)

@@ -1,7 +1,8 @@
 import { join } from "node:path"
 import { Effect } from "effect"
 import { InvalidLanguageModel, type ModelError, UnsupportedArchitecture } from "../Errors.ts"
-import { attempt } from "../encoder/WeightsEncoder.ts"
+import { attempt } from "../internal/Attempt.ts"
+import { maxLengthOf } from "../internal/MaxLength.ts"
 import { readCompanions } from "../internal/node/Companions.ts"
 import { exists, readJson, readJsonIfThere } from "../internal/node/Files.ts"
 import { asLanguageModel } from "../internal/node/LanguageModelErrors.ts"
@@ -11,7 +12,7 @@ import { seq2seqConfig } from "../seq2seq/Seq2SeqConfig.ts"
 import { pickSeq2SeqWeights } from "../seq2seq/Seq2SeqParameters.ts"
 import { weightsSeq2Seq } from "../seq2seq/WeightsSeq2Seq.ts"
 import { type HubOptions, modelFolder } from "./Hub.ts"
-import { loadTokenizer } from "./LoadEncoder.ts"
+import { loadTokenizer } from "./LoadTokenizer.ts"
 
 /** What `loadSeq2Seq` takes besides the directory. */
 export interface LoadSeq2SeqOptions {
@@ -59,8 +60,8 @@ const load = Effect.fnUntraced(function* (
   const read = yield* readWeights(directory)
   if (read === undefined) return yield* noWeights(directory)
   const files = yield* readCompanions(directory)
-  const stated = options.maxLength ?? tokenizer.files.config["model_max_length"]
-  const maxLength = typeof stated === "number" && stated > 0 ? { maxLength: Math.min(stated, 2 ** 53 - 1) } : {}
+  const stated = maxLengthOf(options.maxLength ?? tokenizer.files.config["model_max_length"])
+  const maxLength = stated === undefined ? {} : { maxLength: stated }
   return yield* attempt(() => {
     const weights = pickSeq2SeqWeights(config, read.tensors, read.file)
     return weightsSeq2Seq({ huggingFace, tokenizer, generation, files, ...maxLength, ...weights })

@@ -2,11 +2,11 @@ import type { Tensor } from "@tandem/onnx"
 import { safetensorsParts } from "@tandem/safetensors"
 import { Effect } from "effect"
 import type { ModelError } from "../Errors.ts"
-import { attempt } from "../encoder/WeightsEncoder.ts"
+import { attempt } from "../internal/Attempt.ts"
 import { onnxVariants, type SavedType, withTransformersJs } from "../internal/node/OnnxVariants.ts"
 import { type Content, writeDirectory } from "../internal/node/WriteDirectory.ts"
 import type { Seq2Seq } from "../seq2seq/Seq2Seq.ts"
-import { encoderInferenceGraph, mergedDecoderGraph } from "../seq2seq/Seq2SeqInference.ts"
+import { seq2seqDecoderInferenceGraph, seq2seqEncoderInferenceGraph } from "../seq2seq/Seq2SeqInference.ts"
 import { checkParameters, everyType, inFloat32, type SaveDecoderOptions } from "./SaveDecoder.ts"
 
 type Parameters = ReadonlyMap<string, Tensor>
@@ -39,7 +39,7 @@ const filesOf = (
   { types = everyType, largestFile }: SaveDecoderOptions,
 ): ReadonlyMap<string, Content> => {
   const variants = (["encoder_model", "decoder_model_merged"] as const).flatMap((stem) => {
-    const build = stem === "encoder_model" ? encoderInferenceGraph : mergedDecoderGraph
+    const build = stem === "encoder_model" ? seq2seqEncoderInferenceGraph : seq2seqDecoderInferenceGraph
     const made = (bounded: boolean, wanted: readonly SavedType[]) =>
       onnxVariants(build({ config, parameters, buffers, bounded }), `onnx/${stem}`, wanted, largestFile)
     const half = types.filter((type) => type === "fp16")

@@ -20,7 +20,7 @@ export interface Seq2SeqInference {
  * `input_ids` and `attention_mask` `[batch_size, encoder_sequence_length]` int64, output `last_hidden_state`. Weights keep
  * Hugging Face's names and layout.
  */
-export const encoderInferenceGraph = (model: Seq2SeqInference): Graph => {
+export const seq2seqEncoderInferenceGraph = (model: Seq2SeqInference): Graph => {
   const { config } = model
   const g = new GraphBuilder()
   const dims = ["batch_size", "encoder_sequence_length"]
@@ -64,7 +64,7 @@ export const encoderInferenceGraph = (model: Seq2SeqInference): Graph => {
  * `present.N.encoder.*` holds what was computed. So it is the past of all further steps after the first one, and empty
  * after these, where transformers.js keeps what it has. Weights stand in the file once, and every pass over graphs works.
  */
-export const mergedDecoderGraph = (model: Seq2SeqInference): Graph => {
+export const seq2seqDecoderInferenceGraph = (model: Seq2SeqInference): Graph => {
   const { config } = model
   const g = new GraphBuilder()
   const { headSize, hiddenSize } = config

@@ -1,8 +1,8 @@
 import { type Tensor, tensor } from "@tandem/onnx"
-import { type LanguageModelWeights, pickWeights } from "../decoder/DecoderParameters.ts"
 import { InvalidLanguageModel } from "../Errors.ts"
-import type { Parameter } from "../encoder/Bert.ts"
 import { toFloat32 } from "../Floats.ts"
+import { type LanguageModelWeights, pickWeights } from "../internal/PickWeights.ts"
+import type { Parameter } from "../Parameter.ts"
 import type { Seq2SeqConfig } from "./Seq2Seq.ts"
 
 export type Side = "encoder" | "decoder"

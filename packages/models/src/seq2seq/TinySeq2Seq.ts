@@ -1,4 +1,4 @@
-import { deviation, initial } from "../encoder/TinyEncoder.ts"
+import { deviation, initial } from "../internal/InitialWeights.ts"
 import { truncatedNormals } from "../Random.ts"
 import { makeTokenizer, type TokenizerFiles } from "../tokenizer/Tokenizer.ts"
 import type { Seq2Seq } from "./Seq2Seq.ts"

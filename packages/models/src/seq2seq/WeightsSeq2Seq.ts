@@ -1,6 +1,6 @@
 import type { Tensor } from "@tandem/onnx"
-import { tokenIds } from "../decoder/WeightsDecoder.ts"
-import { attempt } from "../encoder/WeightsEncoder.ts"
+import { attempt } from "../internal/Attempt.ts"
+import { tokenIds } from "../tokenizer/TokenIds.ts"
 import type { Tokenizer } from "../tokenizer/Tokenizer.ts"
 import type { Seq2Seq, Seq2SeqConfig, Seq2SeqGraph } from "./Seq2Seq.ts"
 import { seq2seqGraph, seq2seqInputs } from "./Seq2SeqGraph.ts"

@@ -13,7 +13,7 @@ import type { Decoder, DecoderShape } from "../../src/decoder/Decoder.ts"
 import { decoderConfig } from "../../src/decoder/DecoderConfig.ts"
 import { decoderGraph } from "../../src/decoder/DecoderGraph.ts"
 import { decoderInferenceGraph } from "../../src/decoder/DecoderInference.ts"
-import { decoderParameters, pickWeights } from "../../src/decoder/DecoderParameters.ts"
+import { pickDecoderWeights } from "../../src/decoder/DecoderParameters.ts"
 import { loadDecoder } from "../../src/node/LoadDecoder.ts"
 import { saveDecoder } from "../../src/node/SaveDecoder.ts"
 import { execute, withRuntime } from "../support/Embed.ts"
@@ -93,7 +93,7 @@ for (const name of [...models, ...further]) {
     const config = decoderConfig(goldenJson(`decoders/${name}/config.json`))
     const files = (await readdir(golden(name))).filter((file) => /^model.*\.safetensors$/.test(file))
     const tensors = new Map(files.flatMap((file) => [...goldenTensors(`decoders/${name}/${file}`)]))
-    const { parameters } = pickWeights(decoderParameters(config), tensors)
+    const { parameters } = pickDecoderWeights(config, tensors)
     const reference = goldenTensors(`decoders/${name}/reference.safetensors`)
     const [ids, mask] = [reference.get("in.input_ids")!, reference.get("in.attention_mask")!]
     const [batch = 0, tokens = 0] = ids.dims

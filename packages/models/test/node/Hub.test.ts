@@ -6,8 +6,9 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, test } from "node:test"
 import { Effect } from "effect"
-import { fetchModel, type HubEvent, openEncoder } from "../../src/node/Hub.ts"
+import { fetchModel, type HubEvent } from "../../src/node/Hub.ts"
 import { openDecoder } from "../../src/node/LoadDecoder.ts"
+import { openEncoder } from "../../src/node/LoadEncoder.ts"
 import { goldenPath } from "../support/Golden.ts"
 
 const scratch = await mkdtemp(join(tmpdir(), "hub-"))

@@ -4,7 +4,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, describe, it } from "node:test"
 import { Effect } from "effect"
-import { loadPeftAdapter, savePeftAdapter } from "../../src/node/LoadPeftAdapter.ts"
+import { loadPeftAdapter } from "../../src/node/LoadPeftAdapter.ts"
+import { savePeftAdapter } from "../../src/node/SavePeftAdapter.ts"
 import { goldenPath } from "../support/Golden.ts"
 
 const scratch = await mkdtemp(join(tmpdir(), "peft-"))

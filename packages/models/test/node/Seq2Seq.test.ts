@@ -10,11 +10,12 @@ import { float32, int64, type Tensor, tensor, toNumbers } from "@tandem/onnx"
 import { readSafetensors, writeSafetensors } from "@tandem/safetensors"
 import { Effect } from "effect"
 import { InvalidLanguageModel, SequenceTooLong, UnsupportedArchitecture } from "../../src/Errors.ts"
-import { openLanguageModel, saveLanguageModel } from "../../src/node/LoadLanguageModel.ts"
+import { openLanguageModel } from "../../src/node/LoadLanguageModel.ts"
 import { loadSeq2Seq, openSeq2Seq } from "../../src/node/LoadSeq2Seq.ts"
+import { saveLanguageModel } from "../../src/node/SaveLanguageModel.ts"
 import { saveSeq2Seq } from "../../src/node/SaveSeq2Seq.ts"
 import { seq2seqConfig } from "../../src/seq2seq/Seq2SeqConfig.ts"
-import { encoderInferenceGraph, mergedDecoderGraph } from "../../src/seq2seq/Seq2SeqInference.ts"
+import { seq2seqDecoderInferenceGraph, seq2seqEncoderInferenceGraph } from "../../src/seq2seq/Seq2SeqInference.ts"
 import { pickSeq2SeqWeights } from "../../src/seq2seq/Seq2SeqParameters.ts"
 import { tinySeq2Seq } from "../../src/seq2seq/TinySeq2Seq.ts"
 import { trainWordPiece } from "../../src/tokenizer/WordPiece.ts"
@@ -94,7 +95,7 @@ for (const name of names) {
       new Map([...tensors].flatMap(([key, value]) => (key.startsWith("w.") ? [[key.slice(2), value]] : []))),
     )
     const mask = input("attention_mask")
-    const { last_hidden_state } = await execute(encoderInferenceGraph(weights), {
+    const { last_hidden_state } = await execute(seq2seqEncoderInferenceGraph(weights), {
       input_ids: input("input_ids"),
       attention_mask: mask,
     })
@@ -108,7 +109,7 @@ for (const name of names) {
     }
     assert.ok(largestDifference(real(last_hidden_state!), real(encoder)) < 2e-5)
 
-    const graph = mergedDecoderGraph(weights)
+    const graph = seq2seqDecoderInferenceGraph(weights)
     const { heads, layers } = weights.config.decoder
     const empty = tensor("float32", [3, heads, 0, weights.config.headSize], new Float32Array(0))
     const past = Object.fromEntries(

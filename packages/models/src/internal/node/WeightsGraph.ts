@@ -3,11 +3,11 @@ import type { Graph } from "@tandem/onnx"
 import { Effect } from "effect"
 import { decoderConfig } from "../../decoder/DecoderConfig.ts"
 import { decoderInferenceGraph } from "../../decoder/DecoderInference.ts"
-import { decoderParameters, pickWeights } from "../../decoder/DecoderParameters.ts"
+import { pickDecoderWeights } from "../../decoder/DecoderParameters.ts"
 import type { ModelError } from "../../Errors.ts"
 import { bertConfig, pickBertWeights } from "../../encoder/Bert.ts"
 import { bertInferenceGraph } from "../../encoder/BertGraph.ts"
-import { attempt } from "../../encoder/WeightsEncoder.ts"
+import { attempt } from "../Attempt.ts"
 import { readJson } from "./Files.ts"
 import { readWeights } from "./Weights.ts"
 
@@ -33,7 +33,7 @@ export const weightsGraph = Effect.fn("weightsGraph")(function* (
     const settings = decoderConfig(config, configFile)
     return {
       file,
-      graph: decoderInferenceGraph(settings, pickWeights(decoderParameters(settings), tensors, file).parameters),
+      graph: decoderInferenceGraph(settings, pickDecoderWeights(settings, tensors, file).parameters),
     }
   })
 })
