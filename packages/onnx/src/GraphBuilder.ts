@@ -15,10 +15,10 @@ import {
   type Value,
 } from "./Graph.ts"
 import type { ValueType } from "./internal/application.ts"
-import { impureOperators } from "./internal/impure.ts"
 import { inferTypes, moreStatic } from "./internal/infer.ts"
 import { typeCodes } from "./internal/types.ts"
 import { deadCode } from "./passes/DeadCode.ts"
+import { isRandom } from "./RandomNodes.ts"
 import { bytesOf, type ElementType, elementCount, float32, int64, type Tensor, zeros } from "./Tensor.ts"
 
 /** What `GraphBuilder.op` needs besides the operator's name and inputs. */
@@ -139,7 +139,7 @@ export class GraphBuilder {
     }
     const names = trimmed(inputs.map((value) => value?.name ?? ""))
     const count = typeof outputs === "number" ? outputs : outputs.length
-    const key = impureOperators.has(op) ? "" : applicationKey(domain, op, names, attributes, count)
+    const key = isRandom({ op, attributes }) ? "" : applicationKey(domain, op, names, attributes, count)
     const known = key === "" ? undefined : this.#applied.get(key)
     if (known !== undefined) return known
     const inferred = inferTypes({

@@ -45,6 +45,7 @@ export { neededRows } from "./passes/NeededRows.ts"
 export { type PrepareOptions, prepare } from "./passes/Prepare.ts"
 export { type QuantizeOptions, quantizeDynamic } from "./passes/Quantize.ts"
 export { newestOpset, oldestOpset, upgrade } from "./passes/Upgrade.ts"
+export { isRandom } from "./RandomNodes.ts"
 export {
   bool,
   bytesOf,

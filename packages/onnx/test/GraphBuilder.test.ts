@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import {
+  type Attributes,
   type Dims,
   float,
   float32,
@@ -10,6 +11,7 @@ import {
   int,
   int64,
   ints,
+  isRandom,
   type Value,
 } from "../src/index.ts"
 
@@ -67,6 +69,24 @@ test("Dropout and random operators are never merged", () => {
   const { g, x } = start()
   assert.notEqual(g.op("Dropout", [x])[0], g.op("Dropout", [x])[0])
   assert.notEqual(g.op("RandomUniformLike", [x])[0], g.op("RandomUniformLike", [x])[0])
+  assert.notEqual(g.op("RandomNormal", [])[0], g.op("RandomNormal", [])[0])
+})
+
+test("a node is random where a graph inside it is, at any depth", () => {
+  const branch = (op: string, attributes: Attributes = {}): Attributes => {
+    const { g, x } = start()
+    return { then_branch: { kind: "graph", value: g.build({ y: g.op(op, [x], { attributes })[0]! }) } }
+  }
+  for (const [attributes, expected] of [
+    [branch("Some"), false],
+    [branch("Bernoulli"), true],
+    [branch("If", branch("If", branch("RandomNormalLike"))), true],
+  ] as const) {
+    const { g, x } = start()
+    assert.equal(isRandom({ op: "If", attributes }), expected)
+    const [one, other] = [0, 1].map(() => g.op("If", [x], { attributes })[0])
+    assert.equal(one === other, !expected)
+  }
 })
 
 test("equal small constants are one; 0 and −0, and types and shapes, are told apart", () => {

@@ -6,6 +6,7 @@ import {
   type Graph,
   GraphBuilder,
   int64,
+  isRandom,
   mergeBranches,
   type Node,
   type Tensor,
@@ -130,7 +131,7 @@ const shapeOnly = (graph: Graph, parameters: ReadonlySet<string>): Set<string> =
   for (const node of graph.nodes) {
     const isShape = node.domain === "" && (node.op === "Shape" || node.op === "Size")
     const holdsGraph = Object.values(node.attributes).some(({ kind }) => kind === "graph")
-    if (isShape || (!random.has(node.op) && !holdsGraph && node.inputs.every(constant)))
+    if (isShape || (!isRandom(node) && !holdsGraph && node.inputs.every(constant)))
       for (const name of node.outputs) result.add(name)
   }
   return result
@@ -138,15 +139,6 @@ const shapeOnly = (graph: Graph, parameters: ReadonlySet<string>): Set<string> =
 
 /** Whole numbers are not trained, whatever the caller names. */
 const floats: ReadonlySet<string> = new Set(["float16", "bfloat16", "float32", "float64"])
-
-const random = new Set([
-  "RandomNormal",
-  "RandomUniform",
-  "RandomNormalLike",
-  "RandomUniformLike",
-  "Bernoulli",
-  "Multinomial",
-])
 
 /** All outputs of a graph on zeros (ones for masks), optimizations off. */
 const ask = (graph: Graph) =>

@@ -1,4 +1,4 @@
-import { elementCount, type Graph, type GraphBuilder, type Node, staticDims, type Value } from "@tandem/onnx"
+import { elementCount, type Graph, type GraphBuilder, isRandom, type Node, staticDims, type Value } from "@tandem/onnx"
 import type { Block } from "../Recompute.ts"
 import type { Gradients } from "./gradients.ts"
 
@@ -20,9 +20,6 @@ export interface RecomputationParts {
   /** Copies a node into the graph that is being built: reads and sets `values`, gives all outputs. */
   readonly replay: (node: Node, values: Map<string, Value>) => readonly Value[]
 }
-
-/** Operators that would give something else the second time, so their results are kept. */
-const random = new Set(["Dropout", "RandomNormalLike", "RandomUniformLike", "Bernoulli", "Multinomial"])
 
 /**
  * Forward values of blocks, computed again from what is kept, once the gradients that come into the block are there.
@@ -68,9 +65,7 @@ export class Recomputation {
     const condition = this.#condition(block)
     const isKept = (name: string): boolean => {
       const maker = this.#makers.get(name) ?? -1
-      return (
-        maker < block.start || (this.#lastReaders.get(name) ?? -1) >= block.end || random.has(graph.nodes[maker]!.op)
-      )
+      return maker < block.start || (this.#lastReaders.get(name) ?? -1) >= block.end || isRandom(graph.nodes[maker]!)
     }
     const repeated = new Map(forward.values)
     const values = new Map(forward.values)
@@ -84,7 +79,7 @@ export class Recomputation {
         const value = forward.values.get(name)!
         repeated.set(name, g.where(condition, value, value))
       }
-      const again = random.has(node.op) ? forward.results(index) : replay(node, repeated)
+      const again = isRandom(node) ? forward.results(index) : replay(node, repeated)
       // A gradient may read a kept result as it is; nodes of this block read it through the barrier.
       const merged = again.map((value, position) => {
         const name = node.outputs[position] ?? ""

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { after, describe, it } from "node:test"
-import { bool, float32, type Graph, GraphBuilder, type Tensor, type Value } from "@tandem/onnx"
+import { bool, float32, type Graph, GraphBuilder, ints, type Tensor, type Value } from "@tandem/onnx"
 import { differentiate, gradientName } from "../../src/Differentiate.ts"
 import { spread } from "../cases/Values.ts"
 import { cpu } from "../support/Run.ts"
@@ -40,6 +40,13 @@ const model = (between: (g: GraphBuilder, x: Value) => Value = (_, x) => x) => {
   return { graph, feeds, wrt: graph.inputs.map(({ name }) => name), ends: ends.map(({ name }) => name) }
 }
 
+/** Numbers that an operator draws, in the shape of `model`'s rows. */
+const drawn = (g: GraphBuilder, op: string, inputs: readonly Value[]): Value =>
+  g.op(op, inputs, {
+    attributes: inputs.length === 0 ? { shape: ints([6, 4]) } : {},
+    outputs: [{ type: "float32", dims: [6, 4] }],
+  })[0]!
+
 const count = (graph: Graph, op: string): number => graph.nodes.filter((node) => node.op === op).length
 
 describe("recomputation", () => {
@@ -72,6 +79,37 @@ describe("recomputation", () => {
     const found = await run(saving, feeds)
     assert.ok(Number.isFinite(Number(found["loss"]?.data[0])))
   })
+
+  const draws: Readonly<Record<string, (g: GraphBuilder, like: Value) => Value>> = {
+    RandomNormal: (g) => drawn(g, "RandomNormal", []),
+    RandomUniform: (g) => drawn(g, "RandomUniform", []),
+    RandomNormalLike: (g, like) => drawn(g, "RandomNormalLike", [like]),
+    RandomUniformLike: (g, like) => drawn(g, "RandomUniformLike", [like]),
+    Bernoulli: (g) => drawn(g, "Bernoulli", [g.constant(float32([6, 4], new Float32Array(24).fill(0.5)))]),
+    Dropout: (g, like) =>
+      g.op("Dropout", [g.div(like, like), g.scalar(0.5), g.constant(bool([], [true]))], { outputs: 2 })[0]!,
+  }
+  for (const [op, draw] of Object.entries(draws)) {
+    it(`gives the gradient at the noise that ${op} drew, not at new noise`, async () => {
+      const g = new GraphBuilder()
+      const x = g.exp(g.input("x", "float32", [6, 4]))
+      const tanh = g.tanh(x)
+      const y = g.mul(tanh, draw(g, x))
+      const doubled = g.mul(y, g.scalar(2))
+      const graph = g.build({ loss: g.reduceSum(g.mul(doubled, doubled), [], false), y })
+      const saving = differentiate(graph, { loss: "loss", wrt: ["x"], recompute: [x.name, "y"] })
+      assert.deepEqual([count(saving, "Tanh"), count(saving, op)], [2, 1])
+      const values = spread([6, 4], 0.1, 0.8, 3)
+      const found = await run(saving, { x: values })
+      const [made, gradient] = ["y", gradientName("x")].map((name) => Array.from(found[name]!.data, Number))
+      for (const [index, value] of Array.from(values.data, Number).entries()) {
+        const tanh = Math.tanh(Math.exp(value))
+        const noise = made![index]! / tanh
+        const expected = 8 * made![index]! * noise * (1 - tanh * tanh) * Math.exp(value)
+        assert.ok(Math.abs(gradient![index]! - expected) < 1e-4 * (1 + Math.abs(expected)), `at ${index}`)
+      }
+    })
+  }
 
   it("leaves out what no gradient reads", () => {
     const { graph, ends } = model()

@@ -1,7 +1,7 @@
 import { DataDependentBranch } from "../Errors.ts"
 import { type Graph, type Node, staticDims } from "../Graph.ts"
-import { impureOperators } from "../internal/impure.ts"
 import { freshNames, mapSubgraphs, renameReads } from "../internal/rewrite.ts"
+import { isRandom } from "../RandomNodes.ts"
 import { elementCount, type Tensor } from "../Tensor.ts"
 import { deadCode } from "./DeadCode.ts"
 import { ShapeWalk } from "./InferShapes.ts"
@@ -68,7 +68,7 @@ export const mergeBranches = (graph: Graph): Graph => {
     const [whenTrue, whenFalse] = [branchOf(node, true), branchOf(node, false)]
     if (!isIf(node) || whenTrue === undefined || whenFalse === undefined) throw refusal(node, "it runs a graph inside")
     const results = [whenTrue, whenFalse].map((branch) => {
-      const random = branch.nodes.find((inner) => impureOperators.has(inner.op))
+      const random = branch.nodes.find(isRandom)
       if (random !== undefined) throw refusal(node, `a branch holds ${random.name} (${random.op})`)
       const names = node.outputs.map((name) => splice.fresh(name))
       for (const inner of splice.open(branch, names)) place(inner)

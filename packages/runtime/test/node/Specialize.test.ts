@@ -1,6 +1,17 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
-import { float32, type Graph, GraphBuilder, int64, staticDims, type Tensor, toNumbers, type Value } from "@tandem/onnx"
+import {
+  bool,
+  float32,
+  type Graph,
+  GraphBuilder,
+  int64,
+  ints,
+  staticDims,
+  type Tensor,
+  toNumbers,
+  type Value,
+} from "@tandem/onnx"
 import { Effect } from "effect"
 import { layer } from "../../src/node/NodeRuntime.ts"
 import { Runtime } from "../../src/Runtime.ts"
@@ -101,6 +112,19 @@ describe("specialize", () => {
         [7, 7, 7],
       ],
     )
+  })
+
+  it("keeps what is drawn anew each time, from constants too", async () => {
+    const g = new GraphBuilder()
+    const ones = g.constant(float32([64], Array(64).fill(1)))
+    const half = g.constant(float32([64], Array(64).fill(0.5)))
+    const dropped = g.op("Dropout", [ones, g.scalar(0.5), g.constant(bool([], [true]))], { outputs: 2 })[0]!
+    const shaped = { attributes: { shape: ints([64]) }, outputs: [{ type: "float32", dims: [64] }] } as const
+    const noise = [dropped, op(g, "Bernoulli", half), g.op("RandomNormal", [], shaped)[0]!]
+    const { graph } = await specialized(g.build({ y: g.concat([g.input("x", "float32", [64]), ...noise], 0) }), {
+      x: [64],
+    })
+    assert.deepEqual(graph.nodes.map((node) => node.op).sort(), ["Bernoulli", "Concat", "Dropout", "RandomNormal"])
   })
 
   it("keeps what depends on a parameter", async () => {
