@@ -43,7 +43,8 @@ const kindsOf = (graph: Graph): readonly Kind[] => {
       plain,
     )
     const known = kinds.get(key)
-    if (known === undefined) kinds.set(key, { nodes: [node], model: () => writeModel(alone(graph, node, operands)) })
+    if (known === undefined)
+      kinds.set(key, { nodes: [node], model: () => writeModel(graphOfNode(graph, node, operands)) })
     else known.nodes.push(node)
   }
   return [...kinds.values()]
@@ -61,7 +62,8 @@ const signature = (graph: Graph, { name, type, dims }: Value): unknown => {
   ]
 }
 
-const alone = (graph: Graph, node: Node, operands: readonly Value[]): Graph => ({
+/** A graph that holds one node of another and nothing more. */
+const graphOfNode = (graph: Graph, node: Node, operands: readonly Value[]): Graph => ({
   name: node.name,
   inputs: operands.filter(({ name }) => !graph.initializers.has(name)),
   outputs: node.outputs.filter((name) => name !== "").map((name) => describeValue(graph, name)),

@@ -117,14 +117,14 @@ export const service = (ask: Ask, device: Device, form: (graph: Graph) => Graph)
     compile,
     upload: (tensor, { handOver = false } = {}) =>
       resident(tensor, (id) => {
-        const sent = alone(tensor)
+        const sent = ownArray(tensor)
         const given = handOver || sent !== tensor ? memoryOf(sent) : []
         return { request: { kind: "upload", buffer: id, tensor: sent }, given }
       }),
     zeros: (type, dims) => resident({ type, dims }, (id) => ({ request: { kind: "zeros", buffer: id, type, dims } })),
     write: (buffer, tensor) =>
       buffer.type === tensor.type && `${buffer.dims}` === `${tensor.dims}`
-        ? ask({ kind: "upload", buffer: buffer.id, tensor: alone(tensor) }, () => undefined)
+        ? ask({ kind: "upload", buffer: buffer.id, tensor: ownArray(tensor) }, () => undefined)
         : Effect.fail(
             new RunFailed({
               message: "a buffer was overwritten with a tensor of another type or shape",
@@ -138,10 +138,10 @@ export const service = (ask: Ask, device: Device, form: (graph: Graph) => Graph)
   }
 }
 
-const toWire = (value: Feed): WireFeed => ("id" in value ? { buffer: value.id } : { tensor: alone(value) })
+const toWire = (value: Feed): WireFeed => ("id" in value ? { buffer: value.id } : { tensor: ownArray(value) })
 
 /** The tensor with an array of its own: a message copies the whole memory behind a view, such as a model's file. */
-const alone = (tensor: Tensor): Tensor => {
+const ownArray = (tensor: Tensor): Tensor => {
   const { data } = tensor
   return ArrayBuffer.isView(data) && data.byteLength < data.buffer.byteLength
     ? { ...tensor, data: data.slice() }

@@ -4,8 +4,8 @@ import { parentPort, workerData } from "node:worker_threads"
 import { elementCount, type Tensor, zeros } from "@tandem/onnx"
 import * as ort from "onnxruntime-node"
 import { narrowed } from "../internal/narrowed.ts"
-import { makeHands } from "../internal/node/hands.ts"
 import { type KernelArrays, runKernel } from "../internal/node/kernels.ts"
+import { kernelWorkers } from "../internal/node/kernelWorkers.ts"
 import { isUncopied, uncopied } from "../internal/node/uncopied.ts"
 import { fromOrt, toOrt as ortTensor } from "../internal/ortTensors.ts"
 import type { Call, Reply, Request, WireFeed, WorkerSettings } from "../internal/protocol.ts"
@@ -150,13 +150,13 @@ const runUncopied = async (
   return fetches
 }
 
-const hand = makeHands(Math.max(0, settings.threads - 1))
+const inWorker = kernelWorkers(Math.max(0, settings.threads - 1))
 
 const call = async ({ module, name, parts }: Extract<Request, { kind: "call" }>): Promise<unknown[]> => {
   const helping = settings.threads > 1 ? parts.slice(1) : []
   const elsewhere = helping.map(async (part, index) => {
     const { buffers: named, argument } = part
-    const done = await hand(index % (settings.threads - 1), { module, name, arrays: arraysOf(named), argument })
+    const done = await inWorker(index % (settings.threads - 1), { module, name, arrays: arraysOf(named), argument })
     restore(named, done.arrays)
     if (!done.ok) throw new Error(done.message)
     return done.value

@@ -3,15 +3,17 @@ import type { Tensor } from "@tandem/onnx"
 /** Arrays of a host kernel, by name. */
 export type KernelArrays = Readonly<Record<string, readonly Exclude<Tensor["data"], readonly string[]>[]>>
 
-/** A part of a host kernel's work, as it crosses to a helping thread and back; its arrays move, nothing is copied. */
-export interface Errand {
+/** A part of a host kernel's work, as it crosses to a worker and back; its arrays move, nothing is copied. */
+export interface KernelTask {
   readonly id: number
   readonly module: string
   readonly name: string
   readonly arrays: KernelArrays
   readonly argument: unknown
 }
-export type ErrandDone = { readonly id: number; readonly arrays: KernelArrays } & (
+
+/** What became of a task. */
+export type KernelResult = { readonly id: number; readonly arrays: KernelArrays } & (
   | { readonly ok: true; readonly value: unknown }
   | { readonly ok: false; readonly message: string }
 )
