@@ -1,9 +1,9 @@
-import type { Graph, Node, Value } from "@tandem/onnx"
+import { type Graph, type Node, operatorName, type Value } from "@tandem/onnx"
 import { differentiate } from "./Differentiate.ts"
 import { Disconnected, MissingGradient, NotDifferentiable } from "./Errors.ts"
 import { entryAt, isStop, missingAt, ruleFor } from "./internal/entries.ts"
 import { influences, type Stops, valuesOnPath } from "./internal/path.ts"
-import { type Gradient, type Rule, type RuleContext, type RuleTable, ruleKey, type Stop } from "./Rule.ts"
+import type { Gradient, Rule, RuleContext, RuleTable, Stop } from "./Rule.ts"
 import { builtinRules } from "./RuleTable.ts"
 
 /** A place where a gradient would have to pass and cannot. */
@@ -46,7 +46,7 @@ export const findGaps = (
     return node.inputs.flatMap((value, input): Gap[] => {
       const entry = entryAt(rule, input)
       if (!onPath.has(value) || typeof entry === "function" || (entry !== undefined && "stop" in entry)) return []
-      return [{ node: node.name, op: ruleKey(node), input, value, reason: reasonOf(graph, node, rule, entry) }]
+      return [{ node: node.name, op: operatorName(node), input, value, reason: reasonOf(graph, node, rule, entry) }]
     })
   })
   return [...severed, ...missing]
@@ -110,14 +110,16 @@ export const differentiateWithGaps = (
   const gaps: Gap[] = [...severed]
   const record = (node: Node, input: number | undefined, reason: string): void => {
     const value = input === undefined ? undefined : node.inputs[input]
-    gaps.push({ node: node.name, op: ruleKey(node), input, value, reason })
+    gaps.push({ node: node.name, op: operatorName(node), input, value, reason })
   }
   const lenient: Record<string, Rule[]> = {}
   for (const node of graph.nodes) {
-    const key = ruleKey(node)
+    const key = operatorName(node)
     if (Object.hasOwn(lenient, key)) continue
     const rule = ruleFor(graph, node, rules)
-    const width = Math.max(...graph.nodes.filter((other) => ruleKey(other) === key).map(({ inputs }) => inputs.length))
+    const width = Math.max(
+      ...graph.nodes.filter((other) => operatorName(other) === key).map(({ inputs }) => inputs.length),
+    )
     lenient[key] = [lenientRule(graph, rule, width, record)]
   }
   try {
@@ -140,7 +142,8 @@ const reasonOf = (
   rule: Rule | undefined,
   entry: Rule["inputs"][string] | undefined,
 ): string => {
-  if (rule === undefined) return `no gradient rule for ${ruleKey(node)} (opset ${graph.opsets.get(node.domain) ?? "?"})`
+  if (rule === undefined)
+    return `no gradient rule for ${operatorName(node)} (opset ${graph.opsets.get(node.domain) ?? "?"})`
   if (entry === undefined || typeof entry === "function") return "no gradient towards this operand"
   return "stop" in entry ? entry.stop : entry.todo
 }

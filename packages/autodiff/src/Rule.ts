@@ -108,7 +108,3 @@ export interface AgainContext {
 
 /** Rules by operator; operators outside ONNX's own set are written `domain.Operator`. */
 export type RuleTable = Readonly<Record<string, readonly Rule[]>>
-
-/** The key of a node in a rule table. */
-export const ruleKey = (node: Pick<Node, "op" | "domain">): string =>
-  node.domain === "" ? node.op : `${node.domain}.${node.op}`

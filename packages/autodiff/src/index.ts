@@ -14,7 +14,6 @@ export {
   type Rule,
   type RuleContext,
   type RuleTable,
-  ruleKey,
   type Shaped,
   type Stop,
   stop,

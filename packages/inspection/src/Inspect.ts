@@ -18,7 +18,7 @@ import {
   InvalidGraph,
   inferShapes,
   intAttribute,
-  type Node,
+  operatorName,
   toNumbers,
   type Value,
 } from "@tandem/onnx"
@@ -112,13 +112,11 @@ const lossOutputsOf = (graph: Graph): readonly string[] => {
   return plain.length > 0 ? plain : names
 }
 
-const keyOf = ({ op, domain }: Node): string => (domain === "" ? op : `${domain}.${op}`)
-
 const countOperators = (model: Graph): Readonly<Record<string, number>> => {
   const counts = new Map<string, number>()
   const visit = (graph: Graph): void => {
     for (const node of graph.nodes) {
-      counts.set(keyOf(node), (counts.get(keyOf(node)) ?? 0) + 1)
+      counts.set(operatorName(node), (counts.get(operatorName(node)) ?? 0) + 1)
       for (const attribute of Object.values(node.attributes)) if (attribute.kind === "graph") visit(attribute.value)
     }
   }
@@ -131,12 +129,12 @@ const knownDomains: ReadonlySet<string> = new Set(["", "com.microsoft"])
 /** Nodes that nothing here can look into: control flow that is left, and operators of foreign domains. */
 const structuralGaps = (graph: Graph, rules: RuleTable): readonly ModelGap[] =>
   graph.nodes.flatMap((node): ModelGap[] => {
-    const at = { node: node.name, op: keyOf(node) }
+    const at = { node: node.name, op: operatorName(node) }
     if (Object.values(node.attributes).some(({ kind }) => kind === "graph")) {
       const branch = node.op === "If"
       return [{ ...at, reason: branch ? "a branch that depends on data" : "a loop, whose body has no gradient" }]
     }
-    if (knownDomains.has(node.domain) || Object.hasOwn(rules, keyOf(node))) return []
+    if (knownDomains.has(node.domain) || Object.hasOwn(rules, operatorName(node))) return []
     return [{ ...at, reason: `the operator domain ${node.domain} is unknown` }]
   })
 

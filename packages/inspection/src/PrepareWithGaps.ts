@@ -1,5 +1,5 @@
 import { prepareGraph } from "@tandem/models/exported/PrepareGraph"
-import { chooseBranches, decompose, type Graph, type Node, upgrade } from "@tandem/onnx"
+import { chooseBranches, decompose, type Graph, operatorName, upgrade } from "@tandem/onnx"
 import { decompositions } from "@tandem/onnx/composites/table"
 import { isInspectionError } from "./Errors.ts"
 import type { ModelGap } from "./InspectReport.ts"
@@ -40,12 +40,10 @@ export const prepareWithGaps = (graph: Graph): PartlyPrepared => {
   }
 }
 
-const keyOf = ({ op, domain }: Node): string => (domain === "" ? op : `${domain}.${op}`)
-
 /** The gap behind an error; what is no error of these packages is thrown on. */
 export const failureGap = (graph: Graph, error: unknown): ModelGap => {
   if (!isInspectionError(error)) throw error
   const name = "node" in error ? (error.node ?? "") : ""
   const node = graph.nodes.find((each) => each.name === name)
-  return { node: name, op: node === undefined ? "" : keyOf(node), reason: error.message.split("\n")[0] ?? "" }
+  return { node: name, op: node === undefined ? "" : operatorName(node), reason: error.message.split("\n")[0] ?? "" }
 }

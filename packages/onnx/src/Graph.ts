@@ -50,6 +50,10 @@ export interface Graph {
   readonly opsets: ReadonlyMap<string, number>
 }
 
+/** The operator of a node, as tables and messages name it: `MatMul`, and outside ONNX's own set `com.microsoft.Gelu`. */
+export const operatorName = ({ op, domain }: Pick<Node, "op" | "domain">): string =>
+  domain === "" ? op : `${domain}.${op}`
+
 export const int = (value: number): Attribute => ({ kind: "int", value })
 export const float = (value: number): Attribute => ({ kind: "float", value })
 export const string = (value: string): Attribute => ({ kind: "string", value })

@@ -23,6 +23,7 @@ export {
   ints,
   intsAttribute,
   type Node,
+  operatorName,
   producers,
   reads,
   staticDims,

@@ -1,11 +1,11 @@
-import type { Graph, Node } from "@tandem/onnx"
+import { type Graph, type Node, operatorName } from "@tandem/onnx"
 import { MissingGradient } from "../Errors.ts"
-import { type Rule, type RuleTable, ruleKey } from "../Rule.ts"
+import type { Rule, RuleTable } from "../Rule.ts"
 
 /** The rule for a node, of the newest version that its operator set has. */
 export const ruleFor = (graph: Graph, node: Node, rules: RuleTable): Rule | undefined => {
   const opset = graph.opsets.get(node.domain) ?? 1
-  const key = ruleKey(node)
+  const key = operatorName(node)
   return Object.hasOwn(rules, key) ? rules[key]?.filter((rule) => rule.since <= opset).at(-1) : undefined
 }
 
@@ -37,8 +37,8 @@ export const missingAt = (
 ): MissingGradient => {
   const opset = graph.opsets.get(node.domain) ?? 0
   return new MissingGradient({
-    message: `${ruleKey(node)} (opset ${opset}) has no gradient towards input ${formalAt(rule, index) ?? index}: ${reason}`,
-    op: ruleKey(node),
+    message: `${operatorName(node)} (opset ${opset}) has no gradient towards input ${formalAt(rule, index) ?? index}: ${reason}`,
+    op: operatorName(node),
     opset,
     input: formalAt(rule, index) ?? `${index}`,
     node: node.name,

@@ -1,6 +1,5 @@
-import { builderOpset, describeValue, type Graph, type Node } from "@tandem/onnx"
+import { builderOpset, describeValue, type Graph, type Node, operatorName } from "@tandem/onnx"
 import { Disconnected, NotDifferentiable } from "../Errors.ts"
-import { ruleKey } from "../Rule.ts"
 
 /** Refuses what would be copied or differentiated wrongly. */
 export const requireReadable = (graph: Graph, wrt: readonly string[]): void => {
@@ -16,8 +15,8 @@ export const requireReadable = (graph: Graph, wrt: readonly string[]): void => {
   const branching = graph.nodes.find(({ attributes }) => Object.values(attributes).some(({ kind }) => kind === "graph"))
   if (branching !== undefined) {
     throw new NotDifferentiable({
-      message: `node ${branching.name} (${ruleKey(branching)}) holds a subgraph`,
-      op: ruleKey(branching),
+      message: `node ${branching.name} (${operatorName(branching)}) holds a subgraph`,
+      op: operatorName(branching),
       node: branching.name,
       expected: "a graph without control flow",
     })

@@ -1,5 +1,6 @@
+import { operatorName } from "@tandem/onnx"
 import { MissingGradient } from "../Errors.ts"
-import { type RuleContext, ruleKey } from "../Rule.ts"
+import type { RuleContext } from "../Rule.ts"
 
 /** What of a node no rule knows. */
 export interface Unsupported {
@@ -15,7 +16,7 @@ export const unsupported = (
   { node, opset }: RuleContext,
   { input, attribute, found, expected }: Unsupported,
 ): MissingGradient => {
-  const op = ruleKey(node)
+  const op = operatorName(node)
   return new MissingGradient({
     message: `${op} (opset ${opset}) with ${attribute} ${found} has no gradient towards input ${input}`,
     op,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { after, describe, it } from "node:test"
-import { ruleKey } from "../../src/Rule.ts"
+import { operatorName } from "@tandem/onnx"
 import { builtinRules } from "../../src/RuleTable.ts"
 import { checkVjp } from "../../src/testing.ts"
 import { grid } from "../cases/Grid.ts"
@@ -10,7 +10,7 @@ import { cpu } from "../support/Run.ts"
 const { run, close } = cpu()
 after(close)
 
-const byOperator = Map.groupBy(grid, ({ op, domain = "" }) => ruleKey({ op, domain }))
+const byOperator = Map.groupBy(grid, ({ op, domain = "" }) => operatorName({ op, domain }))
 
 describe("ONNX Runtime's grid: every element of a gradient is the numeric one within its tolerance", () => {
   for (const [key, rows] of byOperator) {

@@ -5,6 +5,7 @@ import {
   intAttribute,
   intsAttribute,
   type Node,
+  operatorName,
   stringAttribute,
   type Value,
 } from "../Graph.ts"
@@ -143,8 +144,7 @@ export class Composite {
   }
 
   get #who(): string {
-    const { name, op, domain } = this.node
-    return `${name} (${domain === "" ? op : `${domain}.${op}`})`
+    return `${this.node.name} (${operatorName(this.node)})`
   }
 }
 

@@ -1,6 +1,6 @@
 import { Composite, type Decomposition } from "../composites/Composite.ts"
 import { decompositions } from "../composites/table.ts"
-import type { Attribute, Graph, Node, Value } from "../Graph.ts"
+import { type Attribute, type Graph, type Node, operatorName, type Value } from "../Graph.ts"
 import { GraphBuilder } from "../GraphBuilder.ts"
 import { freshNames } from "../internal/rewrite.ts"
 import type { Tensor } from "../Tensor.ts"
@@ -45,7 +45,7 @@ interface Rewriting {
 
 const rewrite = (graph: Graph, rewriting: Rewriting, outside?: ShapeWalk): Graph => {
   const { table } = rewriting
-  if (!graph.nodes.some((node) => Object.hasOwn(table, keyOf(node)) || subgraphs(node).length > 0)) return graph
+  if (!graph.nodes.some((node) => Object.hasOwn(table, operatorName(node)) || subgraphs(node).length > 0)) return graph
   const initializers = new Map(graph.initializers)
   const names = new Map<Tensor, string>()
   const walk = new ShapeWalk(graph, initializers, outside)
@@ -56,7 +56,7 @@ const rewrite = (graph: Graph, rewriting: Rewriting, outside?: ShapeWalk): Graph
     }
   }
   const nodes = graph.nodes.flatMap((node): readonly Node[] => {
-    const decomposition = Object.hasOwn(table, keyOf(node)) ? table[keyOf(node)] : undefined
+    const decomposition = Object.hasOwn(table, operatorName(node)) ? table[operatorName(node)] : undefined
     if (decomposition === undefined) {
       walk.visit(node)
       return [withSubgraphs(node, (inner) => rewrite(inner, rewriting, walk))]
@@ -128,8 +128,6 @@ const expand = (
   })
   return g.build(Object.fromEntries(outputs), node.name)
 }
-
-const keyOf = (node: Node): string => (node.domain === "" ? node.op : `${node.domain}.${node.op}`)
 
 const subgraphs = (node: Node): readonly Graph[] =>
   Object.values(node.attributes).flatMap((attribute) => (attribute.kind === "graph" ? [attribute.value] : []))

@@ -1,4 +1,4 @@
-import { type Attributes, describeValue, type Graph, type Node, type Value } from "../Graph.ts"
+import { type Attributes, describeValue, type Graph, type Node, operatorName, type Value } from "../Graph.ts"
 import { builderOpset, GraphBuilder } from "../GraphBuilder.ts"
 import { lowerings } from "../internal/lowerings.ts"
 import { toInt32 } from "../Tensor.ts"
@@ -66,7 +66,7 @@ class Lowering {
 
   #apply(node: Node): readonly (Value | undefined)[] {
     const g = this.#g
-    const key = node.domain === "" ? node.op : `${node.domain}.${node.op}`
+    const key = operatorName(node)
     const wide = wideOperands[key] ?? []
     const operands = node.inputs.map((name, index) => (wide.includes(index) ? this.#wide(name) : this.#data(name)))
     const lowered = g.scope(node.name, () => lowerings[key]?.({ g, node, operands }))
