@@ -63,8 +63,9 @@ if (import.meta.main) {
   const folder = mkdtempSync(join(tmpdir(), "tandem-losses-"))
   const tree = join(folder, "before")
   const cleanUp = () => {
-    if (commit !== undefined) execFileSync("git", ["worktree", "remove", "--force", tree], { cwd: root })
     rmSync(folder, { recursive: true, force: true })
+    // Forgets worktrees whose folders are gone.
+    execFileSync("git", ["worktree", "prune"], { cwd: root })
   }
   process.once("SIGINT", () => {
     cleanUp()

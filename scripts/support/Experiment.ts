@@ -1,8 +1,9 @@
 // What proofs and benchmarks share: a module that measures, and a small JSON file that keeps what it found.
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs"
+import { existsSync, readFileSync } from "node:fs"
 import { availableParallelism, cpus } from "node:os"
 import { basename, join } from "node:path"
 import { pathToFileURL } from "node:url"
+import { writeWhole } from "@tandem/files/node/WriteWhole"
 import { listFiles, root } from "./Workspace.ts"
 
 export interface ExperimentContext {
@@ -77,10 +78,7 @@ export async function runExperiment({ folder, output, command, argv, print = tru
   }
   const text = `${JSON.stringify(record, null, 2)}\n`
   if (text.includes(root)) throw new Error(`the result of ${name} names this machine's folder ${root}`)
-  const file = join(root, output, `${name}.json`)
-  mkdirSync(join(root, output), { recursive: true })
-  writeFileSync(`${file}.part`, text)
-  renameSync(`${file}.part`, file)
+  await writeWhole(join(root, output, `${name}.json`), text)
   if (print) console.log(text.trimEnd())
   for (const [sentence, held] of Object.entries(result.holds ?? {}))
     if (!held) {

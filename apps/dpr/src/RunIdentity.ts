@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto"
 import { existsSync } from "node:fs"
+import { packageVersion } from "@tandem/files/node/PackageVersion"
 import { encoderOf, fingerprint, type Towers, towerFrom } from "@tandem/retriever"
 import { Effect, Option, Schema } from "effect"
 import { SettingsError } from "./Errors.ts"
@@ -28,7 +29,7 @@ export const runIdentity = Effect.fnUntraced(function* (
   const text = JSON.stringify([deciding(settings), retrieval, Object.values(data), models])
   return {
     versions: {
-      tandem: "0.1.0",
+      tandem: packageVersion(import.meta.url) ?? "unknown",
       node: process.versions.node,
       architecture: encoderOf(towers, "query").config.architecture,
     },

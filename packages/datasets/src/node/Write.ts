@@ -1,9 +1,8 @@
-import { createWriteStream } from "node:fs"
-import { mkdir, open, rename, rm } from "node:fs/promises"
-import { dirname, join } from "node:path"
+import { join } from "node:path"
 import { Readable } from "node:stream"
 import { pipeline } from "node:stream/promises"
 import { createGzip } from "node:zlib"
+import { writeWhole } from "@tandem/files/node/WriteWhole"
 import { Effect } from "effect"
 import { beirCorpus, beirJudgements, beirQueries } from "../Beir.ts"
 import { UnwritableFileError } from "../Errors.ts"
@@ -25,21 +24,10 @@ import type { RetrievalData } from "../Example.ts"
  */
 export const writeText = (file: string, pieces: Iterable<string>): Effect.Effect<void, UnwritableFileError> =>
   Effect.tryPromise({
-    try: async () => {
-      const aside = `${file}.${process.pid}.part`
-      await mkdir(dirname(file), { recursive: true })
-      try {
-        const source = Readable.from(batches(pieces))
-        const target = createWriteStream(aside)
-        await (file.endsWith(".gz") ? pipeline(source, createGzip(), target) : pipeline(source, target))
-        const handle = await open(aside, "r+")
-        await handle.sync().finally(() => handle.close())
-        await rename(aside, file)
-      } catch (error) {
-        await rm(aside, { force: true })
-        throw error
-      }
-    },
+    try: () =>
+      file.endsWith(".gz")
+        ? pipeline(Readable.from(batches(pieces)), createGzip(), (packed) => writeWhole(file, packed))
+        : writeWhole(file, batches(pieces)),
     catch: (error) => {
       const found = error instanceof Error ? error.message : String(error)
       return new UnwritableFileError({ message: `${file} cannot be written: ${found}`, file, found })
@@ -61,7 +49,7 @@ export const writeBeir = (
     { discard: true },
   )
 
-/** Joins small pieces, which a stream would handle one by one. */
+/** Joins small pieces, which would be written one by one. */
 function* batches(pieces: Iterable<string>): Generator<string> {
   let batch = ""
   for (const piece of pieces) {
