@@ -31,6 +31,11 @@ const layers: Readonly<Record<string, number>> = {
 /** Packages that run on some platforms only: they may be imported where `node:` may. */
 const platformBound = ["onnxruntime-node", "usearch", "@effect/platform-node", "@huggingface/transformers"]
 
+/**
+ * What a program must hold once, or chooses to have: packages leave it to the program as a peer dependency, apps pin it.
+ */
+const peers = ["effect", "onnxruntime-node", "onnxruntime-web", "usearch"]
+
 /** Packages for pages, which nothing that runs on Node alone may drag along. */
 const webBound = ["onnxruntime-web"]
 
@@ -65,7 +70,7 @@ function checkWorkspace(base: string, workspace: Workspace, all: ReadonlyArray<W
       if (message !== undefined) violations.push(violation(file, found.line, message))
     }
   }
-  return [...violations, ...cycles(edges), ...unpinned(manifestFile, workspace)]
+  return [...violations, ...cycles(edges), ...unpinned(manifestFile, workspace), ...wrongPeers(manifestFile, workspace)]
 }
 
 /** What is wrong with one import, or undefined. */
@@ -140,6 +145,17 @@ function unpinned(file: string, { manifest }: Workspace): ReadonlyArray<Violatio
   return Object.entries({ ...manifest.dependencies, ...manifest.devDependencies })
     .filter(([, version]) => !/^\d+\.\d+\.\d+/.test(version))
     .map(([name, version]) => violation(file, 1, `depends on ${name}@${version}: pin an exact version`))
+}
+
+function wrongPeers(file: string, { path, manifest }: Workspace): ReadonlyArray<Violation> {
+  const owned = path.startsWith("apps/") ? [] : peers.filter((name) => name in (manifest.dependencies ?? {}))
+  const untested = Object.keys(manifest.peerDependencies ?? {}).filter(
+    (name) => !(name in (manifest.devDependencies ?? {})),
+  )
+  return [
+    ...owned.map((name) => violation(file, 1, `depends on ${name}: make it a peer dependency, and a devDependency`)),
+    ...untested.map((name) => violation(file, 1, `has the peer ${name}, but no devDependency with its exact version`)),
+  ]
 }
 
 const layerOf = ({ name }: Workspace) => layers[name.replace("@tandem/", "")]

@@ -12,14 +12,15 @@ const write = (file: string, lines: ReadonlyArray<string>) => {
   mkdirSync(dirname(join(base, file)), { recursive: true })
   writeFileSync(join(base, file), `${lines.join("\n")}\n`)
 }
-const manifest = (path: string, name: string, dependencies: Record<string, string> = {}) =>
-  write(`${path}/package.json`, [JSON.stringify({ name: `@tandem/${name}`, version: "0.1.0", dependencies })])
+const manifest = (path: string, name: string, dependencies: Record<string, string> = {}, rest: object = {}) =>
+  write(`${path}/package.json`, [JSON.stringify({ name: `@tandem/${name}`, version: "0.1.0", dependencies, ...rest })])
 
-manifest("packages/onnx", "onnx", { effect: "4.1.0" })
+manifest("packages/onnx", "onnx", {}, { peerDependencies: { effect: "^4.1.0" }, devDependencies: { effect: "4.1.0" } })
 manifest("packages/runtime", "runtime", { "@tandem/onnx": "0.1.0", "@tandem/losses": "0.1.0" })
 manifest("packages/losses", "losses", { "@tandem/onnx": "0.1.0", loose: "^1.2.3" })
 manifest("packages/stranger", "stranger")
-manifest("apps/cli", "cli", { "@tandem/runtime": "0.1.0" })
+manifest("packages/evals", "evals", { effect: "4.1.0" }, { peerDependencies: { usearch: "^2.0.0" } })
+manifest("apps/cli", "cli", { "@tandem/runtime": "0.1.0", effect: "4.1.0" })
 
 write("packages/onnx/src/index.ts", [
   'export { a } from "./A.ts"',
@@ -51,6 +52,8 @@ write("packages/losses/src/index.ts", ['import { self } from "@tandem/losses"', 
 write("apps/cli/src/main.ts", ['import { spawn } from "node:child_process"', 'import "@tandem/runtime"', "spawn()"])
 
 const expected: ReadonlyArray<readonly [file: string, line: number, message: RegExp]> = [
+  ["packages/evals/package.json", 1, /depends on effect: make it a peer dependency/],
+  ["packages/evals/package.json", 1, /the peer usearch, but no devDependency/],
   ["packages/losses/package.json", 1, /loose@\^1\.2\.3: pin an exact version/],
   ["packages/losses/src/index.ts", 1, /imports itself/],
   ["packages/onnx/src/A.ts", 2, /import cycle: .*A\.ts → .*B\.ts → .*A\.ts/],

@@ -73,6 +73,7 @@ export const exitCodes: Readonly<Record<string, ExitCode>> = {
   CorruptStore: 3,
   StoreAccess: 4,
   IndexFailure: 4,
+  EngineUnavailable: 4,
   // retriever
   TowerMismatch: 3,
   // losses and collators

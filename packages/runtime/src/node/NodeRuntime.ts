@@ -19,7 +19,8 @@ export interface NodeRuntimeOptions {
 /**
  * `Runtime` over onnxruntime-node, in a worker thread so that the calling thread stays responsive.
  *
- * A device that cannot be had is `ProviderUnavailable`; only `auto` falls back, and `device.fallbacks` tells.
+ * The package is one of its own, `npm install onnxruntime-node`. Where it is missing, and where a device cannot be had, the
+ * layer ends in `ProviderUnavailable`, which says what to do; only `auto` falls back, and `device.fallbacks` tells.
  */
 export const layer = (options: NodeRuntimeOptions = {}): Layer.Layer<Runtime, ProviderUnavailable> =>
   Layer.effect(Runtime, make(options))
@@ -56,6 +57,12 @@ const hints: Readonly<Record<NodeProvider, string>> = {
   webgpu: "a Vulkan, Metal or Direct3D 12 driver is needed; run `tandem doctor`, or use --device cpu",
   cuda: "CUDA's libraries are not part of the npm package: ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node --ignore-scripts=false; run `tandem doctor`, or use --device cpu",
 }
+
+const installHint =
+  "npm install onnxruntime-node; if its install script cannot download, with ONNXRUNTIME_NODE_INSTALL=skip in the environment"
+
+/** Whether the thread ended because the package is not there, in the words of Node, Bun or Deno. */
+const isMissing = ({ message }: RunFailed): boolean => /(find|resolve)\b[^\n]*["']onnxruntime-node["']/i.test(message)
 
 /** Starts the worker and proves that the provider works by running a graph of one node. */
 const start = Effect.fnUntraced(function* (settings: WorkerSettings) {
@@ -96,10 +103,12 @@ const start = Effect.fnUntraced(function* (settings: WorkerSettings) {
     ask({ kind: "compile", executable: -1, model: probe(), optimize: "all", profile: undefined }, () => undefined),
     (cause) =>
       new ProviderUnavailable({
-        message: `the device ${settings.provider} cannot be used: ${cause.message}`,
+        message: isMissing(cause)
+          ? `the device ${settings.provider} needs the package onnxruntime-node, which is not installed`
+          : `the device ${settings.provider} cannot be used: ${cause.message}`,
         field: "device",
         expected: settings.provider,
-        hint: hints[settings.provider],
+        hint: isMissing(cause) ? installHint : hints[settings.provider],
       }),
   )
   yield* Effect.orDie(ask({ kind: "release", executable: -1 }, () => undefined))

@@ -26,7 +26,8 @@ export interface WebRuntimeOptions {
  * `Runtime` over onnxruntime-web: its WebAssembly build, in pages and on Node, and its WebGPU build where there is
  * `navigator.gpu`. It runs in the thread that builds the layer: in a page, take a worker to keep the page responsive.
  *
- * A device that cannot be had is `ProviderUnavailable`; only `auto` falls back, and `device.fallbacks` tells. Under WebGPU
+ * The package is one of its own, `npm install onnxruntime-web`. Where it is missing, and where a device cannot be had, the
+ * layer ends in `ProviderUnavailable`, which says what to do; only `auto` falls back, and `device.fallbacks` tells. Under WebGPU
  * graphs are lowered (`lower`), and buffers stay on the device until the host reads or changes them.
  */
 export const layer = (options: WebRuntimeOptions = {}): Layer.Layer<Runtime, ProviderUnavailable> =>
@@ -56,6 +57,8 @@ const hints: Readonly<Record<WebProvider, string>> = {
   webgpu: "WebGPU needs a secure page, a browser that has it switched on, and a GPU driver; or take the device wasm",
 }
 
+const installHint = "npm install onnxruntime-web; in a page, see that what the bundler wrote of it can be fetched"
+
 /** The build of onnxruntime-web that has a provider; a page that never asks for WebGPU does not load its kernels. */
 const builds: Readonly<Record<WebProvider, () => Promise<OrtWeb>>> = {
   wasm: () => import("onnxruntime-web/wasm"),
@@ -64,18 +67,21 @@ const builds: Readonly<Record<WebProvider, () => Promise<OrtWeb>>> = {
 
 /** Loads ONNX Runtime and proves that the provider works by compiling a graph of one node. */
 const start = Effect.fnUntraced(function* (provider: WebProvider, options: WebRuntimeOptions) {
-  const unavailable = (reason: string): ProviderUnavailable =>
+  const unavailable = (reason: string, hint = hints[provider]): ProviderUnavailable =>
     new ProviderUnavailable({
       message: `the device ${provider} cannot be used: ${reason}`,
       field: "device",
       expected: provider,
-      hint: hints[provider],
+      hint,
     })
   const device =
     provider === "webgpu"
       ? yield* Effect.tryPromise({ try: requestDevice, catch: (cause) => unavailable(reasonOf(cause)) })
       : undefined
-  const ort = yield* Effect.tryPromise({ try: builds[provider], catch: (cause) => unavailable(reasonOf(cause)) })
+  const ort = yield* Effect.tryPromise({
+    try: builds[provider],
+    catch: (cause) => unavailable(`onnxruntime-web cannot be loaded: ${reasonOf(cause)}`, installHint),
+  })
   ort.env.wasm.numThreads = options.threads ?? 1
   if (options.wasmPaths !== undefined) ort.env.wasm.wasmPaths = options.wasmPaths
   const engine = new WebEngine(ort, device, options.modules ?? {})

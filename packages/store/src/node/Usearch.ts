@@ -2,14 +2,20 @@ import { Effect, type Layer, Semaphore, Stream } from "effect"
 import { type EmbeddedStore, type EmbeddedStoreShape, embeddedLayer } from "../EmbeddedStore.ts"
 import { exactSearch } from "../internal/ExactSearch.ts"
 import { loadExpected } from "../internal/LoadExpected.ts"
-import { UsearchIndex, type UsearchOptions } from "../internal/node/UsearchIndex.ts"
+import { type UsearchEngine, UsearchIndex, type UsearchOptions, usearchEngine } from "../internal/node/UsearchIndex.ts"
 import { Rows, type RowsView, scoreOf, toHits } from "../internal/Rows.ts"
 import { inverseNorms } from "../internal/Scores.ts"
 import { TopK } from "../internal/TopK.ts"
 import type { Hit, KnowledgeStore, SearchRequest } from "../KnowledgeStore.ts"
 import { checkDimension, checkSearch } from "../StoreChecks.ts"
 import type { LoadedContents, StoreFolder, StoreIdentity } from "../StoreContents.ts"
-import type { AddError, IndexFailureError, InvalidRequestError, OpenError } from "../StoreError.ts"
+import type {
+  AddError,
+  EngineUnavailableError,
+  IndexFailureError,
+  InvalidRequestError,
+  OpenError,
+} from "../StoreError.ts"
 
 export type { UsearchOptions }
 
@@ -35,7 +41,7 @@ const searchBlock = (
   })
 }
 
-const over = (initial: State, options: UsearchOptions): EmbeddedStoreShape => {
+const over = (initial: State, engine: UsearchEngine): EmbeddedStoreShape => {
   let current = initial
   // The native index has one owner at a time; adding is cut into pieces, so a search must wait for the last of them.
   const owner = Semaphore.makeUnsafe(1)
@@ -44,7 +50,7 @@ const over = (initial: State, options: UsearchOptions): EmbeddedStoreShape => {
 
   const ensureIndex = Effect.fnUntraced(function* (state: State): Effect.fn.Return<UsearchIndex, IndexFailureError> {
     if (state.index !== undefined) return state.index
-    const built = yield* buildIndex(state.rows, options)
+    const built = yield* buildIndex(state.rows, engine)
     state.index = built
     return built
   })
@@ -113,7 +119,7 @@ const over = (initial: State, options: UsearchOptions): EmbeddedStoreShape => {
     search,
     scan: Stream.suspend(() => Stream.fromIterable(current.rows.scan())),
     contents: Effect.sync(() => current.rows.contents()),
-    replace: (contents) => Effect.flatMap(stateOf({ contents, caches: new Map() }, options), swap),
+    replace: (contents) => Effect.flatMap(stateOf({ contents, caches: new Map() }, engine), swap),
     snapshot: (folder) =>
       writers.withPermit(
         Effect.suspend(() => {
@@ -124,49 +130,46 @@ const over = (initial: State, options: UsearchOptions): EmbeddedStoreShape => {
       ),
     open: (folder, expected = {}) =>
       loadExpected(folder, expected).pipe(
-        Effect.flatMap((loaded) => stateOf(loaded, options)),
+        Effect.flatMap((loaded) => stateOf(loaded, engine)),
         Effect.flatMap(swap),
       ),
   }
 }
 
-const buildIndex = (rows: Rows, options: UsearchOptions): Effect.Effect<UsearchIndex, IndexFailureError> =>
-  Effect.flatMap(UsearchIndex.empty(rows.identity, options), (index) =>
+const buildIndex = (rows: Rows, engine: UsearchEngine): Effect.Effect<UsearchIndex, IndexFailureError> =>
+  Effect.flatMap(UsearchIndex.empty(rows.identity, engine), (index) =>
     Effect.as(index.add(0, rows.view().vectors), index),
   )
 
 const stateOf = Effect.fnUntraced(function* (
   { contents, caches }: LoadedContents,
-  options: UsearchOptions,
+  engine: UsearchEngine,
 ): Effect.fn.Return<State, AddError> {
   const rows = yield* Rows.from(contents)
   const path = caches.get(cacheName)
-  const cached = path === undefined ? undefined : UsearchIndex.load(path, rows.identity, rows.count, options)
-  return { rows, index: cached ?? (yield* buildIndex(rows, options)) }
+  const cached = path === undefined ? undefined : UsearchIndex.load(path, rows.identity, rows.count, engine)
+  return { rows, index: cached ?? (yield* buildIndex(rows, engine)) }
 })
 
 /** An empty store; see {@link layer}. */
-export const make = (
+export const make = Effect.fnUntraced(function* (
   identity: StoreIdentity,
   options: UsearchOptions = {},
-): Effect.Effect<EmbeddedStoreShape, InvalidRequestError> =>
-  Effect.suspend(() => {
-    const error = checkDimension(identity.dimension)
-    return error === undefined
-      ? Effect.succeed(over({ rows: new Rows(identity), index: undefined }, options))
-      : Effect.fail(error)
-  })
+): Effect.fn.Return<EmbeddedStoreShape, InvalidRequestError | EngineUnavailableError> {
+  const error = checkDimension(identity.dimension)
+  if (error !== undefined) return yield* error
+  return over({ rows: new Rows(identity), index: undefined }, yield* usearchEngine(options))
+})
 
 /** A store with the contents of a folder; see {@link layerFolder}. */
-export const open = (
+export const open = Effect.fnUntraced(function* (
   folder: StoreFolder,
   expected: Partial<StoreIdentity> = {},
   options: UsearchOptions = {},
-): Effect.Effect<EmbeddedStoreShape, OpenError> =>
-  loadExpected(folder, expected).pipe(
-    Effect.flatMap((loaded) => stateOf(loaded, options)),
-    Effect.map((state) => over(state, options)),
-  )
+): Effect.fn.Return<EmbeddedStoreShape, OpenError | EngineUnavailableError> {
+  const engine = yield* usearchEngine(options)
+  return over(yield* stateOf(yield* loadExpected(folder, expected), engine), engine)
+})
 
 /**
  * A `KnowledgeStore` over usearch's HNSW graph: approximate, for corpora that are too large for the exact store. It
@@ -176,16 +179,19 @@ export const open = (
  * The library is synchronous and native: adding and searching are cut into pieces between which other fibers run, and
  * never overlap. Both use one thread, because vectors that two threads add to a small graph can become unreachable.
  * The index is saved as a cache: a folder that an exact store wrote opens too, and the graph is built.
- * Where the library has no prebuilt binary, importing this module fails.
+ * The library is a package of its own, `npm install usearch`: where it is missing, or has no binary for the platform, the
+ * layer ends in `EngineUnavailable`.
  */
 export const layer = (
   identity: StoreIdentity,
   options: UsearchOptions = {},
-): Layer.Layer<KnowledgeStore | EmbeddedStore, InvalidRequestError> => embeddedLayer(make(identity, options))
+): Layer.Layer<KnowledgeStore | EmbeddedStore, InvalidRequestError | EngineUnavailableError> =>
+  embeddedLayer(make(identity, options))
 
 /** {@link layer} with the contents of a folder, whose identity is compared with what is `expected`. */
 export const layerFolder = (
   folder: StoreFolder,
   expected: Partial<StoreIdentity> = {},
   options: UsearchOptions = {},
-): Layer.Layer<KnowledgeStore | EmbeddedStore, OpenError> => embeddedLayer(open(folder, expected, options))
+): Layer.Layer<KnowledgeStore | EmbeddedStore, OpenError | EngineUnavailableError> =>
+  embeddedLayer(open(folder, expected, options))

@@ -1,8 +1,8 @@
 import { closeSync, openSync, readSync } from "node:fs"
 import { Effect } from "effect"
-import { BatchMatches, Index, type Matches, MetricKind, ScalarKind } from "usearch"
+import type * as usearch from "usearch"
 import type { Similarity, StoreIdentity } from "../../StoreContents.ts"
-import { IndexFailureError } from "../../StoreError.ts"
+import { EngineUnavailableError, IndexFailureError } from "../../StoreError.ts"
 
 export type UsearchOptions = {
   /** Neighbours of a node of the graph; default 16. */
@@ -13,10 +13,25 @@ export type UsearchOptions = {
   readonly expansionSearch?: number
 }
 
-const metrics: { readonly [similarity in Similarity]: MetricKind } = {
-  dot: MetricKind.IP,
-  cosine: MetricKind.Cos,
-  l2: MetricKind.L2sq,
+/** The library and the options of one store. */
+export type UsearchEngine = { readonly library: typeof usearch; readonly options: UsearchOptions }
+
+/** Loads the library, which is installed by those who want it. */
+export const usearchEngine = (options: UsearchOptions): Effect.Effect<UsearchEngine, EngineUnavailableError> =>
+  Effect.tryPromise({
+    try: async () => ({ library: await import("usearch"), options }),
+    catch: (cause) =>
+      new EngineUnavailableError({
+        message: `usearch cannot be loaded: ${cause instanceof Error ? cause.message : String(cause)}`,
+        expected: "the package usearch with a binary for this platform",
+        hint: "npm install usearch, or take the exact store, which needs no native module",
+      }),
+  })
+
+const metrics: { readonly [similarity in Similarity]: keyof typeof usearch.MetricKind } = {
+  dot: "IP",
+  cosine: "Cos",
+  l2: "L2sq",
 }
 
 // Two threads that add to a small graph leave some vectors unreachable for good, and a search with more threads than
@@ -49,16 +64,18 @@ const fits = (path: string, dimension: number, count: number): boolean => {
 
 /** usearch's index with row numbers as keys. The caller sees to it that calls never overlap. */
 export class UsearchIndex {
-  readonly #index: Index
+  readonly #library: typeof usearch
+  readonly #index: usearch.Index
   readonly #dimension: number
 
-  private constructor(identity: StoreIdentity, options: UsearchOptions) {
+  private constructor(identity: StoreIdentity, { library, options }: UsearchEngine) {
     const { connectivity = 16, expansionAdd = 128, expansionSearch = 128 } = options
+    this.#library = library
     this.#dimension = identity.dimension
-    this.#index = new Index({
+    this.#index = new library.Index({
       dimensions: identity.dimension,
-      metric: metrics[identity.similarity],
-      quantization: ScalarKind.F32,
+      metric: library.MetricKind[metrics[identity.similarity]],
+      quantization: library.ScalarKind.F32,
       connectivity,
       expansion_add: expansionAdd,
       expansion_search: expansionSearch,
@@ -67,15 +84,15 @@ export class UsearchIndex {
   }
 
   /** An index without rows; fails for options that the library refuses. */
-  static empty(identity: StoreIdentity, options: UsearchOptions): Effect.Effect<UsearchIndex, IndexFailureError> {
-    return Effect.try({ try: () => new UsearchIndex(identity, options), catch: failure })
+  static empty(identity: StoreIdentity, engine: UsearchEngine): Effect.Effect<UsearchIndex, IndexFailureError> {
+    return Effect.try({ try: () => new UsearchIndex(identity, engine), catch: failure })
   }
 
   /** A saved index; nothing where it does not fit, for it can be built again. */
-  static load(path: string, identity: StoreIdentity, count: number, options: UsearchOptions): UsearchIndex | undefined {
+  static load(path: string, identity: StoreIdentity, count: number, engine: UsearchEngine): UsearchIndex | undefined {
     try {
       if (!fits(path, identity.dimension, count)) return undefined
-      const loaded = new UsearchIndex(identity, options)
+      const loaded = new UsearchIndex(identity, engine)
       loaded.#index.load(path)
       return loaded.#index.size() === count && loaded.#index.dimensions() === identity.dimension ? loaded : undefined
     } catch {
@@ -106,9 +123,9 @@ export class UsearchIndex {
   /** Row numbers near each query, at most k; throws what the library throws. */
   search(vectors: Float32Array, k: number): readonly (readonly number[])[] {
     const result = this.#index.search(vectors, k, threads)
-    const numbers = (matches: Matches): readonly number[] => Array.from(matches.keys, Number)
+    const numbers = (matches: usearch.Matches): readonly number[] => Array.from(matches.keys, Number)
     // For several queries the library returns another class, whatever its types say.
-    if (!(result instanceof BatchMatches)) return [numbers(result)]
+    if (!(result instanceof this.#library.BatchMatches)) return [numbers(result)]
     return Array.from({ length: vectors.length / this.#dimension }, (_, q) => numbers(result.get(q)))
   }
 
