@@ -5,7 +5,7 @@ import { readFileSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { builtinRules, type Rule } from "@tandem/autodiff"
 import { inspectModel, type ModelReport } from "@tandem/inspection"
-import { decoderTypes, seq2seqTypes } from "@tandem/models"
+import { decoderTypes, encoderTypes, seq2seqTypes } from "@tandem/models"
 import { newestOpset, oldestOpset, readModel } from "@tandem/onnx"
 import { decompositions } from "@tandem/onnx/composites/table"
 import { layer } from "@tandem/runtime/node/NodeRuntime"
@@ -136,7 +136,7 @@ const ruleText = (rule: Rule): string => {
 }
 
 const weightRows = (): readonly (readonly string[])[] => [
-  ...["bert", "distilbert", "dpr"].map((type) => [`\`${type}\``, "yes", "yes", "no: an encoder"]),
+  ...encoderTypes.map((type) => [`\`${type}\``, "yes", "yes", "no: an encoder"]),
   ...decoderTypes.map((type) => [`\`${type}\``, "yes", "yes", "yes"]),
   ...seq2seqTypes.map((type) => [`\`${type}\``, "yes", "yes", "yes"]),
 ]

@@ -13,6 +13,7 @@ export type {
   Activation,
   Decoder,
   DecoderConfig,
+  DecoderFamily,
   DecoderGraph,
   DecoderLayer,
   DecoderShape,
@@ -42,14 +43,17 @@ export {
 } from "./Errors.ts"
 export {
   type BertWeights,
-  type BlockNames,
   bertConfig,
   bertParameters,
   blockNames,
   pickBertWeights,
 } from "./encoder/Bert.ts"
+export type { BlockNames } from "./encoder/BertFamilies.ts"
 export { bertGraph, bertInferenceGraph, bertInputs } from "./encoder/BertGraph.ts"
+export { encoderTypes } from "./encoder/BertTypes.ts"
 export {
+  type BertConfig,
+  type BertFamily,
   type DropoutMask,
   type DropoutRates,
   type Encoder,
@@ -74,6 +78,7 @@ export {
 } from "./exported/MatchParameters.ts"
 export { toFloat32 } from "./Floats.ts"
 export { type HubId, isHubId, parseHubId } from "./files/HubId.ts"
+export { type ModelKind, modelKind, modelTypes } from "./files/ModelTypes.ts"
 export {
   type Module,
   readModules,
@@ -91,6 +96,7 @@ export type {
   Seq2Seq,
   Seq2SeqConfig,
   Seq2SeqDropout,
+  Seq2SeqFamily,
   Seq2SeqGraph,
   Seq2SeqShape,
   Stack,

@@ -7,7 +7,7 @@ import { smallEncoder } from "./support/Encoders.ts"
 const encoder = smallEncoder(1)
 const dpr: Encoder = {
   ...encoder,
-  source: { kind: "weights", huggingFace: { model_type: "dpr" }, prefix: "", unused: new Map() },
+  source: { ...encoder.source, huggingFace: { model_type: "dpr" } },
 }
 const passage = { title: "the mill", text: "grinds corn" }
 const { tokenizer } = encoder

@@ -19,10 +19,12 @@ export interface DecoderLayer {
   readonly scale: number
 }
 
+/** Which naming and block layout the weights of a decoder have. */
+export type DecoderFamily = "gpt2" | "llama"
+
 /** The dimensions and settings of a decoder-only language model. */
 export interface DecoderConfig {
-  /** Which naming and block layout the weights have. */
-  readonly family: "gpt2" | "llama"
+  readonly family: DecoderFamily
   readonly vocabularySize: number
   readonly hiddenSize: number
   readonly intermediateSize: number

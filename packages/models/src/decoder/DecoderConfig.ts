@@ -1,22 +1,10 @@
-import { InvalidLanguageModel, UnsupportedArchitecture } from "../Errors.ts"
+import { InvalidLanguageModel } from "../Errors.ts"
+import { activations } from "../internal/Blocks.ts"
 import { type ConfigFields, configFields } from "../internal/ConfigFields.ts"
 import { isRecord } from "../internal/Record.ts"
-import type { Activation, DecoderConfig, DecoderLayer } from "./Decoder.ts"
+import type { DecoderConfig, DecoderLayer } from "./Decoder.ts"
 import { type LlamaType, llamaTypes } from "./LlamaTypes.ts"
 import { type Rope, readRope } from "./Rope.ts"
-
-/** The `model_type`s of decoder-only models that graphs are built for. */
-export const decoderTypes: readonly string[] = ["gpt2", ...Object.keys(llamaTypes)]
-
-const activations: Readonly<Record<string, Activation>> = {
-  silu: "silu",
-  swish: "silu",
-  gelu: "gelu",
-  gelu_new: "gelu_tanh",
-  gelu_fast: "gelu_tanh",
-  gelu_pytorch_tanh: "gelu_tanh",
-  relu: "relu",
-}
 
 /**
  * Reads the `config.json` of a decoder-only language model: GPT-2, and the Llama family (Llama, SmolLM, Mistral, Qwen2,
@@ -26,19 +14,12 @@ const activations: Readonly<Record<string, Activation>> = {
 export const decoderConfig = (json: unknown, file = "config.json"): DecoderConfig => {
   const fields = configFields(json, file)
   fields.refuse("quantization_config", isRecord(fields.json["quantization_config"]), "take the model's full weights")
-  const type = fields.json["model_type"]
-  const llama = typeof type === "string" && Object.hasOwn(llamaTypes, type) ? llamaTypes[type] : undefined
-  if (type !== "gpt2" && llama === undefined) {
-    throw new UnsupportedArchitecture({
-      message: `no graph is built for language models of type ${String(type)}`,
-      file,
-      field: "model_type",
-      expected: decoderTypes.join(", "),
-      found: String(type),
-      hint: "use an ONNX export of the model: a directory with onnx/model.onnx",
-    })
-  }
-  const config = llama === undefined ? gpt2Config(fields) : llamaConfig(fields, llama)
+  const read = fields.modelType(
+    "language models",
+    readers,
+    "use an ONNX export of the model: a directory with onnx/model.onnx",
+  )
+  const config = read(fields)
   const { heads, keyValueHeads } = config
   if (heads % keyValueHeads !== 0) {
     throw new InvalidLanguageModel({
@@ -135,6 +116,17 @@ const llamaConfig = (fields: ConfigFields, type: LlamaType): DecoderConfig => {
     dropout: { hidden: fields.number("resid_pdrop", 0, 0), attention: fields.number("attention_dropout", 0, 0) },
   }
 }
+
+/** How the config of each `model_type` is read. */
+const readers: Readonly<Record<string, (fields: ConfigFields) => DecoderConfig>> = {
+  gpt2: gpt2Config,
+  ...Object.fromEntries(
+    Object.entries(llamaTypes).map(([name, type]) => [name, (fields: ConfigFields) => llamaConfig(fields, type)]),
+  ),
+}
+
+/** The `model_type`s of decoder-only models that graphs are built for. */
+export const decoderTypes: readonly string[] = Object.keys(readers)
 
 /** A bound of scores or logits; `null` says that there is none, a missing field what the type has. */
 const cap = (fields: ConfigFields, field: string, usual: number | undefined): number | undefined => {

@@ -1,11 +1,25 @@
 import type { Tensor } from "@tandem/onnx"
 import { type LanguageModelWeights, pickWeights } from "../internal/PickWeights.ts"
 import type { Parameter } from "../Parameter.ts"
-import type { DecoderConfig } from "./Decoder.ts"
+import type { DecoderConfig, DecoderFamily } from "./Decoder.ts"
+
+/** What the weights of a decoder are called, and which there are. */
+interface DecoderLayout {
+  /** The embeddings of tokens. */
+  readonly embeddings: string
+  /** The embeddings of positions, which models that turn queries and keys do not have. */
+  readonly positions: string | undefined
+  /** The last norm, a module with `.weight`, and `.bias` where norms have means. */
+  readonly finalNorm: string
+  readonly normsHaveBias: boolean
+  readonly block: (config: DecoderConfig, layer: number) => readonly Parameter[]
+}
 
 /** The name that Hugging Face gives to the embeddings of tokens. */
-export const embeddingsName = (config: DecoderConfig): string =>
-  config.family === "gpt2" ? "transformer.wte.weight" : "model.embed_tokens.weight"
+export const embeddingsName = ({ family }: DecoderConfig): string => layouts[family].embeddings
+
+/** The name of the last norm, a module. */
+export const finalNormName = ({ family }: DecoderConfig): string => layouts[family].finalNorm
 
 /** The name of the weights that make logits: the embeddings' where they are tied. */
 export const outputName = (config: DecoderConfig): string =>
@@ -13,17 +27,19 @@ export const outputName = (config: DecoderConfig): string =>
 
 /** Every weight of a decoder by Hugging Face name, in the order in which the model uses them. */
 export const decoderParameters = (config: DecoderConfig): readonly Parameter[] => {
-  const { vocabularySize, hiddenSize, maxPositions, family } = config
-  const gpt2 = family === "gpt2"
+  const { vocabularySize, hiddenSize, maxPositions } = config
+  const { embeddings, positions, finalNorm, normsHaveBias, block } = layouts[config.family]
   return [
-    { name: embeddingsName(config), dims: [vocabularySize, hiddenSize], role: "embedding" },
-    ...(gpt2 ? [{ name: "transformer.wpe.weight", dims: [maxPositions, hiddenSize], role: "embedding" } as const] : []),
-    ...config.layers.flatMap((_, layer) => (gpt2 ? gpt2Block(config, layer) : llamaBlock(config, layer))),
-    { name: gpt2 ? "transformer.ln_f.weight" : "model.norm.weight", dims: [hiddenSize], role: "scale" },
-    ...(gpt2 ? [{ name: "transformer.ln_f.bias", dims: [hiddenSize], role: "bias" } as const] : []),
+    { name: embeddings, dims: [vocabularySize, hiddenSize], role: "embedding" },
+    ...(positions === undefined
+      ? []
+      : [{ name: positions, dims: [maxPositions, hiddenSize], role: "embedding" } as const]),
+    ...config.layers.flatMap((_, layer) => block(config, layer)),
+    { name: `${finalNorm}.weight`, dims: [hiddenSize], role: "scale" },
+    ...(normsHaveBias ? [{ name: `${finalNorm}.bias`, dims: [hiddenSize], role: "bias" } as const] : []),
     ...(config.tiedEmbeddings
       ? []
-      : [{ name: "lm_head.weight", dims: [vocabularySize, hiddenSize], role: "weight" } as const]),
+      : [{ name: outputName(config), dims: [vocabularySize, hiddenSize], role: "weight" } as const]),
   ]
 }
 
@@ -91,6 +107,23 @@ const llamaBlock = (config: DecoderConfig, layer: number): readonly Parameter[] 
         ]),
     ...linear("mlp.down_proj", hidden, inner, biases.feedForward),
   ]
+}
+
+const layouts: Readonly<Record<DecoderFamily, DecoderLayout>> = {
+  gpt2: {
+    embeddings: "transformer.wte.weight",
+    positions: "transformer.wpe.weight",
+    finalNorm: "transformer.ln_f",
+    normsHaveBias: true,
+    block: gpt2Block,
+  },
+  llama: {
+    embeddings: "model.embed_tokens.weight",
+    positions: undefined,
+    finalNorm: "model.norm",
+    normsHaveBias: false,
+    block: llamaBlock,
+  },
 }
 
 /**

@@ -3,50 +3,15 @@ import { InvalidEncoder, UnsupportedEncoder } from "../Errors.ts"
 import { toFloat32 } from "../Floats.ts"
 import { isRecord } from "../internal/Record.ts"
 import type { Parameter } from "../Parameter.ts"
-import type { EncoderConfig } from "./Encoder.ts"
-
-/** Names of one transformer block's weights, each a module with `.weight` and `.bias`. */
-export interface BlockNames {
-  readonly query: string
-  readonly key: string
-  readonly value: string
-  readonly attentionOutput: string
-  readonly attentionNorm: string
-  readonly intermediate: string
-  readonly output: string
-  readonly outputNorm: string
-}
+import { type BlockNames, bertFamilies } from "./BertFamilies.ts"
+import { bertType, encoderTypes } from "./BertTypes.ts"
+import type { BertConfig, EncoderConfig } from "./Encoder.ts"
 
 /** The names that Hugging Face gives to the weights of block `layer`. */
-export const blockNames = (config: EncoderConfig, layer: number): BlockNames => {
-  if (config.architecture === "distilbert") {
-    const block = `transformer.layer.${layer}`
-    return {
-      query: `${block}.attention.q_lin`,
-      key: `${block}.attention.k_lin`,
-      value: `${block}.attention.v_lin`,
-      attentionOutput: `${block}.attention.out_lin`,
-      attentionNorm: `${block}.sa_layer_norm`,
-      intermediate: `${block}.ffn.lin1`,
-      output: `${block}.ffn.lin2`,
-      outputNorm: `${block}.output_layer_norm`,
-    }
-  }
-  const block = `encoder.layer.${layer}`
-  return {
-    query: `${block}.attention.self.query`,
-    key: `${block}.attention.self.key`,
-    value: `${block}.attention.self.value`,
-    attentionOutput: `${block}.attention.output.dense`,
-    attentionNorm: `${block}.attention.output.LayerNorm`,
-    intermediate: `${block}.intermediate.dense`,
-    output: `${block}.output.dense`,
-    outputNorm: `${block}.output.LayerNorm`,
-  }
-}
+export const blockNames = ({ family }: BertConfig, layer: number): BlockNames => bertFamilies[family].blockNames(layer)
 
 /** Every weight of a BERT-family encoder, in the order in which the model uses them. */
-export const bertParameters = (config: EncoderConfig): readonly Parameter[] => {
+export const bertParameters = (config: BertConfig): readonly Parameter[] => {
   const { hiddenSize: hidden, intermediateSize: inner } = config
   const linear = (name: string, out: number, into: number): readonly Parameter[] => [
     { name: `${name}.weight`, dims: [out, into], role: "weight" },
@@ -92,17 +57,18 @@ const activations: Readonly<Record<string, EncoderConfig["activation"]>> = {
  * Reads the `config.json` of a BERT, DistilBERT or DPR model. Missing or impossible numbers end in `InvalidEncoder`,
  * other architectures and settings that change the mathematics in `UnsupportedEncoder`.
  */
-export const bertConfig = (json: unknown, file = "config.json"): EncoderConfig => {
+export const bertConfig = (json: unknown, file = "config.json"): BertConfig => {
   if (!isRecord(json)) throw new InvalidEncoder({ message: "the model's config is not a JSON object", file })
-  const type = json["model_type"]
-  if (type !== "bert" && type !== "distilbert" && type !== "dpr") {
+  const type = bertType(json)
+  if (type === undefined) {
+    const found = json["model_type"] === undefined ? "nothing" : String(json["model_type"])
     throw new UnsupportedEncoder({
-      message: `no graph is built for models of type ${String(type)}`,
+      message: `no graph is built for encoders of type ${found}`,
       file,
       field: "model_type",
-      expected: "bert, distilbert or dpr",
-      found: String(type),
-      hint: "use an ONNX export of the model",
+      expected: encoderTypes.join(", "),
+      found,
+      hint: "use an ONNX export of the model: a directory with onnx/model.onnx",
     })
   }
   const number = (field: string, fallback: number | undefined, least: number): number => {
@@ -121,28 +87,29 @@ export const bertConfig = (json: unknown, file = "config.json"): EncoderConfig =
     const found = JSON.stringify(json[field])
     throw new UnsupportedEncoder({ message: `${field} of ${found} is not supported`, file, field, found })
   }
-  const distil = type === "distilbert"
+  const { family, projects } = type
+  const { fields, segments } = bertFamilies[family]
   refuse("position_embedding_type", (json["position_embedding_type"] ?? "absolute") !== "absolute")
   refuse("is_decoder", json["is_decoder"] === true)
-  const activationField = distil ? "activation" : "hidden_act"
-  const activation = activations[String(json[activationField] ?? "gelu")]
-  refuse(activationField, activation === undefined)
-  const config: EncoderConfig = {
-    architecture: distil ? "distilbert" : "bert",
-    hiddenSize: number(distil ? "dim" : "hidden_size", undefined, 1),
-    layers: number(distil ? "n_layers" : "num_hidden_layers", undefined, 1),
-    heads: number(distil ? "n_heads" : "num_attention_heads", undefined, 1),
-    intermediateSize: number(distil ? "hidden_dim" : "intermediate_size", undefined, 1),
+  const activation = activations[String(json[fields.activation] ?? "gelu")]
+  refuse(fields.activation, activation === undefined)
+  const config: BertConfig = {
+    family,
+    architecture: family,
+    hiddenSize: number(fields.hiddenSize, undefined, 1),
+    layers: number(fields.layers, undefined, 1),
+    heads: number(fields.heads, undefined, 1),
+    intermediateSize: number(fields.intermediateSize, undefined, 1),
     maxPositions: number("max_position_embeddings", 512, 1),
     vocabularySize: number("vocab_size", undefined, 1),
-    typeVocabularySize: distil ? 0 : number("type_vocab_size", 2, 0),
-    projectionSize: type === "dpr" ? number("projection_dim", 0, 0) : 0,
+    typeVocabularySize: segments ? number("type_vocab_size", 2, 0) : 0,
+    projectionSize: projects ? number("projection_dim", 0, 0) : 0,
     padTokenId: number("pad_token_id", 0, 0),
     layerNormEpsilon: number("layer_norm_eps", 1e-12, 0),
     activation: activation ?? "gelu",
     dropout: {
-      hidden: number(distil ? "dropout" : "hidden_dropout_prob", 0.1, 0),
-      attention: number(distil ? "attention_dropout" : "attention_probs_dropout_prob", 0.1, 0),
+      hidden: number(fields.hiddenDropout, 0.1, 0),
+      attention: number(fields.attentionDropout, 0.1, 0),
     },
     doLowerCase: true,
   }
@@ -172,7 +139,7 @@ const wordEmbeddings = "embeddings.word_embeddings.weight"
  * (`LayerNorm.gamma`). A missing weight or one of another shape ends in `InvalidEncoder`.
  */
 export const pickBertWeights = (
-  config: EncoderConfig,
+  config: BertConfig,
   tensors: ReadonlyMap<string, Tensor>,
   file = "model.safetensors",
 ): BertWeights => {

@@ -8,17 +8,18 @@ import {
   placesOf,
 } from "../internal/EncoderPlaces.ts"
 import { bertParameters, blockNames } from "./Bert.ts"
+import { bertFamilies } from "./BertFamilies.ts"
 import {
+  type BertConfig,
   type DropoutMask,
   type DropoutRates,
-  type EncoderConfig,
   type EncoderGraph,
   type EncoderShape,
   embeddingSize,
 } from "./Encoder.ts"
 
 /** The inputs that a BERT-family encoder takes. */
-export const bertInputs = (config: EncoderConfig): readonly string[] => [
+export const bertInputs = (config: BertConfig): readonly string[] => [
   "input_ids",
   "attention_mask",
   ...(config.typeVocabularySize > 0 ? ["token_type_ids"] : []),
@@ -38,7 +39,7 @@ export const bertInputs = (config: EncoderConfig): readonly string[] => [
  * Dropout sits where Hugging Face's models have it: on the embeddings, the attention probabilities, the attention
  * output (BERT only) and the feed-forward output.
  */
-export const bertGraph = (config: EncoderConfig, shape: EncoderShape): EncoderGraph => {
+export const bertGraph = (config: BertConfig, shape: EncoderShape): EncoderGraph => {
   const { batch, tokens, dropout = { hidden: 0, attention: 0 } } = shape
   checkShape(config, shape, dropout)
   const g = new GraphBuilder()
@@ -112,7 +113,7 @@ export const bertGraph = (config: EncoderConfig, shape: EncoderShape): EncoderGr
     dropout,
   }
   const hidden = encode(config, form, inputs)
-  return { graph: g.build({ last_hidden_state: hidden }, config.architecture), dropout: masks }
+  return { graph: g.build({ last_hidden_state: hidden }, config.family), dropout: masks }
 }
 
 /**
@@ -140,7 +141,7 @@ const biasOf = (g: GraphBuilder, bias: Value, { from, rows, tokens }: AttentionC
  * The encoder for any batch and sequence length, with its weights inside, as an exporter would write it: weights of
  * products transposed to `[in, out]` and named `NAME.transposed`, so that each is one MatMul with a constant.
  */
-export const bertInferenceGraph = (config: EncoderConfig, parameters: ReadonlyMap<string, Tensor>): Graph => {
+export const bertInferenceGraph = (config: BertConfig, parameters: ReadonlyMap<string, Tensor>): Graph => {
   const parameter = (name: string): Tensor => {
     const value = parameters.get(name)
     if (value === undefined) throw new InvalidEncoder({ message: `the weights lack ${name}`, tensor: name })
@@ -163,7 +164,7 @@ export const bertInferenceGraph = (config: EncoderConfig, parameters: ReadonlyMa
 }
 
 /** The encoder for any batch and sequence length, with its weights as inputs, as `Encoder.anyShapeGraph` describes it. */
-export const bertAnyShapeGraph = (config: EncoderConfig): Graph =>
+export const bertAnyShapeGraph = (config: BertConfig): Graph =>
   anyShape(config, (g) => {
     const weights = new Map(bertParameters(config).map(({ name, dims }) => [name, g.input(name, "float32", dims)]))
     const weight = (name: string): Value => weights.get(name)!
@@ -176,7 +177,7 @@ interface Weights {
   readonly factorOf: (name: string) => Value
 }
 
-const anyShape = (config: EncoderConfig, weightsIn: (g: GraphBuilder) => Weights): Graph => {
+const anyShape = (config: BertConfig, weightsIn: (g: GraphBuilder) => Weights): Graph => {
   const g = new GraphBuilder()
   const inputs = declareInputs(g, config, ["batch", "sequence"])
   const { weight, factorOf } = weightsIn(g)
@@ -215,10 +216,10 @@ const anyShape = (config: EncoderConfig, weightsIn: (g: GraphBuilder) => Weights
     drop: (x) => x,
     dropout: { hidden: 0, attention: 0 },
   }
-  return g.build({ last_hidden_state: encode(config, form, inputs) }, config.architecture)
+  return g.build({ last_hidden_state: encode(config, form, inputs) }, config.family)
 }
 
-const checkShape = (config: EncoderConfig, shape: EncoderShape, dropout: DropoutRates): void => {
+const checkShape = (config: BertConfig, shape: EncoderShape, dropout: DropoutRates): void => {
   const { batch, tokens } = shape
   const groups = lengthGroupsOf(shape)
   const { packedRows = placesOf(shape) } = shape
@@ -251,7 +252,7 @@ interface Inputs {
   readonly types: Value | undefined
 }
 
-const declareInputs = (g: GraphBuilder, config: EncoderConfig, dims: Dims): Inputs => ({
+const declareInputs = (g: GraphBuilder, config: BertConfig, dims: Dims): Inputs => ({
   ids: g.input("input_ids", "int64", dims),
   mask: g.input("attention_mask", "int64", dims),
   types: config.typeVocabularySize > 0 ? g.input("token_type_ids", "int64", dims) : undefined,
@@ -301,7 +302,7 @@ interface Span {
 /** What is added to the score of a padding token: e to this power is 0, and no sum with a score overflows. */
 const masked = 1e9
 
-const encode = (config: EncoderConfig, form: Form, inputs: Inputs): Value => {
+const encode = (config: BertConfig, form: Form, inputs: Inputs): Value => {
   const { g } = form
   const real = g.cast(inputs.mask, "float32")
   const bias = form.maskBias?.(g.mul(g.sub(real, g.scalar(1)), g.scalar(masked)))
@@ -314,7 +315,7 @@ const encode = (config: EncoderConfig, form: Form, inputs: Inputs): Value => {
   return form.last.unflat(x)
 }
 
-const embed = (config: EncoderConfig, form: Form, { ids, types }: Inputs): Value => {
+const embed = (config: BertConfig, form: Form, { ids, types }: Inputs): Value => {
   const { g, weight, dropout } = form
   const words = g.gather(weight("embeddings.word_embeddings.weight"), form.ids(ids))
   const typed =
@@ -334,7 +335,7 @@ const embed = (config: EncoderConfig, form: Form, { ids, types }: Inputs): Value
 }
 
 interface Block {
-  readonly config: EncoderConfig
+  readonly config: BertConfig
   readonly form: Form
   readonly span: Span
   readonly layer: number
@@ -360,8 +361,7 @@ const block = ({ config, form, span, layer }: Block, x: Value, bias?: Value): Va
     return g.transpose(g.matmul(probabilities, values[index]!), [0, 2, 1, 3])
   })
   const context = span.merge(contexts)
-  const dropsAttentionOutput = config.architecture === "bert"
-  const attended = dropsAttentionOutput
+  const attended = bertFamilies[config.family].dropsAttentionOutput
     ? drop(linear(context, names.attentionOutput, keepHidden), span.hiddenDims, dropout.hidden)
     : linear(context, names.attentionOutput, 1)
   const middle = norm(g.add(attended, own), names.attentionNorm)
@@ -373,7 +373,7 @@ const block = ({ config, form, span, layer }: Block, x: Value, bias?: Value): Va
   return norm(g.add(fed, middle), names.outputNorm)
 }
 
-const activate = (g: GraphBuilder, config: EncoderConfig, x: Value): Value => {
+const activate = (g: GraphBuilder, config: BertConfig, x: Value): Value => {
   switch (config.activation) {
     case "gelu":
       return g.gelu(x)

@@ -67,7 +67,7 @@ export interface Prompts {
 
 /** The dimensions and settings of an encoder. */
 export interface EncoderConfig {
-  /** `bert` or `distilbert` for graphs that this package builds, else the `model_type` of an ONNX model's config. */
+  /** The family for graphs that this package builds, else the `model_type` of an ONNX model's config. */
   readonly architecture: string
   readonly hiddenSize: number
   readonly layers: number
@@ -87,11 +87,20 @@ export interface EncoderConfig {
   readonly doLowerCase: boolean
 }
 
+/** Which naming and block layout the weights of an encoder have whose graph this package builds. */
+export type BertFamily = "bert" | "distilbert"
+
+/** The dimensions and settings of an encoder whose graph this package builds. */
+export interface BertConfig extends EncoderConfig {
+  readonly family: BertFamily
+}
+
 /** Where an encoder came from, which decides how it is saved. */
 export type EncoderSource =
   | {
       /** Named weights and a graph that this package builds. */
       readonly kind: "weights"
+      readonly config: BertConfig
       /** `config.json` as it was read or made. */
       readonly huggingFace: Readonly<Record<string, unknown>>
       /** What stood before the parameters' names in the file, such as `question_encoder.bert_model.`. */
@@ -111,6 +120,7 @@ export type EncoderSource =
 
 /** A model that turns texts into token embeddings, with everything that using, training and saving it needs. */
 export interface Encoder {
+  readonly kind: "encoder"
   readonly config: EncoderConfig
   /** Those of `input_ids`, `attention_mask` and `token_type_ids` that the model takes, in the graph's order. */
   readonly inputs: readonly string[]

@@ -48,6 +48,7 @@ export const onnxEncoder = (parts: OnnxEncoderParts): Encoder => {
     })
   }
   return {
+    kind: "encoder",
     config: { ...config, dropout: { hidden: 0, attention: 0 } },
     inputs: model.inputs.map((input) => input.name),
     parameters,

@@ -2,11 +2,11 @@ import type { Tensor } from "@tandem/onnx"
 import { attempt } from "../internal/Attempt.ts"
 import type { Tokenizer } from "../tokenizer/Tokenizer.ts"
 import { bertAnyShapeGraph, bertGraph, bertInputs } from "./BertGraph.ts"
-import type { Encoder, EncoderConfig, EncoderGraph, Pooling, Prompts } from "./Encoder.ts"
+import type { BertConfig, Encoder, EncoderGraph, Pooling, Prompts } from "./Encoder.ts"
 
 /** The parts of an encoder whose graph this package builds. */
 export interface WeightsEncoderParts {
-  readonly config: EncoderConfig
+  readonly config: BertConfig
   /** By Hugging Face name without prefix, as `pickBertWeights` gives them. */
   readonly parameters: ReadonlyMap<string, Tensor>
   readonly tokenizer: Tokenizer
@@ -23,6 +23,7 @@ export interface WeightsEncoderParts {
 export const weightsEncoder = (parts: WeightsEncoderParts): Encoder => {
   const { config, parameters, tokenizer, pooling, huggingFace } = parts
   return {
+    kind: "encoder",
     config,
     inputs: bertInputs(config),
     parameters,
@@ -32,6 +33,6 @@ export const weightsEncoder = (parts: WeightsEncoderParts): Encoder => {
     tokenizer,
     graph: (shape) => attempt((): EncoderGraph => bertGraph(config, shape)),
     anyShapeGraph: attempt(() => bertAnyShapeGraph(config)),
-    source: { kind: "weights", huggingFace, prefix: parts.prefix ?? "", unused: parts.unused ?? new Map() },
+    source: { kind: "weights", config, huggingFace, prefix: parts.prefix ?? "", unused: parts.unused ?? new Map() },
   }
 }

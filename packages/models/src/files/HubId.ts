@@ -1,6 +1,5 @@
-import { decoderTypes } from "../decoder/DecoderConfig.ts"
 import { HubError } from "../Errors.ts"
-import { seq2seqTypes } from "../seq2seq/Seq2SeqConfig.ts"
+import { modelKind } from "./ModelTypes.ts"
 
 /** A model on the hub at a branch, tag or commit. */
 export interface HubId {
@@ -40,9 +39,6 @@ const settings =
 export const settingsFiles = (paths: readonly string[]): readonly string[] =>
   paths.filter((path) => settings.test(path))
 
-/** The `model_type`s whose graphs this package builds from safetensors. */
-const builds = ["bert", "distilbert", "dpr", ...decoderTypes, ...seq2seqTypes]
-
 /** The sets of ONNX files that a model can consist of; the first that is there is taken. */
 const models: readonly (readonly string[])[] = [
   ["onnx/model.onnx"],
@@ -66,6 +62,6 @@ export const weightFiles = (
   const weights = single.length > 0 ? single : sharded
   const files = models.find((set) => set.every((file) => paths.includes(file))) ?? []
   const onnx = paths.filter((path) => files.some((file) => path === file || path.startsWith(`${file}_data`)))
-  const [first, second] = prefer === "weights" && builds.includes(String(modelType)) ? [weights, onnx] : [onnx, weights]
+  const [first, second] = prefer === "weights" && modelKind(modelType) !== undefined ? [weights, onnx] : [onnx, weights]
   return first.length > 0 ? first : second
 }

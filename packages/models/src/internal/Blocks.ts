@@ -17,6 +17,17 @@ export const rmsNormalization = (g: GraphBuilder, x: Value, weight: Value, epsil
   return g.mul(g.mul(x, g.reciprocal(g.sqrt(g.add(square, g.scalar(epsilon))))), weight)
 }
 
+/** Activations by the names that configs give them. */
+export const activations: Readonly<Record<string, Activation>> = {
+  silu: "silu",
+  swish: "silu",
+  gelu: "gelu",
+  gelu_new: "gelu_tanh",
+  gelu_fast: "gelu_tanh",
+  gelu_pytorch_tanh: "gelu_tanh",
+  relu: "relu",
+}
+
 /** The activation of a feed-forward layer. */
 export const activate = (g: GraphBuilder, activation: Activation, x: Value): Value => {
   switch (activation) {

@@ -15,6 +15,11 @@ export interface ConfigFields {
   readonly text: (field: string, fallback: string) => string
   /** The choice that a field's text stands for. */
   readonly choice: <A>(field: string, fallback: string, choices: Readonly<Record<string, A>>) => A
+  /**
+   * What `model_type` stands for. Another type, or none, ends in `UnsupportedArchitecture` that lists those there are:
+   * no type is taken for a similar one.
+   */
+  readonly modelType: <A>(models: string, types: Readonly<Record<string, A>>, hint: string) => A
   /** Ends in `UnsupportedArchitecture` where a field asks for mathematics that is not built. */
   readonly refuse: (field: string, unsupported: boolean, hint?: string) => void
   /** The same for an object inside, named `outer.inner` in errors. */
@@ -80,6 +85,19 @@ export const configFields = (json: unknown, file: string, outer = ""): ConfigFie
       const found = Object.hasOwn(choices, name) ? choices[name] : undefined
       if (found === undefined) refuse(field, true)
       return found!
+    },
+    modelType: (models, types, hint) => {
+      const type = json["model_type"]
+      const found = typeof type === "string" && Object.hasOwn(types, type) ? types[type] : undefined
+      if (found !== undefined) return found
+      throw new UnsupportedArchitecture({
+        message: `no graph is built for ${models} of type ${type === undefined ? "nothing" : String(type)}`,
+        file,
+        field: "model_type",
+        expected: Object.keys(types).join(", "),
+        found: type === undefined ? "nothing" : String(type),
+        hint,
+      })
     },
     refuse,
     inside: (field, value) => configFields(value, file, `${named(field)}.`),

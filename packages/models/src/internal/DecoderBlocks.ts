@@ -1,6 +1,6 @@
 import type { Dims, GraphBuilder, Value } from "@tandem/onnx"
-import type { DecoderConfig, DecoderLayer } from "../decoder/Decoder.ts"
-import { embeddingsName, normNames, outputName } from "../decoder/DecoderParameters.ts"
+import type { DecoderConfig, DecoderFamily, DecoderLayer } from "../decoder/Decoder.ts"
+import { embeddingsName, finalNormName, normNames, outputName } from "../decoder/DecoderParameters.ts"
 import { rotate, rotation } from "../decoder/Rope.ts"
 import type { DropoutRates } from "../encoder/Encoder.ts"
 import { activate, fusedRmsNormalization, rmsNormalization } from "./Blocks.ts"
@@ -47,38 +47,49 @@ export interface Form {
 /** The logits and the states that they are made of, at the rows that the form asks for. */
 export const decode = (config: DecoderConfig, form: Form): { readonly logits: Value; readonly hidden: Value } => {
   const { g } = form
-  const block = config.family === "gpt2" ? gpt2Block : llamaBlock
+  const { embed, block } = families[config.family]
   let x = g.scope("embeddings", () => embed(config, form))
   for (const [index, layer] of config.layers.entries()) {
     const last = index === config.layers.length - 1
     x = g.scope(`layer.${index}`, () => block({ config, form, layer, index, last }, x))
   }
-  const name = config.family === "gpt2" ? "transformer.ln_f" : "model.norm"
-  const hidden = norm(config, form, x, name)
+  const hidden = norm(config, form, x, finalNormName(config))
   const logits = g.scope("vocabulary", () =>
     g.gemm(hidden, form.weight(outputName(config))!, { transB: true, alpha: config.logitScale }),
   )
   return { logits: capped(g, logits, config.logitCap), hidden }
 }
 
-const embed = (config: DecoderConfig, form: Form): Value => {
+/** What the blocks of a family are made of. */
+interface Family {
+  /** The embeddings of tokens, with what is added to them. */
+  readonly embed: (config: DecoderConfig, form: Form) => Value
+  /** The norm of that name, a module. */
+  readonly norm: (config: DecoderConfig, form: Form, x: Value, name: string) => Value
+  readonly block: (block: Block, x: Value) => Value
+}
+
+const norm: Family["norm"] = (config, form, x, name) => families[config.family].norm(config, form, x, name)
+
+const words = (config: DecoderConfig, { g, weight, ids }: Form): Value => g.gather(weight(embeddingsName(config))!, ids)
+
+const gpt2Embed: Family["embed"] = (config, form) => {
   const { g, weight, dropout } = form
-  const words = g.gather(weight(embeddingsName(config))!, form.ids)
-  if (config.family !== "gpt2") {
-    return config.embeddingScale === 1 ? words : g.mul(words, g.scalar(config.embeddingScale))
-  }
-  const sum = g.add(words, g.gather(weight("transformer.wpe.weight")!, form.positions))
+  const sum = g.add(words(config, form), g.gather(weight("transformer.wpe.weight")!, form.positions))
   if (dropout.hidden === 0) return sum
   return form.drop(g.mul(sum, g.scalar(1 / (1 - dropout.hidden))), undefined, dropout.hidden)
 }
 
-const norm = (config: DecoderConfig, form: Form, x: Value, name: string): Value => {
-  const { g, weight } = form
-  const scale = weight(`${name}.weight`)!
-  return config.family === "gpt2"
-    ? g.layerNormalization(x, scale, weight(`${name}.bias`), config.normEpsilon)
-    : rootMeanSquare(config, form, x, scale)
+const llamaEmbed: Family["embed"] = (config, form) => {
+  const { embeddingScale } = config
+  return embeddingScale === 1 ? words(config, form) : form.g.mul(words(config, form), form.g.scalar(embeddingScale))
 }
+
+const gpt2Norm: Family["norm"] = (config, { g, weight }, x, name) =>
+  g.layerNormalization(x, weight(`${name}.weight`)!, weight(`${name}.bias`), config.normEpsilon)
+
+const llamaNorm: Family["norm"] = (config, form, x, name) =>
+  rootMeanSquare(config, form, x, form.weight(`${name}.weight`)!)
 
 const rootMeanSquare = (config: DecoderConfig, { g, training }: Form, x: Value, weight: Value, factor = 1): Value => {
   const { normEpsilon, normOffset } = config
@@ -190,4 +201,9 @@ const llamaHeads = ({ config, form, layer, index }: Block, x: Value): readonly V
     const ready = queryKeyNorms === "whole" ? heads(normal(part)) : normal(heads(part))
     return layer.rope === undefined || turn === undefined ? ready : rotate(g, ready, turn, layer.rope)
   })
+}
+
+const families: Readonly<Record<DecoderFamily, Family>> = {
+  gpt2: { embed: gpt2Embed, norm: gpt2Norm, block: gpt2Block },
+  llama: { embed: llamaEmbed, norm: llamaNorm, block: llamaBlock },
 }

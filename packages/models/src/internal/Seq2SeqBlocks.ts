@@ -1,5 +1,5 @@
 import type { GraphBuilder, Value } from "@tandem/onnx"
-import type { Seq2SeqConfig } from "../seq2seq/Seq2Seq.ts"
+import type { Seq2SeqConfig, Seq2SeqFamily } from "../seq2seq/Seq2Seq.ts"
 import { type AttentionNames, type Side, seq2seqBlockNames, seq2seqNames } from "../seq2seq/Seq2SeqParameters.ts"
 import { activate, type rmsNormalization } from "./Blocks.ts"
 
@@ -131,10 +131,13 @@ const norm = ({ g, config, weight, rms }: Form, name: string, x: Value, factor =
   return g.layerNormalization(x, scale, scaled(weight(`${name}.bias`)!), config.normEpsilon)
 }
 
+/** Families whose states are dropped behind their last norm. */
+const dropsFinalNorm: Readonly<Record<Seq2SeqFamily, boolean>> = { t5: true, bart: false }
+
 const finalNorm = (form: Form, side: Side, x: Value): Value => {
   const { config, dropout } = form
   if (!config.finalNorm) return x
-  const rate = config.family === "t5" ? dropout.hidden : 0
+  const rate = dropsFinalNorm[config.family] ? dropout.hidden : 0
   return form.drop(norm(form, seq2seqNames(config).finalNorm(side), x, 1 / (1 - rate)), rate)
 }
 

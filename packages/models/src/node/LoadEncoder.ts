@@ -3,6 +3,7 @@ import { readModel } from "@tandem/onnx"
 import { Effect } from "effect"
 import { InvalidEncoder, type ModelError, UnsupportedEncoder } from "../Errors.ts"
 import { bertConfig, pickBertWeights } from "../encoder/Bert.ts"
+import { bertType } from "../encoder/BertTypes.ts"
 import type { Encoder, EncoderConfig, Pooling, Prompts } from "../encoder/Encoder.ts"
 import { onnxEncoder, onnxEncoderConfig } from "../encoder/OnnxEncoder.ts"
 import { weightsEncoder } from "../encoder/WeightsEncoder.ts"
@@ -65,7 +66,7 @@ export const loadEncoder = Effect.fn("loadEncoder")(function* (
 
   const modelFile = yield* firstFile(directory, ["onnx/model.onnx", "model.onnx"])
   const hasWeights = (yield* findWeights(directory)) !== undefined
-  const known = ["bert", "distilbert", "dpr"].includes(String(huggingFace["model_type"]))
+  const known = bertType(huggingFace) !== undefined
   if (hasWeights && (known || modelFile === undefined) && !(options.prefer === "onnx" && modelFile !== undefined)) {
     const config = yield* attempt(() => bertConfig(huggingFace, join(directory, "config.json")))
     const read = yield* readWeights(directory)
@@ -102,7 +103,7 @@ const lowersCase = ({ files }: Tokenizer): boolean => {
   return lowers || files.config["do_lower_case"] === true
 }
 
-const withCase = (config: EncoderConfig, tokenizer: Tokenizer): EncoderConfig => ({
+const withCase = <C extends EncoderConfig>(config: C, tokenizer: Tokenizer): C => ({
   ...config,
   doLowerCase: lowersCase(tokenizer),
 })
@@ -123,7 +124,7 @@ const loadSettings = Effect.fnUntraced(function* (directory: string, huggingFace
     })
   }
   const prompts = readPrompts(sentence)
-  const plain: Pooling = { mode: huggingFace["model_type"] === "dpr" ? "cls" : "mean", normalize: false }
+  const plain: Pooling = { mode: bertType(huggingFace)?.pooling ?? "mean", normalize: false }
   const modulesFile = join(directory, "modules.json")
   if (!(yield* exists(modulesFile))) return { maxLength, prompts, pooling: plain }
   const list = yield* readJsonList(modulesFile)

@@ -1,6 +1,7 @@
 import { join } from "node:path"
 import { Effect } from "effect"
 import type { ModelError } from "../Errors.ts"
+import { modelKind } from "../files/ModelTypes.ts"
 import { readJson } from "../internal/node/Files.ts"
 import { asLanguageModel } from "../internal/node/LanguageModelErrors.ts"
 import type { LanguageModel } from "../LanguageModel.ts"
@@ -8,13 +9,13 @@ import { type HubOptions, modelFolder } from "./Hub.ts"
 import { type LoadDecoderOptions, loadDecoder } from "./LoadDecoder.ts"
 import { loadSeq2Seq } from "./LoadSeq2Seq.ts"
 
-/** Loads a language model from a directory: `loadSeq2Seq` where its config has `is_encoder_decoder`, else `loadDecoder`. */
+/** Loads a language model from a directory: `loadSeq2Seq` where its config says so, else `loadDecoder`. */
 export const loadLanguageModel = Effect.fn("loadLanguageModel")(function* (
   directory: string,
   options: LoadDecoderOptions = {},
 ): Effect.fn.Return<LanguageModel, ModelError> {
   const config = yield* asLanguageModel(readJson(join(directory, "config.json")))
-  return config["is_encoder_decoder"] === true
+  return config["is_encoder_decoder"] === true || modelKind(config["model_type"]) === "seq2seq"
     ? yield* loadSeq2Seq(directory, options)
     : yield* loadDecoder(directory, options)
 })

@@ -5,7 +5,9 @@ import { quantizeDynamic, readModel, type Tensor, writeBackExternal, writeModel 
 import { writeSafetensors } from "@tandem/safetensors"
 import { Effect } from "effect"
 import { InvalidEncoder, type ModelError, SaveFailed } from "../Errors.ts"
+import { bertFamilies } from "../encoder/BertFamilies.ts"
 import { bertInferenceGraph } from "../encoder/BertGraph.ts"
+import { bertType } from "../encoder/BertTypes.ts"
 import { type Encoder, type EncoderSource, embeddingSize } from "../encoder/Encoder.ts"
 import { sentenceTransformersFiles } from "../files/SentenceTransformers.ts"
 import { attempt } from "../internal/Attempt.ts"
@@ -70,7 +72,8 @@ const weightsFiles = (
   source: Weights,
   parameters: ReadonlyMap<string, Tensor>,
 ): ReadonlyMap<string, Content> => {
-  const { config, tokenizer, pooling, prompts, maxLength } = encoder
+  const { tokenizer, pooling, prompts, maxLength } = encoder
+  const { config } = source
   const graph = bertInferenceGraph(config, parameters)
   const { huggingFace, tensors } = bareModel(source, parameters)
   const sentence = sentenceTransformersFiles({ pooling, prompts, maxLength, embeddingSize: embeddingSize(config) })
@@ -94,9 +97,8 @@ const weightsFiles = (
  * stays, because DPR's classes look for it.
  */
 const bareModel = (source: Weights, parameters: ReadonlyMap<string, Tensor>) => {
-  const { huggingFace, prefix, unused } = source
-  const isDpr = huggingFace["model_type"] === "dpr"
-  if (prefix === "" || isDpr) {
+  const { config, huggingFace, prefix, unused } = source
+  if (prefix === "" || bertType(huggingFace)?.keepsPrefix === true) {
     const named = [...parameters].map(([name, value]) => {
       const outer = name.startsWith("encode_proj.") ? prefix.replace(/bert_model\.$/, "") : prefix
       return [outer + name, value] as const
@@ -104,9 +106,8 @@ const bareModel = (source: Weights, parameters: ReadonlyMap<string, Tensor>) => 
     return { huggingFace, tensors: new Map([...unused, ...named]) }
   }
   const kept = [...unused].filter(([name]) => name.startsWith(prefix))
-  const architecture = huggingFace["model_type"] === "distilbert" ? "DistilBertModel" : "BertModel"
   return {
-    huggingFace: { ...huggingFace, architectures: [architecture] },
+    huggingFace: { ...huggingFace, architectures: [bertFamilies[config.family].bareClass] },
     tensors: new Map([...kept.map(([name, value]) => [name.slice(prefix.length), value] as const), ...parameters]),
   }
 }

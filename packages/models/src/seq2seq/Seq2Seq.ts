@@ -19,10 +19,12 @@ export type Positions =
   /** A vector for each position, added to the embeddings; the table's first `offset` rows are not used (BART: 2). */
   | { readonly kind: "absolute"; readonly count: number; readonly offset: number; readonly learned: boolean }
 
+/** Which naming the weights of an encoder-decoder have. */
+export type Seq2SeqFamily = "t5" | "bart"
+
 /** The dimensions and settings of an encoder-decoder language model. */
 export interface Seq2SeqConfig {
-  /** Which naming the weights have. */
-  readonly family: "t5" | "bart"
+  readonly family: Seq2SeqFamily
   readonly vocabularySize: number
   readonly hiddenSize: number
   readonly headSize: number

@@ -1,5 +1,5 @@
-import type { Activation } from "../decoder/Decoder.ts"
-import { InvalidLanguageModel, UnsupportedArchitecture } from "../Errors.ts"
+import { InvalidLanguageModel } from "../Errors.ts"
+import { activations } from "../internal/Blocks.ts"
 import { type ConfigFields, configFields } from "../internal/ConfigFields.ts"
 import type { Positions, Seq2SeqConfig } from "./Seq2Seq.ts"
 
@@ -22,19 +22,18 @@ const bartTypes: Readonly<Record<string, BartType>> = {
   pegasus: { normFirst: true, finalNorm: true, embeddingNorm: false, positionOffset: 0, learnedPositions: false },
 }
 
-const t5Types: readonly string[] = ["t5", "mt5"]
+/** What transformers takes where a config of T5 or its kin leaves a field out. */
+interface T5Type {
+  readonly heads: number
+  readonly intermediateSize: number
+  readonly layers: number
+  readonly feedForward: string
+  readonly vocabularySize: number
+}
 
-/** The `model_type`s of encoder-decoder models that graphs are built for. */
-export const seq2seqTypes: readonly string[] = [...t5Types, ...Object.keys(bartTypes)]
-
-const activations: Readonly<Record<string, Activation>> = {
-  silu: "silu",
-  swish: "silu",
-  gelu: "gelu",
-  gelu_new: "gelu_tanh",
-  gelu_fast: "gelu_tanh",
-  gelu_pytorch_tanh: "gelu_tanh",
-  relu: "relu",
+const t5Types: Readonly<Record<string, T5Type>> = {
+  t5: { heads: 8, intermediateSize: 2048, layers: 6, feedForward: "relu", vocabularySize: 32128 },
+  mt5: { heads: 6, intermediateSize: 1024, layers: 8, feedForward: "gated-gelu", vocabularySize: 250112 },
 }
 
 /**
@@ -44,27 +43,21 @@ const activations: Readonly<Record<string, Activation>> = {
  */
 export const seq2seqConfig = (json: unknown, file = "config.json"): Seq2SeqConfig => {
   const fields = configFields(json, file)
-  const type = String(fields.json["model_type"])
-  if (t5Types.includes(type)) return t5Config(fields)
-  const bart = Object.hasOwn(bartTypes, type) ? bartTypes[type] : undefined
-  if (bart !== undefined) return bartConfig(fields, bart)
-  throw new UnsupportedArchitecture({
-    message: `no graph is built for encoder-decoder models of type ${type}`,
-    file,
-    field: "model_type",
-    expected: seq2seqTypes.join(", "),
-    found: type,
-  })
+  const read = fields.modelType(
+    "encoder-decoder models",
+    readers,
+    "other types train from ONNX exports where they are an encoder or a decoder alone",
+  )
+  return read(fields)
 }
 
-const t5Config = (fields: ConfigFields): Seq2SeqConfig => {
-  const v11 = fields.json["model_type"] === "mt5"
+const t5Config = (fields: ConfigFields, type: T5Type): Seq2SeqConfig => {
   const hiddenSize = fields.count("d_model", 512, 1)
-  const heads = fields.count("num_heads", v11 ? 6 : 8, 1)
-  const intermediateSize = fields.count("d_ff", v11 ? 1024 : 2048, 1)
-  const layers = fields.count("num_layers", v11 ? 8 : 6, 1)
+  const heads = fields.count("num_heads", type.heads, 1)
+  const intermediateSize = fields.count("d_ff", type.intermediateSize, 1)
+  const layers = fields.count("num_layers", type.layers, 1)
   const decoderLayers = fields.count("num_decoder_layers", layers, 1)
-  const projection = fields.text("feed_forward_proj", v11 ? "gated-gelu" : "relu")
+  const projection = fields.text("feed_forward_proj", type.feedForward)
   const [first = "", second] = projection.split("-")
   fields.refuse("feed_forward_proj", second !== undefined && first !== "gated")
   const named = projection === "gated-gelu" ? "gelu_new" : (second ?? first)
@@ -74,7 +67,7 @@ const t5Config = (fields: ConfigFields): Seq2SeqConfig => {
   const rate = fields.number("dropout_rate", 0.1, 0)
   return {
     family: "t5",
-    vocabularySize: fields.count("vocab_size", v11 ? 250112 : 32128, 1),
+    vocabularySize: fields.count("vocab_size", type.vocabularySize, 1),
     hiddenSize,
     headSize: fields.count("d_kv", 64, 1),
     encoder: { layers, heads, intermediateSize },
@@ -172,3 +165,14 @@ const bartConfig = (fields: ConfigFields, type: BartType): Seq2SeqConfig => {
     },
   }
 }
+
+/** How the config of each `model_type` is read. */
+const readers: Readonly<Record<string, (fields: ConfigFields) => Seq2SeqConfig>> = Object.fromEntries([
+  ...Object.entries(t5Types).map(([name, type]) => [name, (fields: ConfigFields) => t5Config(fields, type)] as const),
+  ...Object.entries(bartTypes).map(
+    ([name, type]) => [name, (fields: ConfigFields) => bartConfig(fields, type)] as const,
+  ),
+])
+
+/** The `model_type`s of encoder-decoder models that graphs are built for. */
+export const seq2seqTypes: readonly string[] = Object.keys(readers)

@@ -3,7 +3,7 @@ import { InvalidLanguageModel } from "../Errors.ts"
 import { toFloat32 } from "../Floats.ts"
 import { type LanguageModelWeights, pickWeights } from "../internal/PickWeights.ts"
 import type { Parameter } from "../Parameter.ts"
-import type { Seq2SeqConfig } from "./Seq2Seq.ts"
+import type { Seq2SeqConfig, Seq2SeqFamily } from "./Seq2Seq.ts"
 
 export type Side = "encoder" | "decoder"
 
@@ -29,7 +29,7 @@ export interface Seq2SeqBlockNames {
 
 /** The names that Hugging Face gives to the weights of a block. */
 export const seq2seqBlockNames = (config: Seq2SeqConfig, side: Side, layer: number): Seq2SeqBlockNames =>
-  config.family === "t5" ? t5BlockNames(config, side, layer) : bartBlockNames(side, layer)
+  layouts[config.family].block(config, side, layer)
 
 const t5BlockNames = ({ gated }: Seq2SeqConfig, side: Side, layer: number): Seq2SeqBlockNames => {
   const at = (index: number, name: string): string => `${side}.block.${layer}.layer.${index}.${name}`
@@ -50,7 +50,7 @@ const t5BlockNames = ({ gated }: Seq2SeqConfig, side: Side, layer: number): Seq2
   }
 }
 
-const bartBlockNames = (side: Side, layer: number): Seq2SeqBlockNames => {
+const bartBlockNames = (_config: Seq2SeqConfig, side: Side, layer: number): Seq2SeqBlockNames => {
   const at = (name: string): string => `model.${side}.layers.${layer}.${name}`
   const attention = (name: string): AttentionNames => ({
     query: at(`${name}.q_proj`),
@@ -68,20 +68,44 @@ const bartBlockNames = (side: Side, layer: number): Seq2SeqBlockNames => {
   }
 }
 
+/** What the weights of a family are called. */
+interface Seq2SeqLayout {
+  /** The embeddings that both sides share. */
+  readonly tokens: string
+  readonly positions: (side: Side) => string
+  readonly finalNorm: (side: Side) => string
+  readonly block: (config: Seq2SeqConfig, side: Side, layer: number) => Seq2SeqBlockNames
+  /** Whether official configs say that embeddings are not tied where nothing but the scale of the logits is meant. */
+  readonly mayTieUnsaid: boolean
+}
+
+const layouts: Readonly<Record<Seq2SeqFamily, Seq2SeqLayout>> = {
+  t5: {
+    tokens: "shared.weight",
+    positions: (side) => `${side}.block.0.layer.0.SelfAttention.relative_attention_bias.weight`,
+    finalNorm: (side) => `${side}.final_layer_norm`,
+    block: t5BlockNames,
+    mayTieUnsaid: true,
+  },
+  bart: {
+    tokens: "model.shared.weight",
+    positions: (side) => `model.${side}.embed_positions.weight`,
+    finalNorm: (side) => `model.${side}.layer_norm`,
+    block: bartBlockNames,
+    mayTieUnsaid: false,
+  },
+}
+
 /** Names of the weights outside of the blocks. */
 export const seq2seqNames = (config: Seq2SeqConfig) => {
-  const t5 = config.family === "t5"
-  const tokens = t5 ? "shared.weight" : "model.shared.weight"
+  const { tokens, positions, finalNorm } = layouts[config.family]
   return {
     tokens,
     vocabulary: config.tiedEmbeddings ? tokens : "lm_head.weight",
     logitBias: "final_logits_bias",
-    positions: (side: Side): string =>
-      t5
-        ? `${side}.block.0.layer.0.SelfAttention.relative_attention_bias.weight`
-        : `model.${side}.embed_positions.weight`,
+    positions,
     embeddingNorm: (side: Side): string => `model.${side}.layernorm_embedding`,
-    finalNorm: (side: Side): string => (t5 ? `${side}.final_layer_norm` : `model.${side}.layer_norm`),
+    finalNorm,
   }
 }
 
@@ -163,8 +187,7 @@ export const pickSeq2SeqWeights = (
   )
   const source = [...new Set(sharers)].find((name) => tensors.has(name))
   const shared = source === undefined ? head : tensors.get(source)
-  // T5's official checkpoints say that they are not tied where nothing but the scale of the logits is meant
-  const mayTie = config.tiedEmbeddings || config.family === "t5" || head !== undefined
+  const mayTie = config.tiedEmbeddings || layouts[config.family].mayTieUnsaid || head !== undefined
   const tiedEmbeddings = mayTie && (head === undefined || shared === undefined || isSame(head, shared))
   const actual = { ...config, tiedEmbeddings }
   const repeated = new Set([...sharers, ...(tiedEmbeddings ? ["lm_head.weight"] : [])])
