@@ -326,6 +326,7 @@ describe("results of cheap operators", () => {
 
   const cases: readonly (readonly [string, (g: GraphBuilder, x: Value) => Value])[] = [
     ["Gelu", (g, x) => g.gelu(x)],
+    ["Where", (g, x) => g.where(g.input("mask", "bool", [4, 4]), x, g.scalar(0))],
     ["QuickGelu", (g, x) => g.op("QuickGelu", [x], { domain: "com.microsoft" })[0]!],
     [
       "LayerNormalization",
@@ -348,6 +349,11 @@ describe("results of cheap operators", () => {
     const graph = g.build({ loss: total(g, g.exp(g.matmul(inner, square(g, "b")))), inner })
     const readers = readersOf(differentiate(graph, { loss: "loss", wrt: ["a", "b"] }), "Gelu")
     assert.equal(readers.length, 2)
+  })
+
+  it("are what a mask leaves, but not what is chosen between two values", () => {
+    const chosen = between((g, x) => g.where(g.input("mask", "bool", [4, 4]), x, g.scalar(1)))
+    assert.equal(readersOf(chosen, "Where").length, 2)
   })
 
   it("are products of two factors that are kept for each other, but not of one", () => {

@@ -59,6 +59,11 @@ export interface Executable {
 export interface CompileOptions {
   /** ONNX Runtime's graph optimizations; `none` keeps every intermediate value as the graph names it. */
   readonly optimize?: "all" | "none"
+  /**
+   * Inputs of type `bool` that are dropout's masks: where the graph chooses by one between finite values and 0, it may
+   * multiply by it instead. The graph's inputs stay as they are.
+   */
+  readonly masks?: readonly string[]
   /** Writes ONNX Runtime's per-operator profile beside this path prefix when the executable is released. */
   readonly profile?: string
 }

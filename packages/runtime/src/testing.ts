@@ -1,4 +1,4 @@
-import { float32, GraphBuilder, int64, type Tensor } from "@tandem/onnx"
+import { bool, float32, GraphBuilder, int64, type Tensor, type Value } from "@tandem/onnx"
 import { Effect, type Scope } from "effect"
 import { type HostFunction, type HostKernel, Runtime } from "./Runtime.ts"
 import { specialize } from "./Specialize.ts"
@@ -81,6 +81,25 @@ export const runtimePromises: readonly RuntimePromise[] = [
         [4, 1],
       ])
       same(numbers(yield* runtime.download(other)), [8, 64, 0, 8])
+    }),
+  },
+  {
+    name: "applies dropout's masks, from tensors and from buffers",
+    check: Effect.gen(function* () {
+      const runtime = yield* Runtime
+      const g = new GraphBuilder()
+      const masked = (x: Value) => g.where(g.input(`mask of ${x.name}`, "bool", x.dims ?? []), x, g.scalar(0))
+      const outer = masked(g.neg(masked(g.input("x", "float32", [2, 2]))))
+      const graph = g.build({ outer })
+      const masks = graph.inputs.flatMap(({ name, type }) => (type === "bool" ? [name] : []))
+      const executable = yield* runtime.compile(graph, { masks })
+      const [first = "", second = ""] = masks
+      const feeds = { x: float32([2, 2], [1, 2, 3, 4]), [first]: bool([2, 2], [true, true, false, true]) }
+      const kept = yield* runtime.upload(bool([2, 2], [false, true, true, true]))
+      const { outer: found } = yield* executable.run({ ...feeds, [second]: kept })
+      same(numbers(found), [0, -2, 0, -4])
+      const none = yield* runtime.zeros("bool", [2, 2])
+      same(numbers((yield* executable.run({ ...feeds, [second]: none }))["outer"]), [0, 0, 0, 0])
     }),
   },
   {

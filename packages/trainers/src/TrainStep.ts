@@ -41,7 +41,7 @@ export const makeTrainStep = Effect.fnUntraced(function* (
     program,
     new Map(state.trainable.map((name) => [name, state.weights[name]!])),
   )
-  const executable = yield* runtime.compile(differentiated)
+  const executable = yield* runtime.compile(differentiated, { masks: program.dropout.map(({ input }) => input) })
   const masks: Buffer[] = []
   for (const { input } of program.dropout) {
     const dims = staticDims(program.graph.inputs.find((value) => value.name === input)?.dims) ?? []

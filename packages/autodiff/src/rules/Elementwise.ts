@@ -1,6 +1,6 @@
 import type { Value } from "@tandem/onnx"
-import { scalarLike } from "../internal/constants.ts"
-import { type Gradient, type RuleTable, stop } from "../Rule.ts"
+import { numbersLike, scalarLike } from "../internal/constants.ts"
+import { type Gradient, type Rule, type RuleTable, stop } from "../Rule.ts"
 
 const truth = stop("a truth value has no gradient")
 const comparison: RuleTable[string] = [{ since: 1, inputs: { A: truth, B: truth } }]
@@ -47,6 +47,18 @@ const clipBound =
   (bound: "min" | "max", beyond: "less" | "greater"): Gradient =>
   ({ g, in: inputs, dY }) =>
     g.where(g[beyond](inputs["input"]!, inputs[bound]!), dY, scalarLike(g, dY, 0))
+
+/**
+ * What a mask leaves of a value, with a 0 of another rank: an equal node, but not the same. What is masked is mostly kept
+ * anyway (a softmax's result) or cheap itself, and then the masked value need not be kept beside it.
+ */
+const maskedAgain: Rule["again"] = ({ g, operands: [condition, x, y], onPath }) => {
+  const zero = g.constantOf(y)
+  const isZero = zero?.dims.length === 0 && zero.data[0] === 0
+  return isZero && onPath(1) && condition!.dims.length > 0
+    ? g.where(condition!, x!, numbersLike(g, x!, [1], [0]))
+    : undefined
+}
 
 /** Gradients of operators of several operands, element by element. Formulas write y for the result, dy for its gradient. */
 export const elementwiseRules: RuleTable = {
@@ -114,6 +126,7 @@ export const elementwiseRules: RuleTable = {
         X: ({ g, in: { condition }, dY }) => g.where(condition!, dY, scalarLike(g, dY, 0)),
         Y: ({ g, in: { condition }, dY }) => g.where(condition!, scalarLike(g, dY, 0), dY),
       },
+      again: maskedAgain,
     },
   ],
   Cast: [{ since: 1, inputs: { input: ({ g, in: { input }, dY }) => g.cast(dY, input!.type ?? "float32") } }],

@@ -12,6 +12,8 @@ export type Request =
       readonly model: Uint8Array
       readonly optimize: "all" | "none"
       readonly profile: string | undefined
+      /** Whether the graph, as it was given, quantizes or dequantizes anything. */
+      readonly quantizes: boolean
     }
   | { readonly kind: "release"; readonly executable: number }
   | {

@@ -27,11 +27,14 @@ export const probe = (): Uint8Array =>
     opsets: new Map([["", 17]]),
   })
 
+/** What a provider is given in place of a graph that it may optimize, and of that graph's dropout masks. */
+export type Form = (graph: Graph, masks: readonly string[]) => Graph
+
 /**
- * The service over an owner of ONNX Runtime; `form` is what the device's provider is given in place of a graph that it may
- * optimize. A 64-bit input may be a 32-bit one there: the owner sees to it.
+ * The service over an owner of ONNX Runtime. A 64-bit input may be a 32-bit one in a provider's form of a graph, and a mask
+ * one of bytes: the owner sees to it.
  */
-export const service = (ask: Ask, device: Device, form: (graph: Graph) => Graph): Runtime["Service"] => {
+export const service = (ask: Ask, device: Device, form: Form): Runtime["Service"] => {
   let executables = 0
   let buffers = 0
   const compile = Effect.fnUntraced(function* (
@@ -39,14 +42,17 @@ export const service = (ask: Ask, device: Device, form: (graph: Graph) => Graph)
     options: CompileOptions = {},
   ): Effect.fn.Return<Executable, CompileFailed, Scope.Scope> {
     const executable = executables++
-    const { optimize = "all", profile } = options
+    const { optimize = "all", masks = [], profile } = options
     const refused = (cause: unknown): CompileFailed =>
       new CompileFailed({
         message: `graph ${graph.name} does not compile: ${cause instanceof Error ? cause.message : String(cause)}`,
       })
-    const formed = yield* Effect.try({ try: () => (optimize === "all" ? form(graph) : graph), catch: refused })
+    const formed = yield* Effect.try({ try: () => (optimize === "all" ? form(graph, masks) : graph), catch: refused })
     const compiled = Effect.suspend(() =>
-      ask({ kind: "compile", executable, model: writeModel(formed), optimize, profile }, asStrings),
+      ask(
+        { kind: "compile", executable, model: writeModel(formed), optimize, profile, quantizes: quantizes(graph) },
+        asStrings,
+      ),
     )
     const left = yield* Effect.acquireRelease(Effect.mapError(compiled, refused), () =>
       Effect.ignore(ask({ kind: "release", executable }, () => undefined)),
@@ -95,7 +101,10 @@ export const service = (ask: Ask, device: Device, form: (graph: Graph) => Graph)
     )
   /** Whether the provider leaves the nodes of a model to the CPU; false where it does not compile at all. */
   const leaves = (model: Uint8Array): Effect.Effect<boolean> =>
-    ask({ kind: "compile", executable: -1, model, optimize: "none", profile: undefined }, asStrings).pipe(
+    ask(
+      { kind: "compile", executable: -1, model, optimize: "none", profile: undefined, quantizes: true },
+      asStrings,
+    ).pipe(
       Effect.tap(() => ask({ kind: "release", executable: -1 }, () => undefined)),
       Effect.match({ onFailure: () => false, onSuccess: (found) => found.length > 0 }),
     )
@@ -188,3 +197,11 @@ const asTensors = (value: unknown): Readonly<Record<string, Tensor>> =>
 const asList = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : [])
 
 const asStrings = (value: unknown): readonly string[] => (Array.isArray(value) ? value.map(String) : [])
+
+/** Whether a graph or one of its subgraphs holds a node that quantizes or dequantizes. */
+const quantizes = ({ nodes }: Graph): boolean =>
+  nodes.some(
+    ({ op, attributes }) =>
+      op.includes("uantizeLinear") ||
+      Object.values(attributes).some((each) => each.kind === "graph" && quantizes(each.value)),
+  )

@@ -1,11 +1,12 @@
 import { availableParallelism } from "node:os"
 import { Worker } from "node:worker_threads"
-import { type Graph, lower } from "@tandem/onnx"
+import { lower } from "@tandem/onnx"
 import { Effect, Layer } from "effect"
 import { ProviderUnavailable, RunFailed } from "../Errors.ts"
+import { maskFactors } from "../internal/maskFactors.ts"
 import { withUncopied } from "../internal/node/uncopied.ts"
 import type { Reply, WorkerSettings } from "../internal/protocol.ts"
-import { type Ask, probe, service } from "../internal/service.ts"
+import { type Ask, type Form, probe, service } from "../internal/service.ts"
 import { type NodeProvider, Runtime } from "../Runtime.ts"
 
 /** Options of `layer`. */
@@ -46,8 +47,8 @@ const make = Effect.fnUntraced(function* (options: NodeRuntimeOptions) {
 })
 
 /** What each provider is given in place of a graph. */
-const forms: Readonly<Record<NodeProvider, (graph: Graph) => Graph>> = {
-  cpu: withUncopied,
+const forms: Readonly<Record<NodeProvider, Form>> = {
+  cpu: (graph, masks) => withUncopied(maskFactors(graph, masks)),
   webgpu: lower,
   cuda: (graph) => graph,
 }
@@ -100,7 +101,10 @@ const start = Effect.fnUntraced(function* (settings: WorkerSettings) {
       worker.postMessage({ id, request }, given)
     })
   yield* Effect.mapError(
-    ask({ kind: "compile", executable: -1, model: probe(), optimize: "all", profile: undefined }, () => undefined),
+    ask(
+      { kind: "compile", executable: -1, model: probe(), optimize: "all", profile: undefined, quantizes: true },
+      () => undefined,
+    ),
     (cause) =>
       new ProviderUnavailable({
         message: isMissing(cause)

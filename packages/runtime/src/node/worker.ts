@@ -58,10 +58,12 @@ const compile = async (request: Extract<Request, { kind: "compile" }>): Promise<
   const fallbacks: string[] = []
   const create = async (): Promise<ort.InferenceSession> => {
     if (settings.provider === "cpu") {
-      // Between runs the cores belong to host kernels and to other sessions.
+      // Between runs the cores belong to host kernels and to other sessions. Masks that are applied as factors are no
+      // quantized values, whose fusions would begin by doing the work of each once for every reader.
+      const quantization = request.quantizes ? {} : { disable_quant_qdq: "1" }
       return ort.InferenceSession.create(request.model, {
         ...options,
-        extra: { session: { force_spinning_stop: "1" } },
+        extra: { session: { force_spinning_stop: "1", ...quantization } },
       })
     }
     const strict = { ...options, logSeverityLevel: 4, extra: { session: { disable_cpu_ep_fallback: "1" } } } as const

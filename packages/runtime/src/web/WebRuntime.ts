@@ -1,8 +1,9 @@
-import { type Graph, lower } from "@tandem/onnx"
+import { lower } from "@tandem/onnx"
 import { Effect, Layer } from "effect"
 import { ProviderUnavailable, RunFailed } from "../Errors.ts"
+import { maskFactors } from "../internal/maskFactors.ts"
 import type { Reply, Request } from "../internal/protocol.ts"
-import { type Ask, probe, service } from "../internal/service.ts"
+import { type Ask, type Form, probe, service } from "../internal/service.ts"
 import { requestDevice } from "../internal/web/requestDevice.ts"
 import { type OrtWeb, WebEngine } from "../internal/web/WebEngine.ts"
 import { Runtime, type WebProvider } from "../Runtime.ts"
@@ -50,7 +51,7 @@ const make = Effect.fnUntraced(function* (options: WebRuntimeOptions) {
 })
 
 /** What each provider is given in place of a graph. */
-const forms: Readonly<Record<WebProvider, (graph: Graph) => Graph>> = { wasm: (graph) => graph, webgpu: lower }
+const forms: Readonly<Record<WebProvider, Form>> = { wasm: maskFactors, webgpu: lower }
 
 const hints: Readonly<Record<WebProvider, string>> = {
   wasm: "serve onnxruntime-web's .wasm files beside the script, or say where they are with wasmPaths",
@@ -89,7 +90,7 @@ const start = Effect.fnUntraced(function* (provider: WebProvider, options: WebRu
   yield* Effect.addFinalizer(() => Effect.promise(() => engine.close()))
   // It stays until the end, and with it the shaders that further sessions share.
   const probed = ask(
-    { kind: "compile", executable: probeNumber, model: probe(), optimize: "all", profile: undefined },
+    { kind: "compile", executable: probeNumber, model: probe(), optimize: "all", profile: undefined, quantizes: true },
     () => undefined,
   )
   yield* Effect.mapError(probed, (cause) => unavailable(cause.message))
