@@ -11,6 +11,7 @@ import { type Buffer, type CompileFailed, type Executable, type RunFailed, Runti
 import { Effect, type Scope } from "effect"
 import { InvalidSettings } from "./Errors.ts"
 import { kernels } from "./Kernels.ts"
+import { evenParts } from "./Optimize.ts"
 import type { Batch, Program } from "./Program.ts"
 import { isLargeTable, type ResidentState, scalarOutputs } from "./TrainState.ts"
 
@@ -56,10 +57,15 @@ export const makeTrainStep = Effect.fnUntraced(function* (
     }),
   )
   const dropped = Object.fromEntries(program.dropout.map(({ input }, index) => [input, masks[index]!]))
-  const rates = program.dropout.map(({ rate }) => rate)
+  const parts = evenParts(masks, runtime.device.threads)
+  const drawing = (draw: { seed: number; step: number }) =>
+    parts.map((places) => ({
+      buffers: { masks: places.map((place) => masks[place]!) },
+      argument: { ...draw, places, rates: places.map((place) => program.dropout[place]!.rate) },
+    }))
   const run: TrainStep["run"] = (batch, draw) =>
     Effect.gen(function* () {
-      if (masks.length > 0) yield* runtime.call(kernels.masks, { masks }, { ...draw, rates })
+      if (masks.length > 0) yield* runtime.callEach(kernels.masks, drawing(draw))
       const outputs = yield* executable.run({ ...used, ...dropped, ...batch.tensors }, { into, only })
       yield* addRows
       const scalars = Object.entries(outputs).map(([name, value]) => [name, Number(value.data[0])] as const)

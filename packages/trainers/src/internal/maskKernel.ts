@@ -1,18 +1,19 @@
-/** Which masks to draw: one rate for each array, and the numbers that name the draw. */
+/** Which masks to draw: for each array its rate and its number among all masks, and the numbers that name the draw. */
 export interface MaskArgument {
   readonly seed: number
   readonly step: number
   readonly rates: readonly number[]
+  readonly places: readonly number[]
 }
 
 /**
  * Fills each array with dropout's keep flags (1 keeps) by AES in counter mode: the key is the seed, the counter starts
- * at (step, index of the array), so any mask of any step can be drawn again alone, on every platform alike.
+ * at (step, number of the array), so any mask of any step can be drawn again alone, on every platform alike.
  * A rate is a number of 256ths.
  */
 export const masks = async (
   arrays: Readonly<Record<string, readonly unknown[]>>,
-  { seed, step, rates }: MaskArgument,
+  { seed, step, rates, places }: MaskArgument,
 ): Promise<null> => {
   const secret = new Uint8Array(16)
   new DataView(secret.buffer).setFloat64(0, seed)
@@ -22,7 +23,7 @@ export const masks = async (
     const counter = new Uint8Array(16)
     const view = new DataView(counter.buffer)
     view.setUint32(0, step)
-    view.setUint32(4, index)
+    view.setUint32(4, places[index]!)
     for (let from = 0; from < array.length; from += piece) {
       view.setUint32(12, from / 16)
       const size = Math.min(piece, array.length - from)
