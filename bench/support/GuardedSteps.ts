@@ -47,8 +47,8 @@ const allSteps = Effect.gen(function* () {
   const towers = sharedTower(miniLm(data, "mean"))
   const ofFirstTokens = sharedTower(miniLm(data, "cls"))
   const parameters = new Map([...towerParameters(towers)].map(([name, { dims }]) => [name, dims] as const))
-  const dualEncoder = Effect.fnUntraced(function* (shape: DprShape, pooled: Towers = towers) {
-    const program = yield* dprProgram(pooled, shape, { ...retrieval, symmetric: false, dropout: 0 })
+  const dualEncoder = Effect.fnUntraced(function* (shape: DprShape, pooled: Towers = towers, dropout = 0) {
+    const program = yield* dprProgram(pooled, shape, { ...retrieval, symmetric: false, dropout })
     return yield* stepCounts(program, parameters, [...parameters.keys()])
   })
   const batches = dprBatches(towers, data, settings, retrieval)
@@ -58,6 +58,7 @@ const allSteps = Effect.gen(function* () {
   return {
     "MiniLM-L6 dual encoder, dense 16 x 128": yield* dualEncoder(dense),
     "MiniLM-L6 dual encoder, packed, in groups": yield* dualEncoder(epoch[0]!.shape),
+    "MiniLM-L6 dual encoder, packed, in groups, dropout": yield* dualEncoder(epoch[0]!.shape, towers, 0.1),
     "MiniLM-L6 dual encoder, dense 16 x 128, first tokens": yield* dualEncoder(dense, ofFirstTokens),
     "MiniLM-L6 dual encoder, packed, in groups, first tokens": yield* dualEncoder(epoch[0]!.shape, ofFirstTokens),
     "MiniLM-L6 dual encoder, an epoch": { sessions: new Set(epoch.map(({ key }) => key)).size },
