@@ -1,4 +1,5 @@
-import type { EmbeddingSimilarity, Titles, Tower } from "@tandem/retriever"
+import type { Similarity } from "@tandem/onnx"
+import type { Titles, Tower } from "@tandem/retriever"
 
 /** The towers that encode for search. */
 export interface SearchTowers {
@@ -8,7 +9,7 @@ export interface SearchTowers {
 
 /** What decides how texts become comparable vectors, with every default filled in. */
 export interface RetrievalSettings {
-  readonly similarity: EmbeddingSimilarity
+  readonly similarity: Similarity
   readonly temperature: number
   readonly maxLength: number
   readonly titles: Titles | undefined

@@ -1,6 +1,6 @@
-import { type GraphBuilder, InvalidGraph, type Value } from "@tandem/onnx"
+import { type GraphBuilder, InvalidGraph, type Similarity, type Value } from "@tandem/onnx"
 import { absent, keepWhere, ownMask, requireMask, scoreDims, shifted, sumWhere } from "./internal/Scores.ts"
-import { type Similarity, similarityScores } from "./Similarity.ts"
+import { similarityScores } from "./Similarity.ts"
 
 /** What the loss reads; the sizes of all values must be known. */
 export interface InBatchNllInputs {

@@ -1,7 +1,4 @@
-import { type GraphBuilder, InvalidGraph, staticDims, type Value } from "@tandem/onnx"
-
-/** How a query and a passage embedding are compared: inner product, or inner product of the vectors at unit length. */
-export type Similarity = "dot" | "cosine"
+import { type GraphBuilder, InvalidGraph, type Similarity, staticDims, type Value } from "@tandem/onnx"
 
 /**
  * Rows of `x` at unit length: x / max(‖x‖₂, 1e-12), PyTorch's `F.normalize`.

@@ -14,4 +14,4 @@ export {
   type InBatchNllOptions,
   inBatchNll,
 } from "./InBatchNll.ts"
-export { type Similarity, type SimilarityOptions, similarityScores, unitRows } from "./Similarity.ts"
+export { type SimilarityOptions, similarityScores, unitRows } from "./Similarity.ts"

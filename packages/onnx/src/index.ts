@@ -47,6 +47,7 @@ export { type PrepareOptions, prepare } from "./passes/Prepare.ts"
 export { type QuantizeOptions, quantizeDynamic } from "./passes/Quantize.ts"
 export { newestOpset, oldestOpset, upgrade } from "./passes/Upgrade.ts"
 export { isRandom } from "./RandomNodes.ts"
+export type { Similarity } from "./Similarity.ts"
 export {
   bool,
   bytesOf,

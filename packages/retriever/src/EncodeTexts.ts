@@ -11,15 +11,12 @@ import {
   pooledGraph,
   SequenceTooLong,
 } from "@tandem/models"
-import { elementCount, type Graph, type Tensor } from "@tandem/onnx"
+import { elementCount, type Graph, type Similarity, type Tensor } from "@tandem/onnx"
 import { type Buffer, type Feed, RunFailed, Runtime } from "@tandem/runtime"
 import { Effect, type Scope, Semaphore } from "effect"
 import { type BatchPlan, planBatches } from "./internal/Batches.ts"
 import { defaultTitles, type EncoderInput, encodeInput, type RenderOptions, type TextKind } from "./PassageText.ts"
 import type { Tower } from "./Towers.ts"
-
-/** How embeddings are compared, in training and in search. */
-export type EmbeddingSimilarity = "dot" | "cosine"
 
 export interface TextEncoderOptions extends RenderOptions {
   /** Most texts of one run; fewer where they are longer than 64 tokens, so that a run has at most 2048. 32 where absent. */
@@ -28,7 +25,7 @@ export interface TextEncoderOptions extends RenderOptions {
    * `cosine` scales every vector to unit length, whatever the encoder's own files say, so that an inner product is the
    * cosine; otherwise the encoder's own pooling decides.
    */
-  readonly similarity?: EmbeddingSimilarity
+  readonly similarity?: Similarity
 }
 
 /** How much was encoded. */
@@ -137,7 +134,7 @@ export const makeTextEncoder = Effect.fnUntraced(function* (
 })
 
 /** How token embeddings become the vectors that are compared: under cosine of unit length, whatever the encoder says. */
-export const poolingFor = ({ pooling }: Encoder, similarity: EmbeddingSimilarity | undefined): Pooling =>
+export const poolingFor = ({ pooling }: Encoder, similarity: Similarity | undefined): Pooling =>
   similarity === "cosine" ? { ...pooling, normalize: true } : pooling
 
 const nothing: EncodeCounts = { texts: 0, truncated: 0, tokens: 0, paddedTokens: 0 }

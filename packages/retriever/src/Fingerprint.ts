@@ -1,13 +1,13 @@
-import { bytesOf, type Tensor } from "@tandem/onnx"
+import { bytesOf, type Similarity, type Tensor } from "@tandem/onnx"
 import { type Feed, type RunFailed, Runtime } from "@tandem/runtime"
 import { Effect } from "effect"
-import { type EmbeddingSimilarity, poolingFor } from "./EncodeTexts.ts"
+import { poolingFor } from "./EncodeTexts.ts"
 import { defaultTitles, type RenderOptions } from "./PassageText.ts"
 import type { Tower } from "./Towers.ts"
 
 export interface FingerprintOptions extends RenderOptions {
   /** `cosine` scales vectors to unit length, as `TextEncoderOptions` says. */
-  readonly similarity?: EmbeddingSimilarity
+  readonly similarity?: Similarity
 }
 
 /**

@@ -1,8 +1,8 @@
 import { embeddingSize } from "@tandem/models"
+import type { Similarity } from "@tandem/onnx"
 import type { RunFailed, Runtime } from "@tandem/runtime"
 import { type StoreIdentity, StoreMismatchError } from "@tandem/store"
 import { Effect } from "effect"
-import type { EmbeddingSimilarity } from "./EncodeTexts.ts"
 import { fingerprint } from "./Fingerprint.ts"
 import type { RenderOptions } from "./PassageText.ts"
 import type { Tower } from "./Towers.ts"
@@ -12,7 +12,7 @@ export interface IndexSettings extends RenderOptions {
   /** The tower that reads passages. */
   readonly passage: Tower
   /** How the towers were trained to be compared. */
-  readonly similarity: EmbeddingSimilarity
+  readonly similarity: Similarity
 }
 
 /**

@@ -1,6 +1,5 @@
 export { type Embeddings, type EncodeAllOptions, encodeAll } from "./EncodeAll.ts"
 export {
-  type EmbeddingSimilarity,
   type EncodeCounts,
   makeTextEncoder,
   type OnEncodeProgress,

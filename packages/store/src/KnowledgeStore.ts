@@ -25,7 +25,7 @@ export type SearchRequest = {
   readonly withVectors?: boolean
 }
 
-/** One result; `score` is "higher is better" for every similarity, see `Similarity`. */
+/** One result; `score` is "higher is better" for every similarity, see `StoreSimilarity`. */
 export type Hit = {
   readonly passage: Passage
   readonly score: number

@@ -3,18 +3,19 @@ import type { Effect } from "effect"
 import type { CorruptStoreError, StoreAccessError } from "./StoreError.ts"
 
 /**
- * How a query and a passage are compared. Scores are always "higher is better":
+ * How a query and a passage are compared: one of the two ways in which encoders are trained (`Similarity` of
+ * `@tandem/onnx`), or by their distance. Scores are always "higher is better":
  * - `dot`: inner product `q · p`
  * - `cosine`: `q · p / (|q| |p|)`, in −1 to 1
  * - `l2`: the **negative squared** Euclidean distance `−|q − p|²`, at most 0
  */
-export type Similarity = "dot" | "cosine" | "l2"
+export type StoreSimilarity = "dot" | "cosine" | "l2"
 
 /** What decides whether two sets of vectors may be compared. */
 export type StoreIdentity = {
   /** Length of every vector. */
   readonly dimension: number
-  readonly similarity: Similarity
+  readonly similarity: StoreSimilarity
   /** Names the encoder (weights and settings) that made the vectors, as the retriever computes it. */
   readonly fingerprint: string
 }

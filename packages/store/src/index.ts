@@ -12,10 +12,10 @@ export {
 export type {
   IndexCache,
   LoadedContents,
-  Similarity,
   StoreContents,
   StoreFolder,
   StoreIdentity,
+  StoreSimilarity,
 } from "./StoreContents.ts"
 export {
   type AddError,

@@ -5,10 +5,10 @@ import {
   KnowledgeStore,
   type KnowledgeStoreShape,
   PassageNotFoundError,
-  type Similarity,
   StoreAccessError,
   type StoreIdentity,
   type StoreMismatchError,
+  type StoreSimilarity,
 } from "@tandem/store"
 import { checkIdentity, checkRows, checkSearch } from "@tandem/store/StoreChecks"
 import { Effect, Layer, Option, type Scope, Semaphore, Stream } from "effect"
@@ -34,7 +34,7 @@ const floatsOf = (bytes: unknown): Float32Array => {
 
 const product = (a: Float32Array, b: Float32Array): number => a.reduce((sum, value, i) => sum + value * b[i]!, 0)
 
-const scores: { readonly [similarity in Similarity]: (query: Float32Array, vector: Float32Array) => number } = {
+const scores: { readonly [similarity in StoreSimilarity]: (query: Float32Array, vector: Float32Array) => number } = {
   dot: product,
   cosine: (q, p) => product(q, p) / Math.sqrt(product(q, q) * product(p, p)),
   l2: (q, p) => -q.reduce((sum, value, i) => sum + (value - p[i]!) ** 2, 0),
@@ -44,7 +44,7 @@ const scores: { readonly [similarity in Similarity]: (query: Float32Array, vecto
 const identityIn = (database: DatabaseSync, { dimension, similarity, fingerprint }: StoreIdentity): StoreIdentity => {
   database.prepare("INSERT OR IGNORE INTO identity VALUES (1, ?, ?, ?)").run(dimension, similarity, fingerprint)
   const row = database.prepare("SELECT * FROM identity").get()
-  const known = Object.keys(scores).find((name): name is Similarity => name === row?.["similarity"])
+  const known = Object.keys(scores).find((name): name is StoreSimilarity => name === row?.["similarity"])
   if (known === undefined) throw new Error("its similarity is none of this store's")
   return { dimension: Number(row?.["dimension"]), similarity: known, fingerprint: String(row?.["fingerprint"]) }
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import { Effect, Exit, type Layer, Stream } from "effect"
 import { KnowledgeStore, type KnowledgeStoreShape } from "../../KnowledgeStore.ts"
-import type { Similarity, StoreIdentity } from "../../StoreContents.ts"
+import type { StoreIdentity, StoreSimilarity } from "../../StoreContents.ts"
 import type { SearchError, StoreAccessError } from "../../StoreError.ts"
 import {
   assertFails,
@@ -45,7 +45,7 @@ const storedVectors = (store: KnowledgeStoreShape): Effect.Effect<Float32Array, 
  */
 export const knowledgeStoreContract = (name: string, makeLayer: MakeStoreLayer): void => {
   const withStore = <A, E>(
-    similarity: Similarity,
+    similarity: StoreSimilarity,
     use: (store: KnowledgeStoreShape) => Effect.Effect<A, E>,
   ): Promise<A> =>
     Effect.runPromise(Effect.provide(Effect.flatMap(KnowledgeStore, use), makeLayer(identityOf(similarity))))

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict"
 import type { Passage } from "@tandem/datasets"
 import { Cause, Effect, Exit } from "effect"
-import type { Similarity, StoreIdentity } from "../../StoreContents.ts"
+import type { StoreIdentity, StoreSimilarity } from "../../StoreContents.ts"
 
 // What both contract suites work with.
 
 export const dimension = 8
 export const fingerprint = "encoder-1"
-export const identityOf = (similarity: Similarity): StoreIdentity => ({ dimension, similarity, fingerprint })
+export const identityOf = (similarity: StoreSimilarity): StoreIdentity => ({ dimension, similarity, fingerprint })
 
 export const passage = (id: string): Passage => ({ id, title: `Title of ${id}`, text: `Text of ${id}` })
 export const passages = (count: number, prefix = "p"): Passage[] =>
@@ -28,7 +28,7 @@ export const batchOf = (count: number, seed = 1, prefix = "p") => ({
   fingerprint,
 })
 
-export const scoreBy: { readonly [similarity in Similarity]: (q: Float32Array, p: Float32Array) => number } = {
+export const scoreBy: { readonly [similarity in StoreSimilarity]: (q: Float32Array, p: Float32Array) => number } = {
   dot: (q, p) => q.reduce((sum, value, i) => sum + value * p[i]!, 0),
   cosine: (q, p) => scoreBy.dot(q, p) / Math.sqrt(scoreBy.dot(q, q) * scoreBy.dot(p, p)),
   l2: (q, p) => -q.reduce((sum, value, i) => sum + (value - p[i]!) ** 2, 0),

@@ -6,7 +6,7 @@ import { describe, it } from "node:test"
 import { Effect, type Layer } from "effect"
 import { EmbeddedStore, type EmbeddedStoreShape } from "../../EmbeddedStore.ts"
 import { nodeFolder } from "../../node/StoreFolder.ts"
-import type { Similarity, StoreFolder, StoreIdentity } from "../../StoreContents.ts"
+import type { StoreFolder, StoreIdentity, StoreSimilarity } from "../../StoreContents.ts"
 import { assertFails, batchOf, dimension, identityOf, numbers, passages } from "./ContractSamples.ts"
 
 /** A new embedded store for the given identity; called once a test. */
@@ -24,7 +24,7 @@ const withFolder = async (use: (folder: StoreFolder) => Promise<void>): Promise<
 /** The contract of `EmbeddedStore` beyond that of `KnowledgeStore`: contents, swaps, folders. */
 export const embeddedStoreContract = (name: string, makeLayer: MakeEmbeddedLayer): void => {
   const withStore = <A, E>(
-    similarity: Similarity,
+    similarity: StoreSimilarity,
     use: (store: EmbeddedStoreShape) => Effect.Effect<A, E>,
   ): Promise<A> =>
     Effect.runPromise(Effect.provide(Effect.flatMap(EmbeddedStore, use), makeLayer(identityOf(similarity))))

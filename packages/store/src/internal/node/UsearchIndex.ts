@@ -1,7 +1,7 @@
 import { closeSync, openSync, readSync } from "node:fs"
 import { Effect } from "effect"
 import type * as usearch from "usearch"
-import type { Similarity, StoreIdentity } from "../../StoreContents.ts"
+import type { StoreIdentity, StoreSimilarity } from "../../StoreContents.ts"
 import { EngineUnavailableError, IndexFailureError } from "../../StoreError.ts"
 
 export type UsearchOptions = {
@@ -28,7 +28,7 @@ export const usearchEngine = (options: UsearchOptions): Effect.Effect<UsearchEng
       }),
   })
 
-const metrics: { readonly [similarity in Similarity]: keyof typeof usearch.MetricKind } = {
+const metrics: { readonly [similarity in StoreSimilarity]: keyof typeof usearch.MetricKind } = {
   dot: "IP",
   cosine: "Cos",
   l2: "L2sq",
