@@ -45,11 +45,13 @@ export interface AnswerLogLikelihood {
  * Gradients flow to `logits` (and to a mask of `f32`), exactly 0 at places that the mask leaves out. An answer without a
  * token has L = 0 and n = 0.
  *
- * Stability: an integer next to the row's largest logit is taken off before anything is exponentiated. So logits of any
- * size neither overflow nor lose the digits of a likelihood close to 1, and the largest logit, whose gradient would
- * cancel out, needs none. Logits must be numbers: NaN or ∞ at a place that is left out still give NaN.
+ * Stability: by LogSoftmax, which takes each row's largest logit off before anything is exponentiated. So logits of any
+ * size neither overflow nor lose the digits of a likelihood close to 1. Logits must be numbers: NaN or ∞ at a place that is
+ * left out still give NaN.
  *
- * Memory: one further tensor of the logits' size forward and two backward, no one-hot targets.
+ * Memory: one further tensor of the logits' size forward, no one-hot targets. On one CPU thread, 64 to 512 places and
+ * vocabularies of 8,000 to 49,000, SoftmaxCrossEntropyLoss takes about the same time forward and backward, and
+ * x[y] − ReduceLogSumExp(x) up to twice as long.
  *
  * @throws InvalidGraph where shapes or types do not fit one another
  *
@@ -97,13 +99,10 @@ export const rowsOfPlaces = (
 /** log softmax of the logits at the targets alone. */
 const logProbabilities = (g: GraphBuilder, logits: Value, targets: Value): Value => {
   const axis = targets.dims!.length
-  // Rounded, it has no gradient
-  const near = g.op("Ceil", [g.reduceMax(logits, [axis])])[0]!
-  const shifted = g.sub(logits, near)
-  const chosen = g.op("GatherElements", [shifted, g.unsqueeze(targets, [axis])], {
+  const chosen = g.op("GatherElements", [g.logSoftmax(logits), g.unsqueeze(targets, [axis])], {
     attributes: { axis: int(axis) },
   })[0]!
-  return g.sub(g.squeeze(chosen, [axis]), g.reduceLogSumExp(shifted, [axis], false))
+  return g.squeeze(chosen, [axis])
 }
 
 /** Adds up each sequence's values. For chosen places it is a product with ones, whose order no provider changes. */
