@@ -54,3 +54,12 @@ test("a bundle for pages holds onnxruntime-web alone, one for Node none of it, t
   // The thread that loads onnxruntime-node is a file of its own.
   assert.deepEqual([...(await runtimes("@tandem/runtime/node/NodeRuntime", "node"))], [])
 })
+
+test("a bundle of the store and of the retriever for the edge holds nothing that a platform has to bring", async () => {
+  for (const name of ["@tandem/store", "@tandem/retriever"]) {
+    const files = [...(await bundle(name)).keys()]
+    assert.ok(files.some((file) => file.startsWith("packages/store/src/")))
+    const bound = files.filter((file) => /node_modules\/(usearch|onnxruntime-)|src\/(internal\/)?node\//.test(file))
+    assert.deepEqual(bound, [])
+  }
+})

@@ -6,15 +6,18 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, before, test } from "node:test"
 import { runCommand } from "../../scripts/support/Command.ts"
-import { runtimeEnvironment } from "../../scripts/support/Runtimes.ts"
+import { installRuntime, runArguments, runtimeEnvironment } from "../../scripts/support/Runtimes.ts"
 import { root } from "../../scripts/support/Workspace.ts"
 import { type LocalRegistry, startRegistry } from "./LocalRegistry.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "tandem-edge-"))
 const project = join(folder, "project")
+const programs = { node: process.execPath, bun: "", deno: "" }
 let registry: LocalRegistry
 
 before(async () => {
+  programs.bun = await installRuntime("bun")
+  programs.deno = await installRuntime("deno")
   registry = await startRegistry(join(folder, "tarballs"))
   mkdirSync(project)
   writeFileSync(join(project, "package.json"), JSON.stringify({ private: true, type: "module" }))
@@ -33,11 +36,13 @@ const install = async (...names: readonly string[]): Promise<void> => {
 }
 
 /** Runs a script of `programs/` in the project; the JSON that it prints. */
-const run = async (script: string) => {
+const run = async (script: string, runtime: keyof typeof programs) => {
   cpSync(join(root, "test/packaging/programs", script), join(project, script))
-  const { status, output } = await runCommand(process.execPath, [script], { cwd: project, env: runtimeEnvironment })
+  const args = runtime === "node" ? [script] : [...runArguments[runtime], script]
+  const { status, output } = await runCommand(programs[runtime], args, { cwd: project, env: runtimeEnvironment })
   assert.ok(status === 0, output)
-  return JSON.parse(output)
+  // Deno reports what ends a worker on standard error, whoever listens.
+  return JSON.parse(output.trim().split("\n").at(-1) ?? "")
 }
 
 const assertNothingNative = (): void => {
@@ -55,22 +60,24 @@ test("store and runtime install without a native module or an install script; th
   )
   assert.deepEqual(scripted, [])
   assert.deepEqual(globSync("node_modules/onnxruntime-web/package.json", { cwd: project }), [])
-  const { found, node, web, usearch } = await run("store-and-runtime.ts")
-  assert.deepEqual(found, ["hawk"])
-  assert.deepEqual(
-    [node.tag, web.tag, usearch.tag],
-    ["ProviderUnavailable", "ProviderUnavailable", "EngineUnavailable"],
-  )
-  assert.match(node.message, /needs the package onnxruntime-node, which is not installed/)
-  assert.match(node.hint, /npm install onnxruntime-node.*ONNXRUNTIME_NODE_INSTALL=skip/)
-  assert.match(web.message, /onnxruntime-web cannot be loaded/)
-  assert.match(web.hint, /npm install onnxruntime-web/)
-  assert.match(usearch.message, /usearch cannot be loaded/)
-  assert.match(usearch.hint, /npm install usearch/)
+  for (const runtime of ["node", "bun", "deno"] as const) {
+    const { found, node, web, usearch } = await run("store-and-runtime.ts", runtime)
+    assert.deepEqual(found, ["hawk"])
+    assert.deepEqual(
+      [node.tag, web.tag, usearch.tag],
+      ["ProviderUnavailable", "ProviderUnavailable", "EngineUnavailable"],
+    )
+    assert.match(node.message, /needs the package onnxruntime-node, which is not installed/)
+    assert.match(node.hint, /npm install onnxruntime-node.*ONNXRUNTIME_NODE_INSTALL=skip/)
+    assert.match(web.message, /onnxruntime-web cannot be loaded/)
+    assert.match(web.hint, /npm install onnxruntime-web/)
+    assert.match(usearch.message, /usearch cannot be loaded/)
+    assert.match(usearch.hint, /npm install usearch/)
+  }
 })
 
 test("with onnxruntime-web besides, graphs run in WebAssembly, and still nothing is native", async () => {
   await install("@tandem/onnx", "onnxruntime-web")
   assertNothingNative()
-  assert.deepEqual(await run("web-runtime.ts"), [7, 10, 15, 22])
+  assert.deepEqual(await run("web-runtime.ts", "node"), [7, 10, 15, 22])
 })

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
-import { Exact, KnowledgeStore, type StoreIdentity } from "@tandem/store"
+import { Exact, KnowledgeStore, StoreAccessError, type StoreIdentity } from "@tandem/store"
 import { Effect, Stream } from "effect"
 import { Retriever, type RetrieverOptions } from "../../src/Retriever.ts"
 import { storeIdentity } from "../../src/StoreIdentity.ts"
@@ -115,6 +115,22 @@ describe("Retriever", () => {
         change,
       ))
   }
+
+  it("says so where the store cannot be reached", () =>
+    withRuntime(
+      Effect.gen(function* () {
+        const lost = new StoreAccessError({ message: "the connection was lost" })
+        const store = { ...(yield* Exact.make(yield* storeIdentity(shared))), metadata: Effect.fail(lost) }
+        const errors = yield* Effect.gen(function* () {
+          const retriever = yield* Retriever
+          return [
+            yield* Effect.flip(retriever.search(["river"], 1)),
+            yield* Effect.flip(Stream.runDrain(retriever.index(Stream.fromIterable(passages)))),
+          ]
+        }).pipe(Effect.provide(Retriever.layer(shared)), Effect.provideService(KnowledgeStore, store))
+        assert.deepEqual(errors, [lost, lost])
+      }),
+    ))
 
   it("keeps what it added before a piece that fails", () =>
     withRetriever(
