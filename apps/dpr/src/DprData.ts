@@ -30,7 +30,7 @@ export interface DprData {
 export const loadData = Effect.fn("dpr.loadData")(function* (settings: DprSettings) {
   const read = yield* readOptions(settings)
   const raw = yield* readExamples(settings.data, read)
-  const dev = settings.dev.length === 0 ? undefined : yield* readExamples(settings.dev, read)
+  const dev = settings.dev.length === 0 ? undefined : yield* readExamples(settings.dev, { ...read, evaluation: true })
   const train = withNegatives(raw, settings)
   const negatives = settings.negatives === "none" ? 0 : settings.hardNegatives
   const hardNegatives = train.statistics.withNegatives === 0 ? 0 : negatives
@@ -42,7 +42,11 @@ export const loadData = Effect.fn("dpr.loadData")(function* (settings: DprSettin
       found: "none",
     })
   }
-  const warnings = overlapWarnings(train.examples, dev?.examples).map(({ message }) => message)
+  const warnings = [
+    ...raw.warnings,
+    ...(dev?.warnings ?? []).map((warning) => ({ ...warning, message: `evaluation: ${warning.message}` })),
+    ...overlapWarnings(train.examples, dev?.examples),
+  ].map(({ message }) => message)
   if (train.statistics.droppedWithoutPositive > 0) {
     warnings.push(
       `${train.statistics.droppedWithoutPositive} of ${train.statistics.rows} rows have no positive passage and were left out`,

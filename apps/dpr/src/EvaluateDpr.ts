@@ -27,7 +27,8 @@ export const evaluateDpr = Effect.fn("dpr.evaluate")((settings: EvaluateDprSetti
   const { device, threads } = settings
   return Effect.gen(function* () {
     yield* observe({ event: "phase", name: "reading data" })
-    const data = yield* readExamples(settings.data, yield* readOptions(settings))
+    const data = yield* readExamples(settings.data, { ...(yield* readOptions(settings)), evaluation: true })
+    for (const { message } of data.warnings) yield* observe({ event: "warning", message })
     const { towers, retrieval } = yield* openRun(settings.run)
     const { metrics } = yield* evaluateTowers(towers, data, retrieval, progressTo(observe))
     return figures(metrics)

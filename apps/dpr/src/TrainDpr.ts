@@ -1,7 +1,7 @@
 import { influences } from "@tandem/autodiff"
-import type { RetrievalData } from "@tandem/datasets"
+import { ignoredTitles, type RetrievalData } from "@tandem/datasets"
 import type { Tensor } from "@tandem/onnx"
-import { encoderOf, type Towers, towerParameters } from "@tandem/retriever"
+import { defaultTitles, encoderOf, type Towers, towerParameters } from "@tandem/retriever"
 import { Runtime } from "@tandem/runtime"
 import { layer as nodeRuntime } from "@tandem/runtime/node/NodeRuntime"
 import {
@@ -84,6 +84,9 @@ const run = Effect.fnUntraced(function* (
   const warnings = [...device.fallbacks, ...data.warnings]
   if (settings.dropout === "model" && encoderOf(towers, "query").source.kind === "onnx") {
     warnings.push("the model is an ONNX file, which holds no dropout: it is trained without")
+  }
+  if (settings.titles === undefined && (retrieval.titles ?? defaultTitles(encoderOf(towers, "passage"))) === "none") {
+    warnings.push(...ignoredTitles(data.train.corpus.values()).map(({ message }) => message))
   }
   for (const message of warnings) yield* observe({ event: "warning", message })
   const batches = dprBatches(towers, data, settings, retrieval)

@@ -5,25 +5,29 @@ import { rowDecoder } from "./internal/Decode.ts"
 import { jsonLines } from "./internal/JsonLines.ts"
 import { tsvRows } from "./internal/Tsv.ts"
 import type { Passage } from "./Passage.ts"
-import type { ExampleRow, Source } from "./Source.ts"
+import type { ExampleRow, Remark, Source } from "./Source.ts"
 
 const decodeQuery = rowDecoder(
-  Schema.Struct({ _id: Schema.Union([Schema.String, Schema.Number]), text: Schema.NonEmptyString }),
+  Schema.Struct({ _id: Schema.Union([Schema.String, Schema.Number]), text: Schema.NullOr(Schema.String) }),
 )
 
 /**
  * Examples of a BEIR data set: the queries that a file of judgements (`qrels/SPLIT.tsv`, with its header line or
  * without) names, in the order of that file. Passages of a grade above 0 are positives; the grades are kept in
- * `relevance`. The corpus is read by {@link parseCorpus}. Throws `InvalidRowError` for a judgement of an unknown query.
+ * `relevance`. The corpus is read by {@link parseCorpus}. Judgements about queries that are missing or have no text are
+ * remarked upon with the first row; where all are, that is an `InvalidRowError`.
  */
 export async function* parseBeir(queries: Source, judgements: Source): AsyncGenerator<ExampleRow> {
   const texts = new Map<string, string>()
+  const remarks: Remark[] = []
   for await (const { value, line } of jsonLines(queries)) {
     const { _id, text } = decodeQuery(value, { file: queries.file, line })
-    texts.set(String(_id), text)
+    if (text !== null && text.trim() !== "") texts.set(String(_id), text)
+    else remarks.push({ kind: "empty-question", subject: String(_id) })
   }
-  const judged = new Map<string, { line: number; relevance: Record<string, number> }>()
+  const judged = new Map<string, { line: number; relevance: Map<string, number> }>()
   let first = true
+  let missing: InvalidRowError | undefined
   for await (const { fields, line } of tsvRows(judgements)) {
     const [query, passage, score] = fields
     const grade = Number(score)
@@ -42,18 +46,26 @@ export async function* parseBeir(queries: Source, judgements: Source): AsyncGene
     if (query === undefined || passage === undefined || score === undefined || !Number.isFinite(grade)) {
       throw invalid("score", "query id, passage id and a number", JSON.stringify(fields.join("\t").slice(0, 60)))
     }
-    if (!texts.has(query)) throw invalid("query-id", `a query of ${queries.file}`, query)
-    const entry = judged.get(query) ?? { line, relevance: {} }
-    entry.relevance[passage] = grade
+    if (!texts.has(query)) {
+      missing ??= invalid("query-id", `a query of ${queries.file}`, query)
+      remarks.push({ kind: "missing-question", subject: query })
+      continue
+    }
+    const entry = judged.get(query) ?? { line, relevance: new Map<string, number>() }
+    entry.relevance.set(passage, grade)
     judged.set(query, entry)
   }
-  for (const [id, { line, relevance }] of judged) {
-    const positives = Object.keys(relevance).filter((passage) => relevance[passage]! > 0)
+  if (judged.size === 0 && missing !== undefined) throw missing
+  for (const [index, [id, { line, relevance }]] of [...judged].entries()) {
+    const positives = [...relevance].flatMap(([passage, grade]) => (grade > 0 ? [passage] : []))
+    const graded = Object.fromEntries(relevance)
     yield {
       file: judgements.file,
       line,
       passages: [],
-      example: { id, query: texts.get(id)!, positives, negatives: [], answers: [], relevance },
+      judged: true,
+      ...(index === 0 ? { remarks } : {}),
+      example: { id, query: texts.get(id)!, positives, negatives: [], answers: [], relevance: graded },
     }
   }
 }

@@ -2,10 +2,10 @@ import { Schema } from "effect"
 import type { RetrievalData } from "./Example.ts"
 import { passageIdOf } from "./internal/ContentHash.ts"
 import { rowDecoder } from "./internal/Decode.ts"
-import { type JsonElement, jsonElements } from "./internal/JsonElements.ts"
+import { jsonElements } from "./internal/JsonElements.ts"
 import { jsonLines } from "./internal/JsonLines.ts"
 import type { Passage } from "./Passage.ts"
-import type { ExampleRow, Source } from "./Source.ts"
+import type { ExampleRow, Source, TableRow } from "./Source.ts"
 
 const Identifier = Schema.Union([Schema.String, Schema.Number])
 
@@ -33,18 +33,19 @@ const decode = rowDecoder(
  * time. Hard negatives come before plain ones in `negatives`; missing lists are empty; a passage without an id gets one
  * from its content; an example's id is made from its question.
  */
-export const parseDpr = (source: Source): AsyncGenerator<ExampleRow> => rows(source, jsonElements(source))
+export const parseDpr = (source: Source): AsyncGenerator<ExampleRow> => dprRows(jsonElements(source), source.file)
 
 /** {@link parseDpr} for one JSON object a line. */
-export const parseDprLines = (source: Source): AsyncGenerator<ExampleRow> => rows(source, jsonLines(source))
+export const parseDprLines = (source: Source): AsyncGenerator<ExampleRow> => dprRows(jsonLines(source), source.file)
 
-async function* rows(source: Source, elements: AsyncGenerator<JsonElement>): AsyncGenerator<ExampleRow> {
-  for await (const { value, line } of elements) {
-    const row = decode(value, { file: source.file, line })
+/** {@link parseDpr} for rows that are JSON values already. */
+export async function* dprRows(rows: AsyncIterable<TableRow>, file: string): AsyncGenerator<ExampleRow> {
+  for await (const { value, line } of rows) {
+    const row = decode(value, { file, line })
     const positives = (row.positive_ctxs ?? []).map(passageOf)
     const negatives = [...(row.hard_negative_ctxs ?? []), ...(row.negative_ctxs ?? [])].map(passageOf)
     yield {
-      file: source.file,
+      file,
       line,
       passages: [...positives, ...negatives],
       example: {

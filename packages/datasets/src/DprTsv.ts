@@ -39,7 +39,7 @@ export async function* parseDprCorpus(source: Source): AsyncGenerator<PassageRow
     first = false
     if (header) continue
     if (id === undefined || id.trim() === "") throw invalid(row, "id", "a passage id", "nothing")
-    if (text === undefined || text === "") throw invalid(row, "text", "the passage's text", "nothing")
+    if (text === undefined) throw invalid(row, "text", "the passage's text", "nothing")
     if (row.fields.length > 3) throw invalid(row, "title", "3 columns", `${row.fields.length} columns`)
     const passage = title === undefined || title === "" ? {} : { title, metadata: { document: title } }
     yield { file: row.file, line: row.line, passage: { id: id.trim(), text, ...passage } }

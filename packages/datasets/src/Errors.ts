@@ -22,6 +22,9 @@ export class EmptyFileError extends Schema.TaggedError<EmptyFileError>()("EmptyF
 /** A file that starts as gzip data and does not go on as such, or is cut off. */
 export class InvalidGzipError extends Schema.TaggedError<InvalidGzipError>()("InvalidGzip", where) {}
 
+/** A file that starts as Parquet and does not go on as such. */
+export class InvalidParquetError extends Schema.TaggedError<InvalidParquetError>()("InvalidParquet", where) {}
+
 /** Bytes that are not UTF-8. */
 export class InvalidUtf8Error extends Schema.TaggedError<InvalidUtf8Error>()("InvalidUtf8", where) {}
 
@@ -51,6 +54,7 @@ export type DatasetError =
   | UnreadableFileError
   | EmptyFileError
   | InvalidGzipError
+  | InvalidParquetError
   | InvalidUtf8Error
   | TruncatedJsonError
   | InvalidJsonError
@@ -64,6 +68,7 @@ const classes = [
   UnreadableFileError,
   EmptyFileError,
   InvalidGzipError,
+  InvalidParquetError,
   InvalidUtf8Error,
   TruncatedJsonError,
   InvalidJsonError,

@@ -1,3 +1,4 @@
+import type { DataWarning } from "./DataWarning.ts"
 import type { Passage } from "./Passage.ts"
 
 /**
@@ -37,9 +38,14 @@ export type DataStatistics = {
   readonly withNegatives: number
 }
 
-/** Examples together with the passages that they speak of. Every id of an example stands in `corpus`. */
+/**
+ * Examples together with the passages that they speak of. Every id among an example's positives and negatives stands in
+ * `corpus`; `relevance` may also judge passages that the corpus lacks.
+ */
 export type RetrievalData = {
   readonly examples: readonly Example[]
   readonly corpus: ReadonlyMap<string, Passage>
   readonly statistics: DataStatistics
+  /** What was left out, or taken otherwise than it stands. */
+  readonly warnings: readonly DataWarning[]
 }

@@ -1,9 +1,17 @@
+import { layoutOf } from "./internal/Columns.ts"
+import { splitCsvLine } from "./internal/CsvLine.ts"
 import { splitTsv } from "./internal/Tsv.ts"
 
-/** The formats that are read. `dpr` is DPR's JSON array or JSON Lines, `jsonl` Tandem's own examples. */
+/**
+ * The formats that are read. `dpr` is DPR's JSON array or JSON Lines; `jsonl` Tandem's own examples and everyday tables
+ * (docs/data-layouts.md); `corpus` passages. The last three may also be JSON arrays, CSV, TSV with names, or Parquet.
+ */
 export const formats = ["squad", "dpr", "dpr-qa", "dpr-corpus", "beir", "jsonl", "corpus"] as const
 
 export type Format = (typeof formats)[number]
+
+/** How the rows of a file are laid down. */
+export type Container = "json-lines" | "json-array" | "csv" | "semicolons" | "tsv" | "parquet"
 
 /**
  * The format of a file, judged by its first characters (64 Ki are plenty); `undefined` where none fits. A BEIR folder
@@ -11,23 +19,45 @@ export type Format = (typeof formats)[number]
  */
 export const recogniseFormat = (start: string): Format | undefined => {
   const text = start.trimStart()
-  if (text.startsWith("{")) return byKeys(firstObjectKeys(text, 0))
+  if (text.startsWith("{")) return layoutOf(firstObjectKeys(text, 0))
   if (text.startsWith("[")) {
     const object = /^\[\s*\{/.exec(text)
-    return object !== null && byKeys(firstObjectKeys(text, object[0].length - 1)) === "dpr" ? "dpr" : undefined
+    const layout = object === null ? undefined : layoutOf(firstObjectKeys(text, object[0].length - 1))
+    return layout === "squad" ? undefined : layout
   }
-  const columns = splitTsv(text.split(/\r?\n/, 1)[0] ?? "") ?? []
+  const line = text.split(/\r?\n/, 1)[0] ?? ""
+  if (/^"(?:[^"\\]|\\.)*"\s*$/.test(line)) return "corpus"
+  const columns = splitTsv(line) ?? []
   if (/^query-id\tcorpus-id\tscore\s*$/.test(columns.join("\t"))) return "beir"
   if (columns.length === 2 && /^\s*"?\s*[[(]/.test(columns[1]!)) return "dpr-qa"
+  const names = namesOf(line)
+  const layout = names === undefined ? undefined : layoutOf(new Set(names.names))
+  if (layout === "jsonl" || layout === "dpr") return "jsonl"
   if (columns.length === 3 && !/^-?\d+\s*$/.test(columns[2]!)) return "dpr-corpus"
-  return undefined
+  return layout === "corpus" ? "corpus" : undefined
 }
 
-const byKeys = (keys: ReadonlySet<string>): Format | undefined => {
-  if (keys.has("data") && !keys.has("query")) return "squad"
-  if (keys.has("question")) return "dpr"
-  if (keys.has("query")) return "jsonl"
-  if (keys.has("text") && (keys.has("id") || keys.has("_id"))) return "corpus"
+/** How the rows of a text are laid down, by its first characters. */
+export const recogniseContainer = (start: string): Exclude<Container, "parquet"> => {
+  const text = start.trimStart()
+  if (text.startsWith("{")) return "json-lines"
+  if (text.startsWith("[")) return "json-array"
+  return namesOf(text.split(/\r?\n/, 1)[0] ?? "")?.container ?? "json-lines"
+}
+
+const delimiters = [
+  ["tsv", "\t"],
+  ["csv", ","],
+  ["semicolons", ";"],
+] as const
+
+/** The names in a table's first line, where they are names that something is known by. */
+const namesOf = (line: string) => {
+  for (const [container, delimiter] of delimiters) {
+    if (!line.includes(delimiter)) continue
+    const names = splitCsvLine(line, delimiter).map((name) => name.trim())
+    if (names.every((name) => name.length < 60) && layoutOf(new Set(names)) !== undefined) return { container, names }
+  }
   return undefined
 }
 

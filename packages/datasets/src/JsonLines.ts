@@ -1,17 +1,18 @@
 import { Schema } from "effect"
 import type { Example } from "./Example.ts"
+import { ownColumns, ownCorpusColumns } from "./internal/Columns.ts"
 import { passageIdOf } from "./internal/ContentHash.ts"
 import { rowDecoder } from "./internal/Decode.ts"
 import { jsonLines } from "./internal/JsonLines.ts"
 import type { Passage } from "./Passage.ts"
-import type { ExampleRow, PassageRow, Source } from "./Source.ts"
+import type { ExampleRow, PassageRow, Remark, Source, TableRow } from "./Source.ts"
 
 const Identifier = Schema.Union([Schema.String, Schema.Number])
 const Metadata = Schema.optionalKey(Schema.Record(Schema.String, Schema.Unknown))
 
 const passageFields = {
   id: Schema.optionalKey(Identifier),
-  text: Schema.NonEmptyString,
+  text: Schema.String,
   title: Schema.optionalKey(Schema.NullOr(Schema.String)),
   metadata: Metadata,
 }
@@ -34,28 +35,37 @@ const exampleFields = {
 }
 
 const decodeExample = rowDecoder(Schema.Struct(exampleFields))
-const decodeCorpusRow = rowDecoder(Schema.Struct({ ...passageFields, _id: Schema.optionalKey(Identifier) }))
-const decodeIdentifier = rowDecoder(Schema.Struct({ id: Identifier }))
+const decodeCorpusRow = rowDecoder(Schema.Struct({ ...passageFields, text: Schema.NullOr(Schema.String) }))
 
 /**
- * Tandem's own examples, one JSON object a line: `{"query", "id"?, "positives"?, "negatives"?, "answers"?, "response"?,
- * "weight"?, "group"?, "relevance"?, "metadata"?}`. Positives and negatives are ids of the corpus, or passages. Fields of other names
- * are kept in `metadata`. A row without an id gets one from its query.
+ * Examples, one JSON object a line: Tandem's own `{"query", "id"?, "positives"?, "negatives"?, "answers"?, "response"?,
+ * "weight"?, "group"?, "relevance"?, "metadata"?}`, or a row as other tools write it (docs/data-layouts.md). Positives
+ * and negatives are ids of the corpus, or passages. Fields of other names are kept in `metadata`; one that is probably a
+ * slip of a known name is remarked upon. A row without an id gets one from its query.
  */
-export async function* parseExamples(source: Source): AsyncGenerator<ExampleRow> {
-  for await (const { value, line } of jsonLines(source)) {
-    const row = decodeExample(value, { file: source.file, line })
+export const parseExamples = (source: Source): AsyncGenerator<ExampleRow> => exampleRows(jsonLines(source), source.file)
+
+/** {@link parseExamples} for rows that are JSON values already. */
+export async function* exampleRows(rows: AsyncIterable<TableRow>, file: string): AsyncGenerator<ExampleRow> {
+  for await (const { value, line } of rows) {
+    const place = { file, line }
+    const named = ownColumns(value, place)
+    const row = decodeExample(named.row, place, hintOf(named.remarks))
     const passages: Passage[] = []
+    const texts = new Map<string, string>()
     const idsOf = (references: typeof References.Type | undefined): string[] =>
       (references ?? []).map((reference) => {
-        if (typeof reference !== "object") return String(reference)
-        const passage = passageOf(reference, reference.id)
+        if (typeof reference === "number") return String(reference)
+        if (typeof reference === "string" && !named.texts) return reference
+        const passage =
+          typeof reference === "string" ? passageOf({ text: reference }, undefined) : passageOf(reference, reference.id)
+        if (typeof reference === "string") texts.set(passage.id, reference)
         passages.push(passage)
         return passage.id
       })
-    const metadata = { ...row.metadata, ...others(value, exampleFields) }
+    const metadata = { ...row.metadata, ...others(named.row, exampleFields) }
     yield {
-      file: source.file,
+      file,
       line,
       example: {
         id: row.id === undefined ? passageIdOf(row.query).replace("p-", "q-") : String(row.id),
@@ -70,21 +80,34 @@ export async function* parseExamples(source: Source): AsyncGenerator<ExampleRow>
         ...(Object.keys(metadata).length === 0 ? {} : { metadata }),
       },
       passages,
+      ...(texts.size === 0 ? {} : { texts }),
+      ...(named.remarks.length === 0 ? {} : { remarks: named.remarks }),
     }
   }
 }
 
-/** A corpus, one passage a line: `{"id", "text", "title"?, "metadata"?}`; BEIR's `_id` is understood as well. */
-export async function* parseCorpus(source: Source): AsyncGenerator<PassageRow> {
-  for await (const { value, line } of jsonLines(source)) {
-    const place = { file: source.file, line }
-    const row = decodeCorpusRow(value, place)
-    const id = row.id ?? row._id ?? decodeIdentifier(value, place).id
-    const rest = others(value, { ...passageFields, _id: true })
-    const passage = passageOf({ ...row, metadata: { ...row.metadata, ...rest } }, id)
-    yield { ...place, passage }
+/**
+ * A corpus, one passage a line: `{"id", "text", "title"?, "metadata"?}`, BEIR's `_id` and other tools' names, or a string.
+ * A passage without an id gets one from its content.
+ */
+export const parseCorpus = (source: Source): AsyncGenerator<PassageRow> => corpusRows(jsonLines(source), source.file)
+
+/** {@link parseCorpus} for rows that are JSON values already. */
+export async function* corpusRows(rows: AsyncIterable<TableRow>, file: string): AsyncGenerator<PassageRow> {
+  for await (const { value, line } of rows) {
+    const place = { file, line }
+    const named = ownCorpusColumns(value)
+    const row = decodeCorpusRow(named.row, place, hintOf(named.remarks))
+    const metadata = { ...row.metadata, ...others(named.row, passageFields) }
+    yield {
+      ...place,
+      passage: passageOf({ ...row, text: row.text ?? "", metadata }, row.id),
+      ...(named.remarks.length === 0 ? {} : { remarks: named.remarks }),
+    }
   }
 }
+
+const hintOf = (remarks: readonly Remark[]): string | undefined => remarks[0]?.subject
 
 type PassageFields = {
   readonly text: string

@@ -1,15 +1,6 @@
+import type { DataWarning } from "./DataWarning.ts"
 import type { Example } from "./Example.ts"
 import { wordsOf } from "./internal/Words.ts"
-
-/** Something about the data that a person should know before training; it stops nothing. */
-export type DataWarning = {
-  readonly kind: "question-in-both-sets" | "duplicate-question"
-  /** How many examples are concerned. */
-  readonly count: number
-  /** Ids of the first few of them. */
-  readonly examples: readonly string[]
-  readonly message: string
-}
 
 /**
  * Warnings about training and evaluation examples: questions that stand in both sets, and questions that stand more

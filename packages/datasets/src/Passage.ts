@@ -12,6 +12,16 @@ export type Passage = {
   readonly metadata?: Readonly<Record<string, unknown>>
 }
 
+/**
+ * A passage as it can be read: one of a title alone has it as its text (published corpora hold such); undefined where
+ * there is neither.
+ */
+export const readablePassage = (passage: Passage): Passage | undefined => {
+  if (passage.text.trim() !== "") return passage
+  const { title = "", ...rest } = passage
+  return title.trim() === "" ? undefined : { ...rest, text: title }
+}
+
 /** The document that a passage was cut from (`metadata.document`), where it is known. */
 export const documentOf = (passage: Passage): string | undefined => {
   const { document } = passage.metadata ?? {}

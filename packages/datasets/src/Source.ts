@@ -1,3 +1,4 @@
+import type { DataWarning } from "./DataWarning.ts"
 import type { Example } from "./Example.ts"
 import type { Passage } from "./Passage.ts"
 
@@ -13,11 +14,32 @@ export type Source = {
 /** Where something stood. */
 export type Place = { readonly file: string; readonly line: number }
 
+/** A row of a file as a JSON value, with the line (or for tables without lines the row) on which it starts. */
+export type TableRow = { readonly value: unknown; readonly line: number }
+
+/** Something that was noticed in a row; equal ones are counted and make one warning. */
+export type Remark = {
+  readonly kind: DataWarning["kind"]
+  /** What it is about: a field, an id. */
+  readonly subject: string
+}
+
 /** An example as read: its own passages beside it, its ids not yet looked up. */
-export type ExampleRow = Place & { readonly example: Example; readonly passages: readonly Passage[] }
+export type ExampleRow = Place & {
+  readonly example: Example
+  readonly passages: readonly Passage[]
+  /**
+   * Strings of columns that hold texts, by the ids that were made for them as passages: where a corpus has such an id,
+   * the string names its passage.
+   */
+  readonly texts?: ReadonlyMap<string, string>
+  /** Whether positives and negatives are judgements of a published data set, which may be about passages that are gone. */
+  readonly judged?: boolean
+  readonly remarks?: readonly Remark[]
+}
 
 /** A passage as read. */
-export type PassageRow = Place & { readonly passage: Passage }
+export type PassageRow = Place & { readonly passage: Passage; readonly remarks?: readonly Remark[] }
 
 /** A source that holds a string. */
 export const sourceOf = (text: string, file = "<text>"): Source => ({ file, chunks: once(text) })

@@ -4,23 +4,29 @@ import { passageIdOf } from "./internal/ContentHash.ts"
 import { rowDecoder } from "./internal/Decode.ts"
 import { parseJson } from "./internal/JsonText.ts"
 import type { Passage } from "./Passage.ts"
-import type { ExampleRow, PassageRow, Source } from "./Source.ts"
+import type { ExampleRow, PassageRow, Remark, Source } from "./Source.ts"
+
+const Answers = Schema.Union([
+  Schema.Array(Schema.Union([Schema.String, Schema.Struct({ text: Schema.String })])),
+  Schema.Struct({ text: Schema.Union([Schema.String, Schema.Array(Schema.String)]) }),
+])
+
+const Question = Schema.Struct({
+  id: Schema.optionalKey(Schema.NullOr(Schema.Union([Schema.String, Schema.Number]))),
+  question: Schema.String,
+  answers: Schema.optionalKey(Schema.NullOr(Answers)),
+  is_impossible: Schema.optionalKey(Schema.NullOr(Schema.Boolean)),
+})
 
 const decode = rowDecoder(
   Schema.Struct({
     data: Schema.Array(
       Schema.Struct({
-        title: Schema.optionalKey(Schema.String),
+        title: Schema.optionalKey(Schema.NullOr(Schema.String)),
         paragraphs: Schema.Array(
           Schema.Struct({
-            context: Schema.NonEmptyString,
-            qas: Schema.Array(
-              Schema.Struct({
-                id: Schema.String,
-                question: Schema.NonEmptyString,
-                answers: Schema.optionalKey(Schema.Array(Schema.Struct({ text: Schema.String }))),
-              }),
-            ),
+            context: Schema.String,
+            qas: Schema.optionalKey(Schema.NullOr(Schema.Array(Question))),
           }),
         ),
       }),
@@ -29,29 +35,45 @@ const decode = rowDecoder(
 )
 
 /**
- * Questions of SQuAD 1.1 (version 2's unanswerable ones have no answers): each with its paragraph as the positive.
+ * Questions of SQuAD and of files of its shape: each with its paragraph as the positive. A question that is marked as
+ * unanswerable (version 2) has no positive: its paragraph does not answer it. Questions without text are left out.
+ * Answers are trimmed.
  *
  * A paragraph's id is a hash of its text, so it is the same in every file and equal paragraphs are one passage. The
  * article is the passage's title, with spaces for underscores, its `metadata.document` and the example's `group`.
  */
 export async function* parseSquad(source: Source): AsyncGenerator<ExampleRow> {
   for await (const { passage, article, questions } of paragraphs(source)) {
-    for (const { id, question, answers } of questions) {
+    for (const { id, question, answers, is_impossible: unanswerable } of questions) {
+      const query = question.trim()
+      const name = String(id ?? passageIdOf(`${passage.id} ${query}`).replace("p-", "q-"))
+      const remarks: readonly Remark[] =
+        query === ""
+          ? [{ kind: "empty-question", subject: name }]
+          : unanswerable === true
+            ? [{ kind: "unanswerable", subject: name }]
+            : []
       yield {
         file: source.file,
         line: 1,
         passages: [passage],
+        remarks,
         example: {
-          id,
-          query: question.trim(),
-          positives: [passage.id],
+          id: name,
+          query,
+          positives: remarks.length > 0 ? [] : [passage.id],
           negatives: [],
-          answers: [...new Set((answers ?? []).map((answer) => answer.text))],
+          answers: [...new Set(stringsOf(answers ?? []))].filter((answer) => answer !== ""),
           ...(article === undefined ? {} : { group: article }),
         },
       }
     }
   }
+}
+
+const stringsOf = (answers: typeof Answers.Type): readonly string[] => {
+  const texts = "text" in answers ? [answers.text].flat() : answers
+  return texts.map((answer) => (typeof answer === "string" ? answer : answer.text).trim())
 }
 
 /** The paragraphs of a SQuAD file as a corpus, those without questions included. */
@@ -65,15 +87,14 @@ async function* paragraphs(source: Source) {
   const place = { file: source.file, line: 1 }
   if (text.trim() === "") throw new EmptyFileError({ message: `${source.file} is empty.`, file: source.file })
   for (const article of decode(parseJson(text, place, true), place).data) {
+    const title = article.title === null || article.title === "" ? undefined : article.title
     for (const { context, qas } of article.paragraphs) {
       const passage: Passage = {
         id: passageIdOf(context),
         text: context,
-        ...(article.title === undefined
-          ? {}
-          : { title: article.title.replaceAll("_", " "), metadata: { document: article.title } }),
+        ...(title === undefined ? {} : { title: title.replaceAll("_", " "), metadata: { document: title } }),
       }
-      yield { passage, article: article.title, questions: qas }
+      yield { passage, article: title, questions: qas ?? [] }
     }
   }
 }

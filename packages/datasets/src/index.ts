@@ -1,5 +1,6 @@
 export { beirCorpus, beirJudgements, beirQueries, parseBeir } from "./Beir.ts"
-export { dprJson, parseDpr, parseDprLines } from "./Dpr.ts"
+export { type DataWarning, ignoredTitles } from "./DataWarning.ts"
+export { dprJson, dprRows, parseDpr, parseDprLines } from "./Dpr.ts"
 export { dprCorpusTsv, parseDprCorpus, parseDprQa } from "./DprTsv.ts"
 export {
   type DatasetError,
@@ -7,6 +8,7 @@ export {
   EmptyFileError,
   InvalidGzipError,
   InvalidJsonError,
+  InvalidParquetError,
   InvalidRowError,
   InvalidUtf8Error,
   isDatasetError,
@@ -18,15 +20,23 @@ export {
   UnwritableFileError,
 } from "./Errors.ts"
 export type { DataStatistics, Example, RetrievalData } from "./Example.ts"
-export { type Format, formats, recogniseFormat } from "./Format.ts"
-export { corpusLines, exampleLines, parseCorpus, parseExamples } from "./JsonLines.ts"
-export { type DataWarning, overlapWarnings } from "./Overlap.ts"
-export { documentOf, type Passage } from "./Passage.ts"
+export { type Container, type Format, formats, recogniseContainer, recogniseFormat } from "./Format.ts"
+export { corpusLines, corpusRows, exampleLines, exampleRows, parseCorpus, parseExamples } from "./JsonLines.ts"
+export { overlapWarnings } from "./Overlap.ts"
+export { documentOf, type Passage, readablePassage } from "./Passage.ts"
 export { Random, type RandomState } from "./Random.ts"
 export { type AssembleOptions, RetrievalDataBuilder } from "./RetrievalData.ts"
 export { type SameDocumentOptions, sameDocumentNegatives } from "./SameDocumentNegatives.ts"
 export { sameText } from "./SameText.ts"
-export { type ExampleRow, type PassageRow, type Place, type Source, sourceOf } from "./Source.ts"
+export {
+  type ExampleRow,
+  type PassageRow,
+  type Place,
+  type Remark,
+  type Source,
+  sourceOf,
+  type TableRow,
+} from "./Source.ts"
 export { cutSpaceless, isSpaceless, spacelessScripts } from "./SpacelessScripts.ts"
 export { parseSquad, parseSquadPassages } from "./Squad.ts"
 export { parseQrels, parseTrecRun, type Qrels, type TrecRun, trecRun } from "./Trec.ts"

@@ -70,7 +70,9 @@ test("Python lists of strings", () => {
 test("fields of TSV survive writing and reading", () => {
   const fields = ['a "b" c', '"', "tab\there", "line\nbreak", "plain", ""]
   assert.deepEqual(splitTsv(fields.map(tsvField).join("\t")), fields)
-  assert.deepEqual(splitTsv('"a" b\tc'), ["a b", "c"])
+  // Quotes that no writer of quoted fields leaves are text.
+  assert.deepEqual(splitTsv('"a" b\tc'), ['"a" b', "c"])
+  assert.deepEqual(splitTsv('"a "b""\tsaid "c"'), ['"a "b""', 'said "c"'])
   assert.equal(splitTsv('"open\tc'), undefined)
 })
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict"
 import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { test } from "node:test"
-import { readExamples } from "@tandem/datasets/node/Files"
+import { readCorpus, readExamples } from "@tandem/datasets/node/Files"
 import { Effect } from "effect"
 import { evaluateBm25 } from "../../src/Evaluation.ts"
 import { assertError } from "../support/AssertError.ts"
@@ -88,4 +88,28 @@ test("beir-selfid: a hit under the question's own id does not count", async () =
   const own = data.examples.findIndex(({ id }) => id === "p3")
   assert.deepEqual(rankings[own]?.map(({ id }) => id).slice(0, 2), ["p1", "p7"])
   assert.equal(metrics["mrr@10"], (0.5 + 1 + 0.5) / 3)
+})
+
+test("arguana-missing: one judgement about a missing passage is counted, and costs no more than its row", async () => {
+  const folder = at("arguana-missing/queries.jsonl").replace("/queries.jsonl", "")
+  const { run, steps, warnings } = await trained("arguana-missing/qrels/test.tsv", "--batch-size", "4")
+  assert.deepEqual(
+    steps.map(({ examples }) => examples),
+    [4],
+  )
+  assert.match(warnings.join("\n"), /1 judgement is about passages that the corpus lacks.*d99/)
+  const [metrics] = await succeed("dpr", "eval", "--run", run, "--data", folder)
+  assert.equal(metrics.n, 5)
+  assert.ok(metrics["recall@20"] <= 0.8)
+})
+
+test("tsv-quote: a quote that nothing closes swallows no row", async () => {
+  const corpus = at("tsv-quote/corpus.tsv")
+  const passages = await Effect.runPromise(readCorpus(corpus))
+  assert.deepEqual([...passages.keys()], ["1", "2", "3", "4", "5", "6"])
+  assert.equal(passages.get("3")?.text, '"Unclosed start of a quotation about mountains')
+  assert.equal(passages.get("5")?.text, 'He said "yes" loudly in the hall')
+  for (const data of ["tsv-quote/train.jsonl", "tsv-quote/train2.jsonl"]) {
+    await trained(data, "--corpus", corpus, "--batch-size", "2")
+  }
 })

@@ -7,7 +7,7 @@ const format = SchemaIssue.makeFormatterStandardSchemaV1()
 /** A function that checks a row against a schema; what does not fit throws an `InvalidRowError` with line and field. */
 export const rowDecoder = <S extends Schema.ConstraintDecoder<unknown>>(schema: S) => {
   const decode = Schema.decodeUnknownResult(schema)
-  return (value: unknown, place: Place): S["Type"] => {
+  return (value: unknown, place: Place, hint?: string): S["Type"] => {
     const result = decode(value)
     if (Result.isSuccess(result)) return result.success
     const first = format(result.failure.issue).issues[0]
@@ -24,6 +24,7 @@ export const rowDecoder = <S extends Schema.ConstraintDecoder<unknown>>(schema: 
       ...(field === "" ? {} : { field }),
       expected,
       found,
+      ...(hint === undefined ? {} : { hint }),
     })
   }
 }

@@ -1,9 +1,6 @@
 import { InvalidJsonError } from "../Errors.ts"
-import type { Source } from "../Source.ts"
+import type { Source, TableRow } from "../Source.ts"
 import { parseJson, truncated } from "./JsonText.ts"
-
-/** An element of a JSON array and the line on which it starts. */
-export type JsonElement = { readonly value: unknown; readonly line: number }
 
 /** An element longer than this means that the file is no list of rows. */
 const longestElement = 64 * 1024 * 1024
@@ -14,7 +11,7 @@ const longestElement = 64 * 1024 * 1024
  * A scanner follows strings and brackets just far enough to know where an element ends; `JSON.parse` reads the element.
  * Throws `InvalidJsonError` and `TruncatedJsonError`.
  */
-export async function* jsonElements(source: Source): AsyncGenerator<JsonElement> {
+export async function* jsonElements(source: Source): AsyncGenerator<TableRow> {
   let phase: "before" | "between" | "inside" = "before"
   let closed = false
   let depth = 0
@@ -33,7 +30,7 @@ export async function* jsonElements(source: Source): AsyncGenerator<JsonElement>
       expected,
       found,
     })
-  const element = (text: string): JsonElement => {
+  const element = (text: string): TableRow => {
     parts = ""
     return { value: parseJson(text, { file: source.file, line: startLine }, false), line: startLine }
   }

@@ -1,10 +1,9 @@
-import type { Source } from "../Source.ts"
-import type { JsonElement } from "./JsonElements.ts"
+import type { Source, TableRow } from "../Source.ts"
 import { parseJson } from "./JsonText.ts"
 import { lineBatches } from "./Lines.ts"
 
 /** One JSON value a line; blank lines are skipped. Throws `InvalidJsonError` and, for the last line, `TruncatedJsonError`. */
-export async function* jsonLines(source: Source): AsyncGenerator<JsonElement> {
+export async function* jsonLines(source: Source): AsyncGenerator<TableRow> {
   for await (const batch of lineBatches(source)) {
     for (const { text, line, last } of batch) {
       if (text.trim() === "") continue

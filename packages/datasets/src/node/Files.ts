@@ -2,16 +2,22 @@ import { readdir, stat } from "node:fs/promises"
 import { basename, dirname, join } from "node:path"
 import { Effect, Stream } from "effect"
 import { parseBeir } from "../Beir.ts"
-import { parseDpr, parseDprLines } from "../Dpr.ts"
+import { dprRows } from "../Dpr.ts"
 import { parseDprCorpus, parseDprQa } from "../DprTsv.ts"
 import { type DatasetError, EmptyFileError, isDatasetError, UnknownFormatError } from "../Errors.ts"
 import type { RetrievalData } from "../Example.ts"
-import { type Format, formats, recogniseFormat } from "../Format.ts"
-import { parseCorpus, parseExamples } from "../JsonLines.ts"
-import type { Passage } from "../Passage.ts"
+import { type Format, formats, recogniseContainer, recogniseFormat } from "../Format.ts"
+import { layoutOf } from "../internal/Columns.ts"
+import { jsonElements } from "../internal/JsonElements.ts"
+import { jsonLines } from "../internal/JsonLines.ts"
+import { namedTsvRows } from "../internal/NamedTsv.ts"
+import { corpusRows, exampleRows } from "../JsonLines.ts"
+import { type Passage, readablePassage } from "../Passage.ts"
 import { type AssembleOptions, RetrievalDataBuilder } from "../RetrievalData.ts"
-import type { ExampleRow, PassageRow, Source } from "../Source.ts"
+import type { ExampleRow, PassageRow, Source, TableRow } from "../Source.ts"
 import { parseSquad, parseSquadPassages } from "../Squad.ts"
+import { csvRows } from "./Csv.ts"
+import { isParquet, openParquet } from "./Parquet.ts"
 import { isSystemError, textChunks, unreadable } from "./TextFile.ts"
 
 export type ReadOptions = AssembleOptions & {
@@ -76,7 +82,7 @@ export const readCorpus = Effect.fn("datasets.readCorpus")(function* (
 /** The passages of a corpus one after the other, for one that does not fit into memory. Ids are not compared. */
 export const streamCorpus = (file: string): Stream.Stream<Passage, DatasetError> =>
   Stream.fromAsyncIterable(passageRows(file), (error) => error).pipe(
-    Stream.map(({ passage }) => passage),
+    Stream.flatMap(({ passage }) => Stream.fromIterable([readablePassage(passage) ?? []].flat())),
     Stream.catch((error) => (isDatasetError(error) ? Stream.fail(error) : Stream.die(error))),
   )
 
@@ -92,8 +98,8 @@ const addExamples = async (
   { format, split }: ReadOptions,
   signal: AbortSignal,
 ): Promise<void> => {
-  const { source, found } = await recognise(path, format, signal)
-  const rows = await exampleRows(source, found, path, split, signal)
+  const recognised = await recognise(path, format, signal)
+  const rows = await examplesOf(recognised, path, split, signal)
   if (rows.corpus !== undefined) {
     for await (const row of passageRows(rows.corpus, signal)) builder.addPassage(row)
   }
@@ -102,23 +108,22 @@ const addExamples = async (
 
 type Rows = { readonly examples: AsyncIterable<ExampleRow>; readonly corpus?: string }
 
-const exampleRows = async (
-  source: Source,
-  format: Format,
+const examplesOf = async (
+  { source, found, rows }: Recognised,
   path: string,
   split: string | undefined,
   signal: AbortSignal,
 ): Promise<Rows> => {
-  switch (format) {
+  switch (found) {
     case "squad":
       // All paragraphs belong to what is searched, also those without a question.
       return { examples: parseSquad(source), corpus: path }
     case "dpr":
-      return { examples: await isArray(source).then(([array, same]) => (array ? parseDpr(same) : parseDprLines(same))) }
+      return { examples: dprRows(rows(), source.file) }
     case "dpr-qa":
       return { examples: parseDprQa(source) }
     case "jsonl":
-      return { examples: parseExamples(source) }
+      return { examples: exampleRows(rows(), source.file) }
     case "beir": {
       const folder = (await isFolder(path)) ? path : dirname(dirname(path))
       const queries = await existing(folder, "queries.jsonl")
@@ -134,7 +139,7 @@ const exampleRows = async (
         message: `${path} holds passages and no questions.`,
         file: path,
         expected: "examples",
-        found: `a corpus (${format})`,
+        found: `a corpus (${found})`,
         hint: "Name it as the corpus (--corpus).",
       })
   }
@@ -142,19 +147,19 @@ const exampleRows = async (
 
 async function* passageRows(path: string, signal?: AbortSignal, format?: Format): AsyncGenerator<PassageRow> {
   if (await isFolder(path)) return yield* passageRows(await existing(path, "corpus.jsonl"), signal)
-  const { source, found } = await recognise(path, format, signal)
+  const { source, found, rows } = await recognise(path, format, signal)
   switch (found) {
     case "corpus":
-      return yield* parseCorpus(source)
+      return yield* corpusRows(rows(), source.file)
     case "dpr-corpus":
       return yield* parseDprCorpus(source)
     case "squad":
       return yield* parseSquadPassages(source)
     case "dpr":
     case "jsonl": {
-      const [array, same] = found === "dpr" ? await isArray(source) : [false, source]
-      const rows = found === "jsonl" ? parseExamples(same) : array ? parseDpr(same) : parseDprLines(same)
-      for await (const { passages, file, line } of rows) for (const passage of passages) yield { passage, file, line }
+      const examples = (found === "jsonl" ? exampleRows : dprRows)(rows(), source.file)
+      for await (const { passages, file, line } of examples)
+        for (const passage of passages) yield { passage, file, line }
       return
     }
     case "beir":
@@ -187,18 +192,13 @@ const peek = async ({ file, chunks }: Source, length: number): Promise<readonly 
   return [start, { file, chunks: all() }]
 }
 
-const isArray = async (source: Source): Promise<readonly [boolean, Source]> => {
-  const [start, same] = await peek(source, 1)
-  return [start.trimStart().startsWith("["), same]
-}
+/** What a file was found to be; `rows` are those of formats that come as rows of named fields. */
+type Recognised = { readonly source: Source; readonly found: Format; readonly rows: () => AsyncGenerator<TableRow> }
 
-const recognise = async (
-  path: string,
-  format: Format | undefined,
-  signal?: AbortSignal,
-): Promise<{ readonly source: Source; readonly found: Format }> => {
+const recognise = async (path: string, format: Format | undefined, signal?: AbortSignal): Promise<Recognised> => {
   if (await isFolder(path)) {
-    if (format === undefined || format === "beir") return { source: { file: path, chunks: nothing() }, found: "beir" }
+    const source = { file: path, chunks: nothing() }
+    if (format === undefined || format === "beir") return { source, found: "beir", rows: () => jsonLines(source) }
     throw new UnknownFormatError({
       message: `${path} is a folder; only BEIR data come as one.`,
       file: path,
@@ -206,18 +206,45 @@ const recognise = async (
       found: "a folder",
     })
   }
+  if (await isParquet(path)) {
+    const { names, rows } = await openParquet(path)
+    const layout = format ?? layoutOf(new Set(names))
+    if (layout === undefined || !tables.includes(layout)) throw unknownFormat(path, `columns ${names.join(", ")}`)
+    return { source: { file: path, chunks: nothing() }, found: layout, rows }
+  }
   const [start, source] = await peek(open(path, signal), 65536)
   if (start.trim() === "") throw new EmptyFileError({ message: `${path} is empty.`, file: path })
   const found = format ?? recogniseFormat(start)
-  if (found !== undefined) return { source, found }
-  throw new UnknownFormatError({
+  if (found === undefined) throw unknownFormat(path, JSON.stringify(start.slice(0, 60)))
+  return { source, found, rows: () => tableRows(source, start) }
+}
+
+/** Formats that come as rows of named fields, whatever holds the rows. */
+const tables: readonly Format[] = ["dpr", "jsonl", "corpus"]
+
+const tableRows = (source: Source, start: string): AsyncGenerator<TableRow> => {
+  switch (recogniseContainer(start)) {
+    case "json-lines":
+      return jsonLines(source)
+    case "json-array":
+      return jsonElements(source)
+    case "csv":
+      return csvRows(source)
+    case "semicolons":
+      return csvRows(source, ";")
+    case "tsv":
+      return namedTsvRows(source)
+  }
+}
+
+const unknownFormat = (path: string, found: string): UnknownFormatError =>
+  new UnknownFormatError({
     message: `${path} is in no format that can be read.`,
     file: path,
     expected: formats.join(", "),
-    found: JSON.stringify(start.slice(0, 60)),
-    hint: "If it is one of these, say which (--format).",
+    found,
+    hint: "If it is one of these, say which (--format); columns are named as docs/data-layouts.md lists them.",
   })
-}
 
 async function* nothing(): AsyncGenerator<string> {}
 
