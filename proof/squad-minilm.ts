@@ -42,7 +42,7 @@ export async function run({ log }: ExperimentContext): Promise<ExperimentResult>
       steps: report.steps,
       seconds: Math.round(report.seconds),
       peakMemoryMiB: report.peakMemoryMiB,
-      bm25: baselines?.bm25,
+      bm25: baselines?.["bm25"],
       before,
       after,
       intervals,

@@ -22,7 +22,7 @@ export async function run({ log }: ExperimentContext): Promise<ExperimentResult>
       const { report } = await trainForProof({ ...quickstartRecipe, data: [train], dev: [dev], corpus, seed }, log)
       const at1 = (metrics: Readonly<Record<string, number>> | undefined): number => metrics?.["recall@1"] ?? Number.NaN
       const trained = at1(report.after)
-      const bm25 = at1(report.baselines?.bm25)
+      const bm25 = at1(report.baselines?.["bm25"])
       const untrained = at1(report.before)
       const { steps, seconds, peakMemoryMiB } = report
       figures[`seed ${seed}`] = { trained, bm25, untrained, steps, seconds: Math.round(seconds), peakMemoryMiB }

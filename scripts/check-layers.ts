@@ -24,8 +24,10 @@ const layers: Readonly<Record<string, number>> = {
   trainers: 4,
   evals: 4,
   report: 5,
-  dpr: 7,
-  cli: 8,
+  runs: 6,
+  objectives: 7,
+  dpr: 8,
+  cli: 9,
 }
 
 /** Packages that run on some platforms only: they may be imported where `node:` may. */

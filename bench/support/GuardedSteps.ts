@@ -1,11 +1,7 @@
 // The fixed shapes whose steps are guarded (test/guards.json).
 
 import type { LoraSettings } from "@tandem/autodiff"
-import { makeWorld, type Passage, RetrievalDataBuilder } from "@tandem/datasets"
-import { DprSettings } from "@tandem/dpr"
-import { dprBatches } from "@tandem/dpr/DprBatches"
-import type { DprData } from "@tandem/dpr/DprData"
-import { type DprShape, dprProgram } from "@tandem/dpr/DprProgram"
+import { makeWorld, type Passage, type RetrievalData, RetrievalDataBuilder } from "@tandem/datasets"
 import {
   bertConfig,
   bertParameters,
@@ -18,10 +14,11 @@ import {
   trainWordPiece,
   weightsEncoder,
 } from "@tandem/models"
+import { type DprShape, dprBatches, dprProgram } from "@tandem/objectives"
 import { elementCount, tensor, zeros } from "@tandem/onnx"
 import { sharedTower, type Towers, towerParameters } from "@tandem/retriever"
 import { layer } from "@tandem/runtime/node/NodeRuntime"
-import { Effect, Schema } from "effect"
+import { Effect } from "effect"
 import { causalLmProgram } from "./CausalLmProgram.ts"
 import { shapes } from "./RandomModel.ts"
 import { stepCounts } from "./StepCounts.ts"
@@ -29,14 +26,8 @@ import { stepCounts } from "./StepCounts.ts"
 /** Figures by name; a smaller one is better. */
 export type GuardedFigures = Readonly<Record<string, number>>
 
-const settings = Schema.decodeUnknownSync(DprSettings)({
-  data: [],
-  out: "",
-  batchSize: 16,
-  dropout: 0,
-  negatives: "none",
-})
-const retrieval = { similarity: "cosine", temperature: 0.05, maxLength: 256, titles: "none" } as const
+const maxLength = { query: 256, passage: 256 }
+const retrieval = { similarity: "cosine", temperature: 0.05, maxLength, titles: "none" } as const
 
 /** All guarded figures by the names of their shapes. */
 export const guardedSteps = (): Promise<Readonly<Record<string, GuardedFigures>>> =>
@@ -51,7 +42,7 @@ const allSteps = Effect.gen(function* () {
     const program = yield* dprProgram(pooled, shape, { ...retrieval, symmetric: false, dropout })
     return yield* stepCounts(program, parameters, [...parameters.keys()])
   })
-  const batches = dprBatches(towers, data, settings, retrieval)
+  const batches = dprBatches(towers, { data, retrieval, seed: 0, batchSize: 16, hardNegatives: 0, smallestBatch: 1 })
   const epoch = Array.from({ length: batches.perEpoch }, (_, index) => batches.at(index))
   const texts = { batch: 16, tokens: 128, full: true }
   const dense = { queries: 16, passages: 16, encoders: { query: texts, passage: texts } }
@@ -77,7 +68,7 @@ const allSteps = Effect.gen(function* () {
 const mostFacts = 8
 
 /** The invented world's questions on passages of 1 to 8 of its facts. */
-const worldData = (): DprData => {
+const worldData = (): RetrievalData => {
   const world = makeWorld({ seed: 1, entities: 16, heldOut: 4, paraphrases: 2 })
   const builder = new RetrievalDataBuilder()
   const ownFirst = (passage: Passage): readonly Passage[] => [
@@ -93,12 +84,12 @@ const worldData = (): DprData => {
   }
   for (const [index, example] of world.train.entries())
     builder.addExample({ example, passages: [], file: "world", line: index + 1 })
-  return { train: builder.finish(), dev: undefined, hardNegatives: 0, smallestBatch: 1, warnings: [] }
+  return builder.finish()
 }
 
 /** An encoder of MiniLM-L6's sizes without its values, whose tokenizer knows the data's words. */
-const miniLm = ({ train }: DprData, mode: Pooling["mode"]) => {
-  const texts = [...[...train.corpus.values()].map(({ text }) => text), ...train.examples.map(({ query }) => query)]
+const miniLm = ({ corpus, examples }: RetrievalData, mode: Pooling["mode"]) => {
+  const texts = [...[...corpus.values()].map(({ text }) => text), ...examples.map(({ query }) => query)]
   const huggingFace = shapes["MiniLM-L6"]
   const config = bertConfig(huggingFace)
   const parameters = bertParameters(config).map(

@@ -1,7 +1,8 @@
 import { existsSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { DprSettings, type RunReport, trainDpr } from "@tandem/dpr"
+import { DprSettings, trainDpr } from "@tandem/dpr"
+import type { RunReport } from "@tandem/runs"
 import { Effect, Schema } from "effect"
 
 /** The folder that an environment variable names; a proof without it cannot run. */

@@ -1,4 +1,5 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
+import { dprTrainApp } from "@tandem/dpr/TrainApp"
 import { CliConfig, CliOutput, Command, GlobalFlag } from "effect/cli"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -7,16 +8,16 @@ import { noteLine, printJson } from "./Console.ts"
 import { doctor } from "./commands/Doctor.ts"
 import { dprEval } from "./commands/DprEval.ts"
 import { dprSearch } from "./commands/DprSearch.ts"
-import { dprTrain } from "./commands/DprTrain.ts"
 import { gradCheckCommand } from "./commands/GradCheck.ts"
 import { inspectCommand } from "./commands/Inspect.ts"
+import { trainCommand } from "./commands/TrainCommand.ts"
 import { world } from "./commands/World.ts"
 import { type ErrorReport, errorJson, renderError, reportCause } from "./ErrorReport.ts"
 import type { ExitCode } from "./ExitCodes.ts"
 
 const dpr = Command.make("dpr").pipe(
   Command.withDescription("Dense passage retrieval"),
-  Command.withSubcommands([dprTrain, dprEval, dprSearch]),
+  Command.withSubcommands([trainCommand(dprTrainApp), dprEval, dprSearch]),
 )
 
 const tandem = Command.make("tandem").pipe(

@@ -16,7 +16,7 @@ export const exitCodes: Readonly<Record<string, ExitCode>> = {
   NoRun: 3,
   DoctorFailed: 4,
   CheckFailed: 1,
-  // dpr
+  // runs
   Settings: 2,
   RunLocked: 4,
   RunFolder: 4,
@@ -48,6 +48,7 @@ export const exitCodes: Readonly<Record<string, ExitCode>> = {
   TruncatedJson: 3,
   InvalidJson: 3,
   UnknownFormat: 3,
+  InvalidParquet: 3,
   InvalidRow: 3,
   NoExamples: 3,
   UnknownPassage: 3,

@@ -1,4 +1,4 @@
-import type { DprEvent } from "@tandem/dpr"
+import type { RunEvent } from "@tandem/runs/RunEvent"
 import { clock, figure, fit, printable, quantity, rate } from "./ProgressText.ts"
 
 /** Where progress is drawn; `process.stderr` is one. */
@@ -20,7 +20,7 @@ export interface ProgressOptions {
 
 /** Draws what happens. */
 export interface Progress {
-  readonly observe: (event: DprEvent) => void
+  readonly observe: (event: RunEvent) => void
   /** Writes a line of its own above the live line. */
   readonly note: (line: string) => void
   /** Ends the live line. */
@@ -71,7 +71,7 @@ export const makeProgress = (options: ProgressOptions): Progress => {
     current = ""
   }
 
-  const observe = (event: DprEvent): void => {
+  const observe = (event: RunEvent): void => {
     switch (event.event) {
       case "phase": {
         const fresh = phase?.name !== event.name
@@ -123,7 +123,7 @@ const figures = (metrics: Readonly<Record<string, number>>): string =>
     .join("  ")
 
 const phaseLine = (
-  { name, done, total }: Extract<DprEvent, { event: "phase" }>,
+  { name, done, total }: Extract<RunEvent, { event: "phase" }>,
   { began, first }: { readonly began: number; readonly first: number },
   time: number,
 ): string => {
@@ -141,7 +141,7 @@ const memory = 0.95
 
 /** The line on training: what was last, smoothed where single steps jump. */
 const trainingLine = (now: () => number, plannedSteps: () => number | undefined) => {
-  let last: Extract<DprEvent, { event: "step" }> | undefined
+  let last: Extract<RunEvent, { event: "step" }> | undefined
   let first: { readonly step: number; readonly at: number } | undefined
   let total: number | undefined
   let loss = 0
@@ -154,7 +154,7 @@ const trainingLine = (now: () => number, plannedSteps: () => number | undefined)
   }
   return {
     started: () => last !== undefined,
-    step: (event: Extract<DprEvent, { event: "step" }>) => {
+    step: (event: Extract<RunEvent, { event: "step" }>) => {
       last = event
       first ??= { step: event.step, at: now() }
       total ??= plannedSteps()

@@ -1,4 +1,4 @@
-import type { RunReport } from "@tandem/dpr"
+import type { RunReport } from "@tandem/runs/RunReport"
 import { clock, figure } from "./ProgressText.ts"
 
 type Metrics = Readonly<Record<string, number>>
@@ -44,7 +44,7 @@ export const comparisonTable = (report: RunReport): string => {
     .map((name) => {
       const gain = differences?.before[name]
       const interval = gain === undefined ? "" : `${signed(gain.estimate)} [${signed(gain.low)}, ${signed(gain.high)}]`
-      return [name, cell(after, name), cell(before, name), cell(baselines?.bm25, name), interval]
+      return [name, cell(after, name), cell(before, name), cell(baselines?.["bm25"], name), interval]
     })
   return `${head}\n\n${table([["", "after", "before", "BM25", "after − before, 95 %"], ...rows])}\n`
 }

@@ -4,7 +4,9 @@ import { join } from "node:path"
 import { parseArgs } from "node:util"
 import { makeWorld } from "@tandem/datasets"
 import { writeWorld } from "@tandem/datasets/node/WorldFiles"
-import { type DprEvent, DprSettings, runPaths, searchDpr, trainDpr } from "@tandem/dpr"
+import { DprSettings, searchDpr, trainDpr } from "@tandem/dpr"
+import type { RunEvent } from "@tandem/runs"
+import { runPaths } from "@tandem/runs/node/RunFolder"
 import { Effect, Exit, Schema } from "effect"
 import { printLine } from "./Console.ts"
 import { renderError, reportCause } from "./ErrorReport.ts"
@@ -28,7 +30,7 @@ const recipe = {
 }
 
 const progress = makeProgress({ stream: process.stderr, quiet: false })
-const observe = (event: DprEvent) => Effect.sync(() => progress.observe(event))
+const observe = (event: RunEvent) => Effect.sync(() => progress.observe(event))
 
 const quickstart = Effect.gen(function* () {
   const world = makeWorld({ seed })

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import type { DprEvent } from "@tandem/dpr"
+import type { RunEvent } from "@tandem/runs"
 import { makeProgress } from "../src/Progress.ts"
 import { clock, fit } from "../src/ProgressText.ts"
 
-const step = (number: number): DprEvent => ({
+const step = (number: number): RunEvent => ({
   event: "step",
   step: number,
   epoch: number / 10,
@@ -20,7 +20,7 @@ const step = (number: number): DprEvent => ({
 /** A stream that keeps what is written, and a clock that moves by itself with each event. */
 const draw = (
   options: { isTTY: boolean; columns?: number; quiet?: boolean; perEvent: number },
-  events: readonly DprEvent[],
+  events: readonly RunEvent[],
 ) => {
   const { perEvent, quiet = false, ...rest } = options
   let written = ""
@@ -50,7 +50,7 @@ const screen = (written: string, columns: number) => {
 }
 
 test("one live line in a terminal, cut to its width, with lines of their own above it", () => {
-  const events: readonly DprEvent[] = [
+  const events: readonly RunEvent[] = [
     { event: "phase", name: "encoding passages", done: 10, total: 1000 },
     { event: "phase", name: "encoding passages", done: 500, total: 1000 },
     step(1),
@@ -80,7 +80,7 @@ test("where there is no terminal, a line every few seconds and no control charac
 })
 
 test("phases tell rate and time left", () => {
-  const phase = (done: number): DprEvent => ({ event: "phase", name: "encoding", done, total: 1000 })
+  const phase = (done: number): RunEvent => ({ event: "phase", name: "encoding", done, total: 1000 })
   const written = draw({ isTTY: true, columns: 80, perEvent: 1000 }, [phase(0), phase(100)])
   assert.match(written, /encoding 100\/1,000 {2}100\/s {2}0:09 left/)
 })

@@ -9,9 +9,9 @@ import {
 } from "@tandem/datasets"
 import { readExamples } from "@tandem/datasets/node/Files"
 import { hasAnswer, prepareText } from "@tandem/evals"
+import { SettingsError } from "@tandem/runs"
 import { Bm25 } from "@tandem/store"
 import { Effect } from "effect"
-import { SettingsError } from "./Errors.ts"
 import type { DprSettings } from "./Settings.ts"
 
 /** What a run trains on and is measured with. */

@@ -1,12 +1,13 @@
+import { encodingOf } from "@tandem/objectives"
+import { openRetriever } from "@tandem/objectives/node/OpenRetriever"
 import { encodeAll, openIndex } from "@tandem/retriever"
+import type { RunOptions } from "@tandem/runs"
+import { runPaths } from "@tandem/runs/node/RunFolder"
 import type { NodeProvider } from "@tandem/runtime"
 import { layer } from "@tandem/runtime/node/NodeRuntime"
 import { Exact } from "@tandem/store"
 import { nodeFolder } from "@tandem/store/node/StoreFolder"
 import { Effect } from "effect"
-import type { DprOptions } from "./DprEvent.ts"
-import { openRun } from "./OpenRun.ts"
-import { runPaths } from "./RunFolder.ts"
 
 /** What `searchDpr` is told. */
 export interface SearchDprSettings {
@@ -30,15 +31,16 @@ export interface FoundPassage {
 /**
  * Searches the index of a finished run. An index that another encoder made ends in the store's `StoreMismatch`.
  */
-export const searchDpr = Effect.fn("dpr.search")((settings: SearchDprSettings, { observe }: DprOptions) => {
+export const searchDpr = Effect.fn("dpr.search")((settings: SearchDprSettings, { observe }: RunOptions) => {
   const { device, threads, run, questions, k } = settings
   return Effect.gen(function* () {
     yield* observe({ event: "phase", name: "opening the run" })
-    const { towers, retrieval } = yield* openRun(run)
-    const { store, identity } = yield* openIndex({ passage: towers.passage, ...retrieval }, (expected) =>
-      Exact.open(nodeFolder(runPaths(run).store), expected),
+    const { towers, retrieval } = yield* openRetriever(run)
+    const { store, identity } = yield* openIndex(
+      { passage: towers.passage, ...encodingOf(retrieval, "passage") },
+      (expected) => Exact.open(nodeFolder(runPaths(run).store), expected),
     )
-    const { vectors } = yield* encodeAll(towers.query, questions, { kind: "query", ...retrieval })
+    const { vectors } = yield* encodeAll(towers.query, questions, { kind: "query", ...encodingOf(retrieval, "query") })
     const hits = yield* store.search({ vectors, k, fingerprint: identity.fingerprint })
     return hits.map((list) =>
       list.map(

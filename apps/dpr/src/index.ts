@@ -1,8 +1,4 @@
-export type { DprEvent, DprOptions } from "./DprEvent.ts"
-export { RunFolderError, RunLockedError, SettingsError } from "./Errors.ts"
 export { type EvaluateDprSettings, evaluateDpr } from "./EvaluateDpr.ts"
-export { runPaths } from "./RunFolder.ts"
 export { type FoundPassage, type SearchDprSettings, searchDpr } from "./SearchDpr.ts"
 export { DprSettings } from "./Settings.ts"
 export { trainDpr } from "./TrainDpr.ts"
-export type { RunReport } from "./WriteReport.ts"

@@ -1,13 +1,14 @@
 import assert from "node:assert/strict"
 import { join } from "node:path"
 import { test } from "node:test"
+import { encodingOf } from "@tandem/objectives"
+import { openRetriever } from "@tandem/objectives/node/OpenRetriever"
 import { encodeAll, fingerprint, openIndex, Retriever } from "@tandem/retriever"
+import { runPaths } from "@tandem/runs/node/RunFolder"
 import { layer } from "@tandem/runtime/node/NodeRuntime"
 import { Exact, KnowledgeStore } from "@tandem/store"
 import { nodeFolder } from "@tandem/store/node/StoreFolder"
 import { Effect } from "effect"
-import { openRun } from "../../src/OpenRun.ts"
-import { runPaths } from "../../src/RunFolder.ts"
 import { searchDpr } from "../../src/SearchDpr.ts"
 import { assertError } from "../support/AssertError.ts"
 import { fewPassages, writeOwn } from "../support/FewExamples.ts"
@@ -36,8 +37,8 @@ for (const similarity of ["cosine", "dot"] as const)
       searchDpr({ run, questions, k: 4, device: "cpu", threads: 1 }, { observe: () => Effect.void }),
     )
     const found = await Effect.gen(function* () {
-      const { towers, retrieval } = yield* openRun(run)
-      const options = { ...towers, ...retrieval }
+      const { towers, retrieval } = yield* openRetriever(run)
+      const options = { ...towers, ...encodingOf(retrieval, "passage") }
       const { store, identity } = yield* openIndex(options, (expected) => Exact.open(folder, expected))
       assert.equal(identity.similarity, similarity)
       return yield* Effect.flatMap(Retriever, ({ search }) => search(questions, 4)).pipe(
@@ -54,8 +55,11 @@ for (const similarity of ["cosine", "dot"] as const)
 test("an index that was written with another identity is refused, with the hint to index again", async () => {
   const run = join(scratch, "cosine")
   await Effect.gen(function* () {
-    const { towers, retrieval } = yield* openRun(run)
-    const { vectors, dimension } = yield* encodeAll(towers.passage, fewPassages, { ...retrieval, kind: "passage" })
+    const { towers, retrieval } = yield* openRetriever(run)
+    const { vectors, dimension } = yield* encodeAll(towers.passage, fewPassages, {
+      ...encodingOf(retrieval, "passage"),
+      kind: "passage",
+    })
     const identity = { dimension, similarity: "dot", fingerprint: yield* fingerprint(towers.passage) } as const
     yield* nodeFolder(runPaths(run).store).save({ identity, passages: fewPassages, vectors }, [])
   }).pipe(Effect.provide(layer({ threads: 1 })), Effect.runPromise)

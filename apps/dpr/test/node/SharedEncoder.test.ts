@@ -10,13 +10,13 @@ import {
 } from "@tandem/collators"
 import type { Pooling } from "@tandem/models"
 import { openEncoder } from "@tandem/models/node/LoadEncoder"
+import { type DprShape, dprProgram } from "@tandem/objectives"
 import { type Tensor, toNumbers } from "@tandem/onnx"
 import { sharedTower, towerParameters } from "@tandem/retriever"
 import { Runtime } from "@tandem/runtime"
 import { layer } from "@tandem/runtime/node/NodeRuntime"
 import { differentiateProgram } from "@tandem/trainers"
 import { Effect } from "effect"
-import { type DprShape, dprProgram } from "../../src/DprProgram.ts"
 import { golden } from "../support/Tandem.ts"
 
 const text = (from: number, length: number) => ({ ids: [2, ...Array.from({ length }, (_, at) => 5 + from + at), 3] })

@@ -2,12 +2,12 @@ import assert from "node:assert/strict"
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { test } from "node:test"
+import { dprBatches } from "@tandem/objectives"
+import { loadTowers, retrievalSettings } from "@tandem/objectives/node/LoadTowers"
 import { layer } from "@tandem/runtime/node/NodeRuntime"
 import { Effect, Schema } from "effect"
-import { dprBatches } from "../../src/DprBatches.ts"
 import { loadData } from "../../src/DprData.ts"
 import { DprSettings } from "../../src/Settings.ts"
-import { loadTowers, retrievalSettings } from "../../src/Towers.ts"
 import { trainDpr } from "../../src/TrainDpr.ts"
 import { fewExamples, writeLines, writeOwn } from "../support/FewExamples.ts"
 import { golden, losses, scratchFolder, succeed, tandem, trained } from "../support/Tandem.ts"
@@ -44,9 +44,11 @@ for (const [negatives, file, hard] of [
       Schema.decodeUnknownEffect(DprSettings)({ data: [file], corpus, model, negatives, batchSize: 3, out: scratch }),
     )
     const shape = await Effect.gen(function* () {
-      const loaded = yield* loadData(settings)
-      const towers = yield* loadTowers(settings, loaded)
-      return dprBatches(towers, loaded, settings, yield* retrievalSettings(settings, towers)).at(0).shape
+      const { train: examples, hardNegatives, smallestBatch } = yield* loadData(settings)
+      const towers = yield* loadTowers(settings, { seed: 0, dropout: "model", texts: () => [] })
+      const retrieval = yield* retrievalSettings(settings, towers)
+      const options = { data: examples, retrieval, seed: 0, batchSize: 3, hardNegatives, smallestBatch }
+      return dprBatches(towers, options).at(0).shape
     }).pipe(Effect.scoped, Effect.provide(layer({ threads: 1 })), Effect.runPromise)
     assert.deepEqual([shape.queries, shape.passages], [3, 3 * (1 + hard)])
     const { config } = await train(`negatives-${negatives}-${own}`, "--data", file, "--negatives", negatives)

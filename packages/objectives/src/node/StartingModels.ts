@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs"
 import { join } from "node:path"
+import { SettingsError } from "@tandem/runs"
+import { runPaths } from "@tandem/runs/node/RunFolder"
 import { Effect } from "effect"
-import { SettingsError } from "./Errors.ts"
-import { runPaths } from "./RunFolder.ts"
-import type { DprSettings } from "./Settings.ts"
+import type { RetrieverSettings } from "../retrieval/RetrieverFields.ts"
 
 /** The models that a run starts from, as folders, hub ids or `tiny`. */
 export interface StartingModels {
@@ -16,7 +16,7 @@ export interface StartingModels {
 
 /** Which models the settings name: by `retriever`, by `queryEncoder` and `passageEncoder`, or by `model`. */
 export const startingModels = Effect.fnUntraced(function* (
-  settings: Pick<DprSettings, "model" | "queryEncoder" | "passageEncoder" | "retriever" | "untied">,
+  settings: RetrieverSettings,
 ): Effect.fn.Return<StartingModels, SettingsError> {
   if (settings.retriever !== undefined) return yield* ofRun(settings.retriever, settings.untied)
   const query = settings.queryEncoder ?? settings.model
@@ -24,7 +24,7 @@ export const startingModels = Effect.fnUntraced(function* (
     return yield* new SettingsError({
       message: "no model was named",
       field: "model",
-      expected: "--model DIR|HUB_ID|tiny, --query-encoder with --passage-encoder, or --retriever RUN",
+      expected: "model (a folder, a hub id, tiny), queryEncoder with passageEncoder, or retriever (a run)",
       found: "none of them",
     })
   }

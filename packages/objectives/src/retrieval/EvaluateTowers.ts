@@ -3,7 +3,7 @@ import { evaluateRetrieval, type RetrievalReport, type RetrievalResult, withoutO
 import { encodeAll } from "@tandem/retriever"
 import { Bm25, Exact } from "@tandem/store"
 import { Effect } from "effect"
-import type { RetrievalSettings, SearchTowers } from "./SearchTowers.ts"
+import { encodingOf, type RetrievalSettings, type SearchTowers } from "./RetrievalSettings.ts"
 
 /** A passage that was retrieved. */
 export interface Ranked {
@@ -23,7 +23,7 @@ export const evaluationDepth = 20
 type Progress = (name: string, done: number, total: number) => void
 
 /** Encodes the corpus and the questions, searches exactly, and measures. */
-export const evaluateTowers = Effect.fn("dpr.evaluateTowers")(function* (
+export const evaluateTowers = Effect.fn("objectives.evaluateTowers")(function* (
   towers: SearchTowers,
   data: RetrievalData,
   settings: RetrievalSettings,
@@ -31,13 +31,13 @@ export const evaluateTowers = Effect.fn("dpr.evaluateTowers")(function* (
 ) {
   const passages = [...data.corpus.values()]
   const corpus = yield* encodeAll(towers.passage, passages, {
-    ...settings,
+    ...encodingOf(settings, "passage"),
     kind: "passage",
     onProgress: (done, total) => progress("encoding passages", done, total),
   })
   const texts = data.examples.map(({ query }) => query)
   const queries = yield* encodeAll(towers.query, texts, {
-    ...settings,
+    ...encodingOf(settings, "query"),
     kind: "query",
     onProgress: (done, total) => progress("encoding questions", done, total),
   })

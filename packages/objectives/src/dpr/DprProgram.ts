@@ -5,7 +5,7 @@ import { encoderOf, type Side, type Towers, towerName } from "@tandem/retriever"
 import type { Runtime } from "@tandem/runtime"
 import { dropoutRate, type MaskInput, type Program } from "@tandem/trainers"
 import { Effect } from "effect"
-import type { RetrievalSettings } from "./SearchTowers.ts"
+import type { RetrievalSettings } from "../retrieval/RetrievalSettings.ts"
 
 /** The shapes of a batch. */
 export interface DprShape {

@@ -1,11 +1,12 @@
 import { existsSync } from "node:fs"
 import type { Encoder } from "@tandem/models"
 import { loadEncoder } from "@tandem/models/node/LoadEncoder"
-import { towerOf } from "@tandem/retriever"
+import { type Towers, towerOf } from "@tandem/retriever"
+import { RunFolderError } from "@tandem/runs"
+import { onDisk, readJson } from "@tandem/runs/node/RunFiles"
+import { runPaths } from "@tandem/runs/node/RunFolder"
 import { Effect, Schema } from "effect"
-import { RunFolderError } from "./Errors.ts"
-import { onDisk, readJson, runPaths } from "./RunFolder.ts"
-import type { RetrievalSettings, SearchTowers } from "./SearchTowers.ts"
+import type { RetrievalSettings, SearchTowers } from "../retrieval/RetrievalSettings.ts"
 
 /** The part of a run's `config.json` that search and evaluation need. */
 const RunConfig = Schema.Struct({
@@ -13,28 +14,35 @@ const RunConfig = Schema.Struct({
   retriever: Schema.Struct({
     similarity: Schema.Literals(["dot", "cosine"]),
     temperature: Schema.Number,
-    maxLength: Schema.Number,
+    maxLength: Schema.Union([Schema.Number, Schema.Struct({ query: Schema.Number, passage: Schema.Number })]),
     titles: Schema.optionalKey(Schema.Literals(["pair", "prefix", "none"])),
     untied: Schema.Boolean,
   }),
 })
 
+/** The entry `retriever` of a run's `config.json`: how texts were compared. */
+export const retrieverFacts = (towers: Towers, { maxLength, ...retrieval }: RetrievalSettings) => ({
+  ...retrieval,
+  maxLength: maxLength.query === maxLength.passage ? maxLength.query : maxLength,
+  untied: towers.kind === "untied",
+})
+
 /** A finished run's towers and how they compare texts. */
-export interface OpenedRun {
+export interface OpenedRetriever {
   readonly towers: SearchTowers
   readonly retrieval: RetrievalSettings
 }
 
 /** Opens the retriever of a run folder; a run that has not ended has none yet. */
-export const openRun = Effect.fnUntraced(function* (run: string) {
+export const openRetriever = Effect.fnUntraced(function* (run: string) {
   const paths = runPaths(run)
   if (!existsSync(paths.retriever)) {
     return yield* new RunFolderError({
       message: existsSync(paths.config) ? `the run in ${run} has not ended` : `${run} is no run folder`,
       file: run,
       field: "run",
-      expected: "a folder that `tandem dpr train` has finished",
-      hint: existsSync(paths.config) ? "finish it with --resume" : "name the folder that was given as --out",
+      expected: "the folder of a finished run, with retriever/ in it",
+      hint: existsSync(paths.config) ? "resume it to its end" : "name the folder of a run",
     })
   }
   const raw = yield* readJson(paths.config)
@@ -42,9 +50,14 @@ export const openRun = Effect.fnUntraced(function* (run: string) {
   const query: Encoder = yield* loadEncoder(paths.retriever)
   const passage = retriever.untied ? yield* loadEncoder(paths.passageRetriever) : query
   const { similarity, temperature, maxLength, titles } = retriever
-  const opened: OpenedRun = {
+  const opened: OpenedRetriever = {
     towers: { query: towerOf(query), passage: towerOf(passage) },
-    retrieval: { similarity, temperature, maxLength, titles },
+    retrieval: {
+      similarity,
+      temperature,
+      maxLength: typeof maxLength === "number" ? { query: maxLength, passage: maxLength } : maxLength,
+      titles,
+    },
   }
   return opened
 })

@@ -13,15 +13,13 @@ import {
   lengthGroups,
   packedRows,
 } from "@tandem/collators"
-import { type Example, type Passage, sameText } from "@tandem/datasets"
+import { type Example, type Passage, type RetrievalData, sameText } from "@tandem/datasets"
 import type { Encoder, EncoderShape } from "@tandem/models"
 import { type Tensor, toNumbers } from "@tandem/onnx"
 import { defaultTitles, encodeInput, encoderOf, type Side, type Towers } from "@tandem/retriever"
 import type { Batch } from "@tandem/trainers"
-import type { DprData } from "./DprData.ts"
+import { encodingOf, longest, type RetrievalSettings } from "../retrieval/RetrievalSettings.ts"
 import type { DprShape } from "./DprProgram.ts"
-import type { RetrievalSettings } from "./SearchTowers.ts"
-import type { DprSettings } from "./Settings.ts"
 
 /** A batch with the shapes that its program is built for. */
 export interface DprBatch extends Batch {
@@ -73,30 +71,38 @@ const describe = ({ batch, tokens, packedRows: rows, groups = [], full = false }
   return `${batch}x${tokens}${packing}${full ? " full" : ""}`
 }
 
+/** What batches are made of. */
+export interface DprBatchOptions {
+  readonly data: RetrievalData
+  readonly retrieval: RetrievalSettings
+  readonly seed: number
+  readonly batchSize: number
+  /** Hard negatives that each question brings into its batch. */
+  readonly hardNegatives: number
+  /** A batch of fewer questions has nothing to learn from: 2 where questions need each other's passages. */
+  readonly smallestBatch: number
+}
+
 /** Batches of training examples: order, positives and negatives follow from seed and number alone. */
-export const dprBatches = (
-  towers: Towers,
-  data: DprData,
-  settings: DprSettings,
-  retrieval: RetrievalSettings,
-): DprBatches => {
-  const { examples, corpus } = data.train
-  const { seed, batchSize } = settings
+export const dprBatches = (towers: Towers, options: DprBatchOptions): DprBatches => {
+  const { data, retrieval, seed, batchSize, hardNegatives, smallestBatch } = options
+  const { examples, corpus } = data
+  const maxLength = longest(retrieval)
   const sampler = dualEncoderSampler({
     count: examples.length,
     batchSize,
     seed,
-    smallestBatch: data.smallestBatch,
+    smallestBatch,
   })
   const query = encoderOf(towers, "query")
   const passage = encoderOf(towers, "passage")
-  const bucket = bucketLengths({ multiple: bucketMultiple(retrieval.maxLength), maximum: retrieval.maxLength })
+  const bucket = bucketLengths({ multiple: bucketMultiple(maxLength), maximum: maxLength })
   const encode = memoized(towers, retrieval)
   // Graphs that this project builds leave padding out of token-wise work; a model's own ONNX graph cannot.
   const packs = [query, passage].every(({ source }) => source.kind === "weights")
-  const share = (1 + data.hardNegatives) / (2 + data.hardNegatives)
-  const multiple = packedMultiple(batchSize * (1 + data.hardNegatives), retrieval.maxLength)
-  const cuts = retrieval.maxLength <= shortTexts ? [] : groupCuts.passages
+  const share = (1 + hardNegatives) / (2 + hardNegatives)
+  const multiple = packedMultiple(batchSize * (1 + hardNegatives), maxLength)
+  const cuts = maxLength <= shortTexts ? [] : groupCuts.passages
   const titled = (retrieval.titles ?? defaultTitles(passage)) !== "none"
   const twins = sameText(corpus.values(), { titled })
   // Without weights nothing is multiplied by them, so that such runs stay as they were.
@@ -104,14 +110,14 @@ export const dprBatches = (
   const collateOptions = {
     padTokenId: query.config.padTokenId,
     bucket,
-    hardNegatives: data.hardNegatives,
+    hardNegatives,
     inputs: query.inputs,
     weights: weighted,
   }
   /** An encoder's shape without padding, and its rows. */
   const packed = (mask: Tensor, cut: readonly number[]): { readonly rows: Tensor; readonly shape: EncoderShape } => {
     const [batch = 0, tokens = 0] = mask.dims
-    const groups = lengthGroups(mask, cut, groupBucket(retrieval.maxLength))
+    const groups = lengthGroups(mask, cut, groupBucket(maxLength))
     const rows = packedRows(mask, multiple, groups)
     return {
       rows,
@@ -127,7 +133,7 @@ export const dprBatches = (
     return {
       query: encode("query", example.id, { id: example.id, text: example.query }),
       positive: passageOf(drawPositive(example.positives, draw)),
-      negatives: drawNegatives(example.negatives, relevant, data.hardNegatives, draw).map(passageOf),
+      negatives: drawNegatives(example.negatives, relevant, hardNegatives, draw).map(passageOf),
       relevant,
       ...(example.weight === undefined ? {} : { weight: example.weight }),
     }
@@ -138,7 +144,7 @@ export const dprBatches = (
   })
   const sharedBatch = (items: readonly DualEncoderItem[]): DprBatch => {
     const { tensors, shape, statistics } = collateSharedEncoder(items, collateOptions)
-    const { rows, shape: shared } = packed(tensors["text.attention_mask"]!, sharedCuts(share, retrieval.maxLength))
+    const { rows, shape: shared } = packed(tensors["text.attention_mask"]!, sharedCuts(share, maxLength))
     return {
       examples: items.length,
       statistics: statisticsOf(statistics),
@@ -189,13 +195,12 @@ const isFull = (mask: Tensor, groups: readonly LengthGroup[]): boolean =>
   groups.reduce((sum, { rows, tokens }) => sum + rows * tokens, 0)
 
 /** Token ids of texts, each made once. */
-const memoized = (towers: Towers, { maxLength, titles }: RetrievalSettings) => {
+const memoized = (towers: Towers, retrieval: RetrievalSettings) => {
   const known = { query: new Map<string, Encoded>(), passage: new Map<string, Encoded>() }
   return (side: Side, key: string, text: Passage): Encoded => {
     const before = known[side].get(key)
     if (before !== undefined) return before
-    const options = titles === undefined ? { maxLength } : { maxLength, titles }
-    const made = encodeInput(encoderOf(towers, side), text, side, options)
+    const made = encodeInput(encoderOf(towers, side), text, side, encodingOf(retrieval, side))
     known[side].set(key, made)
     return made
   }

@@ -1,0 +1,95 @@
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+import type { RunEvent } from "@tandem/runs/RunEvent"
+import { settingsOf } from "@tandem/runs/Setting"
+import type { TrainApp } from "@tandem/runs/TrainApp"
+import type { TrainSettings } from "@tandem/runs/TrainSettings"
+import { Command, Flag } from "effect/cli"
+import * as Effect from "effect/Effect"
+import { isMapping } from "../ConfigFile.ts"
+import { printJson, printLine } from "../Console.ts"
+import { reportCause } from "../ErrorReport.ts"
+import { listen } from "../Interrupt.ts"
+import { makeProgress } from "../Progress.ts"
+import { shellCommand } from "../ShellCommand.ts"
+import { comparisonTable, leftTable } from "../Tables.ts"
+import { flagsOf } from "../TrainFlags.ts"
+import { type GivenFlags, trainSettings } from "../TrainSettings.ts"
+import { json, quiet } from "./OutputFlags.ts"
+
+const config = Flag.String("config").pipe(
+  Flag.withMetavar("F"),
+  Flag.withDescription("settings from a YAML or JSON file; flags override them"),
+  Flag.map((file): string | undefined => file),
+  Flag.withDefault(undefined),
+)
+
+/** `tandem NAME train` of an app: flags and defaults are those of its schema. */
+export const trainCommand = <S extends TrainSettings>(app: TrainApp<S>) => {
+  const given = flagsOf(settingsOf(app.schema))
+  return Command.make("train", { ...given, config, json, quiet }, (flags) => runTraining(app, flags)).pipe(
+    Command.withDescription(app.description),
+    Command.withExamples([...app.examples]),
+  )
+}
+
+const runTraining = Effect.fnUntraced(function* <S extends TrainSettings>(
+  app: TrainApp<S>,
+  flags: GivenFlags & { readonly config: string | undefined; readonly json: boolean; readonly quiet: boolean },
+) {
+  const settings = yield* trainSettings(app, flags, flags.config)
+  const run = yield* Effect.promise(app.load)
+  const progress = makeProgress({
+    stream: process.stderr,
+    quiet: flags.quiet,
+    plannedSteps: () => plannedSteps(settings.out),
+  })
+  let training = false
+  let reason = "completed"
+  const observe = (event: RunEvent) =>
+    Effect.sync(() => {
+      if (event.event === "step") training = true
+      if (event.event === "done") {
+        training = false
+        reason = event.reason
+      }
+      progress.observe(event)
+      if (flags.json && machineEvents.has(event.event)) printJson(event)
+    })
+  const { stopRequested, ended } = yield* listen({
+    waits: () => training,
+    announce: (waiting) =>
+      progress.note(waiting ? "finishing the step, saving … (Ctrl-C again ends at once)" : "ending …"),
+  })
+  const report = yield* run(settings, { observe, stopRequested }).pipe(
+    Effect.raceFirst(Effect.andThen(ended, Effect.interrupt)),
+    Effect.ensuring(Effect.sync(progress.end)),
+    Effect.onExit((exit) =>
+      Effect.sync(() => {
+        const interrupted = exit._tag === "Failure" && reportCause(exit.cause).exitCode === 130
+        if (interrupted && !flags.quiet) progress.note(`to go on:  ${resumeCommand()}`)
+      }),
+    ),
+  )
+  if (flags.json) return printJson({ event: "done", step: report.steps, reason, run: settings.out, report })
+  printLine(comparisonTable(report))
+  printLine(leftTable(app.outcome(settings)))
+})
+
+/** Events that `--json` prints as they come; the last one, `done`, is printed when all files are written. */
+const machineEvents: ReadonlySet<string> = new Set(["step", "eval", "checkpoint", "warning"])
+
+/** The steps of the whole run, out of the `config.json` that training writes before its first step. */
+const plannedSteps = (run: string): number | undefined => {
+  try {
+    const value: unknown = JSON.parse(readFileSync(join(run, "config.json"), "utf8"))
+    return isMapping(value) && typeof value["steps"] === "number" ? value["steps"] : undefined
+  } catch {
+    return undefined
+  }
+}
+
+const resumeCommand = (): string => {
+  const given = process.argv.slice(2)
+  return shellCommand(["tandem", ...given, ...(given.includes("--resume") ? [] : ["--resume"])])
+}

@@ -1,0 +1,71 @@
+import type { Passage } from "@tandem/datasets"
+import type { ModelError, SaveFailed } from "@tandem/models"
+import { saveEncoder } from "@tandem/models/node/SaveEncoder"
+import { type Tensor, takePart } from "@tandem/onnx"
+import { encodeCorpus, encoderOf, partOfSide, type Side, type Towers } from "@tandem/retriever"
+import { type Observe, progressTo } from "@tandem/runs"
+import { runPaths } from "@tandem/runs/node/RunFolder"
+import type { Runtime } from "@tandem/runtime"
+import { type AddError, Exact } from "@tandem/store"
+import { nodeFolder } from "@tandem/store/node/StoreFolder"
+import type { TrainingDiverged } from "@tandem/trainers"
+import { Effect } from "effect"
+import { divergedAfter, searchTowers } from "../retrieval/MeasureRetrieval.ts"
+import { encodingOf, type RetrievalSettings } from "../retrieval/RetrievalSettings.ts"
+
+/** What is saved of a trained retriever, and where. */
+export interface SavedRetriever {
+  /** The run folder. */
+  readonly run: string
+  readonly towers: Towers
+  readonly retrieval: RetrievalSettings
+  /** Trained weights by joint name, and the step that they are of. */
+  readonly trained: ReadonlyMap<string, Tensor>
+  readonly step: number
+  /** Passages to index; absent where there is to be no index. */
+  readonly corpus: ReadonlyMap<string, Passage> | undefined
+  readonly observe: Observe
+}
+
+/** What saving can end in. */
+export type SaveFailure = ModelError | SaveFailed | AddError | TrainingDiverged
+
+/**
+ * Writes the towers into the run folder, then the index of the corpus that search opens: a run that ends while it indexes
+ * leaves a retriever that can be used.
+ */
+export const saveRetriever = Effect.fnUntraced(function* (
+  options: SavedRetriever,
+): Effect.fn.Return<void, SaveFailure, Runtime> {
+  const { run, towers, retrieval, trained, step, corpus, observe } = options
+  const paths = runPaths(run)
+  yield* observe({ event: "phase", name: "saving the model" })
+  // The query encoder comes last: where it is, there is a retriever.
+  if (towers.kind === "untied") {
+    yield* saveEncoder(paths.passageRetriever, towers.passage, parametersOf(towers, "passage", trained))
+  }
+  yield* saveEncoder(paths.retriever, encoderOf(towers, "query"), parametersOf(towers, "query", trained))
+  if (corpus === undefined) return
+  const { passage } = searchTowers(towers, Object.fromEntries(trained))
+  const progress = progressTo(observe)
+  const contents = yield* encodeCorpus(
+    {
+      passage,
+      ...encodingOf(retrieval, "passage"),
+      onProgress: (done, total) => progress("indexing passages", done, total),
+    },
+    [...corpus.values()],
+  ).pipe(divergedAfter(step))
+  const store = yield* Exact.make(contents.identity)
+  yield* store.replace(contents)
+  yield* store.snapshot(nodeFolder(paths.store))
+})
+
+const parametersOf = (
+  towers: Towers,
+  side: Side,
+  trained: ReadonlyMap<string, Tensor>,
+): ReadonlyMap<string, Tensor> => {
+  const own = takePart(trained, partOfSide(towers, side))
+  return new Map([...encoderOf(towers, side).parameters].map(([name, before]) => [name, own.get(name) ?? before]))
+}

@@ -1,0 +1,106 @@
+import type { Passage, RetrievalData } from "@tandem/datasets"
+import type { ModelError } from "@tandem/models"
+import type { RankedPassage, ReportExample } from "@tandem/report"
+import { type Towers, towerFrom } from "@tandem/retriever"
+import { type Measured, type Measurement, type Observe, progressTo, type Systems, type Weights } from "@tandem/runs"
+import type { Runtime } from "@tandem/runtime"
+import type { AddError, SearchError } from "@tandem/store"
+import { TrainingDiverged } from "@tandem/trainers"
+import { Effect, Option, Schema } from "effect"
+import { evaluateBm25, evaluateTowers, type Ranked, type SystemResult } from "./EvaluateTowers.ts"
+import type { RetrievalSettings, SearchTowers } from "./RetrievalSettings.ts"
+
+/** What a run's retrieval is measured with. */
+export interface RetrievalMeasurement {
+  readonly dev: RetrievalData
+  /** Every passage of the run, for the report's examples. */
+  readonly corpus: ReadonlyMap<string, Passage>
+  readonly towers: Towers
+  readonly retrieval: RetrievalSettings
+  readonly observe: Observe
+}
+
+/** What measuring retrieval can end in. */
+export type RetrievalFailure = ModelError | AddError | SearchError | TrainingDiverged
+
+/**
+ * Retrieval on the evaluation examples: their corpus is encoded with the weights of the moment and searched exactly; MRR
+ * decides. Beside it BM25 and, in the report, what each system found for the first questions.
+ *
+ * Weights can be finite and too large to embed with: that is `TrainingDiverged`.
+ */
+export const measureRetrieval = (options: RetrievalMeasurement): Measurement<RetrievalFailure> => {
+  const { dev, towers, retrieval, observe } = options
+  const measure = ({ step, weights }: Weights): Effect.Effect<Measured, RetrievalFailure, Runtime> =>
+    evaluateTowers(searchTowers(towers, weights), dev, retrieval, progressTo(observe)).pipe(
+      Effect.map(measured),
+      divergedAfter(step),
+    )
+  return {
+    metric: "mrr@10",
+    measure,
+    baselines: { bm25: Effect.sync(() => measured(evaluateBm25(dev))) },
+    examples: (systems) => examples(options, systems),
+  }
+}
+
+/** Embeddings that are not finite after a step are the end of its training. */
+export const divergedAfter =
+  (step: number) =>
+  <A, E extends { readonly _tag: string }, R>(
+    effect: Effect.Effect<A, E, R>,
+  ): Effect.Effect<A, E | TrainingDiverged, R> =>
+    Effect.mapError(effect, (error) =>
+      error._tag === "InvalidVector"
+        ? new TrainingDiverged({
+            message: `training diverged: after step ${step} ${"message" in error ? error.message : "embeddings are not finite"}`,
+            step,
+            ...("found" in error && typeof error.found === "string" ? { found: error.found } : {}),
+            hint: "lower the learning rate or clip harder; earlier checkpoints are intact",
+          })
+        : error,
+    )
+
+/** The two towers that search, with weights out of the joint program or, without any, those that were loaded. */
+export const searchTowers = (towers: Towers, weights?: Weights["weights"]): SearchTowers => ({
+  query: towerFrom(towers, "query", weights),
+  passage: towerFrom(towers, "passage", weights),
+})
+
+/** How many questions the report shows, and how many passages of each system. */
+const shown = { questions: 12, passages: 3 }
+
+const Rankings = Schema.Array(Schema.Array(Schema.Struct({ id: Schema.String, score: Schema.Number })))
+
+/** The parts of a result that a run keeps. */
+export const measured = ({ metrics, perQuestion, rankings }: SystemResult): Measured => ({
+  metrics: figures(metrics),
+  perQuestion: Object.fromEntries(Object.entries(perQuestion).map(([name, values]) => [name, [...(values ?? [])]])),
+  shown: rankings.slice(0, shown.questions).map((list) => list.slice(0, shown.passages)),
+})
+
+/** The figures that there are. */
+export const figures = (metrics: Readonly<Record<string, number | undefined>>): Readonly<Record<string, number>> =>
+  Object.fromEntries(Object.entries(metrics).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])))
+
+/** The first evaluation questions with what each system found. */
+const examples = ({ dev, corpus }: RetrievalMeasurement, { before, after, baselines }: Systems): ReportExample[] => {
+  const rankingsOf = (system: Measured | undefined) =>
+    Option.getOrElse(Schema.decodeUnknownOption(Rankings)(system?.shown), () => [])
+  const passages = (ranked: readonly Ranked[] | undefined): RankedPassage[] =>
+    (ranked ?? []).flatMap(({ id, score }) => {
+      const passage = corpus.get(id)
+      if (passage === undefined) return []
+      const { text, title } = passage
+      return [{ id, score, text, ...(title === undefined ? {} : { title }) }]
+    })
+  const [first, last, lexical] = [before, after, baselines["bm25"]].map(rankingsOf)
+  return dev.examples.slice(0, shown.questions).map(({ query, answers, positives }, index) => ({
+    query,
+    answers,
+    gold: positives,
+    before: passages(first?.[index]),
+    after: passages(last?.[index]),
+    bm25: passages(lexical?.[index]),
+  }))
+}

@@ -1,0 +1,70 @@
+import type { Tensor } from "@tandem/onnx"
+import type { ReportExample } from "@tandem/report"
+import type { Feed, Runtime } from "@tandem/runtime"
+import type { Batch, Objective } from "@tandem/trainers"
+import type { Effect, Scope } from "effect"
+import type { Measured } from "./Measured.ts"
+
+/** What everything in a plan may need. */
+export type RunServices = Runtime | Scope.Scope
+
+/** A system's weights: those of a moment in training, or of its result. */
+export interface Weights {
+  /** Optimizer steps done. */
+  readonly step: number
+  /** By joint name; parameters that are absent are as the models brought them. */
+  readonly weights: Readonly<Record<string, Feed>>
+}
+
+/** How a run is measured before, during and after training. */
+export interface Measurement<E> {
+  /** The figure that decides which weights are kept. */
+  readonly metric: string
+  readonly better?: "larger" | "smaller"
+  readonly measure: (weights: Weights) => Effect.Effect<Measured, E, RunServices>
+  /** What else is measured, once: BM25. */
+  readonly baselines: Readonly<Record<string, Effect.Effect<Measured, E, RunServices>>>
+  /** Questions with what each system found, for the report. */
+  readonly examples?: (systems: Systems) => readonly ReportExample[]
+}
+
+/** What was measured so far. */
+export interface Systems {
+  readonly before: Measured
+  readonly after?: Measured | undefined
+  readonly baselines: Readonly<Record<string, Measured>>
+}
+
+/** What decides a run's steps beside its settings. */
+export interface RunInputs<E> {
+  /** Files and folders of data. */
+  readonly files: readonly string[]
+  /** Fingerprints of the models that it starts from, by part. */
+  readonly models: Effect.Effect<Readonly<Record<string, string>>, E, RunServices>
+  /** Anything else that JSON can hold: what models and data decided where settings were silent. */
+  readonly resolved: unknown
+  /** Settings of the command's own that do not touch the sequence of steps. */
+  readonly incidental?: readonly string[]
+}
+
+/**
+ * What a command brings to a run: the objective, how it is measured, and what is saved at the end. A run brings the rest:
+ * folder, identity, baselines, checkpoints, metrics, resuming, report.
+ */
+export interface TrainPlan<D, B extends Batch, E> {
+  readonly objective: Omit<Objective<D, B, E, RunServices>, "trainable" | "evaluation">
+  /** A batch such as the run will make: with it what cannot be trained is refused before anything is written. */
+  readonly example: Effect.Effect<B, E, RunServices>
+  /** Absent where there is nothing to measure with. */
+  readonly measurement?: Measurement<E> | undefined
+  readonly inputs: RunInputs<E>
+  /** Further entries of `config.json`. */
+  readonly facts: Readonly<Record<string, unknown>>
+  /** Versions beside the run's own. */
+  readonly versions: Readonly<Record<string, string>>
+  /** Counts of the data, for the report. */
+  readonly statistics: unknown
+  readonly warnings: readonly string[]
+  /** Saves models and what is made with them; `trained` holds the kept weights by joint name. */
+  readonly save: (trained: ReadonlyMap<string, Tensor>, step: number) => Effect.Effect<void, E, RunServices>
+}

@@ -1,0 +1,32 @@
+export { RunFolderError, RunLockedError, SettingsError } from "./Errors.ts"
+export { differences, intervals, type Measured, type Metrics } from "./Measured.ts"
+export { groupsOf, type PartRates } from "./ParameterGroups.ts"
+export { allParts, type PerPart, partsNamed, perPart, valueFor } from "./PerPart.ts"
+export { type Observe, progressTo, type RunEvent, type RunOptions } from "./RunEvent.ts"
+export type { RunReport } from "./RunReport.ts"
+export {
+  choiceDoc,
+  count,
+  countDoc,
+  defaultText,
+  flagName,
+  type KnownSetting,
+  neededSetting,
+  notNegative,
+  notNegativeDoc,
+  optionalSetting,
+  positive,
+  positiveDoc,
+  type SettingDoc,
+  settingGroup,
+  settingsOf,
+  settingWithDefault,
+  switchDoc,
+  textDoc,
+  textsDoc,
+  whole,
+  wholeDoc,
+} from "./Setting.ts"
+export type { IdleRule, Incomplete, TrainApp } from "./TrainApp.ts"
+export type { Measurement, RunInputs, RunServices, Systems, TrainPlan, Weights } from "./TrainPlan.ts"
+export { TrainSettings, trainFields } from "./TrainSettings.ts"

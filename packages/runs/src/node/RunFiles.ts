@@ -1,0 +1,51 @@
+import { createHash } from "node:crypto"
+import { createReadStream, promises as fs } from "node:fs"
+import { join } from "node:path"
+import { writeWhole as replaceFile } from "@tandem/files/node/WriteWhole"
+import { Effect } from "effect"
+import { RunFolderError } from "../Errors.ts"
+
+/** An I/O action on the run folder; a failure names file and cause. */
+export const onDisk = <A>(file: string, body: () => Promise<A>): Effect.Effect<A, RunFolderError> =>
+  Effect.tryPromise({
+    try: body,
+    catch: (cause) => {
+      const full = cause instanceof Error && "code" in cause && cause.code === "ENOSPC"
+      return new RunFolderError({
+        message: `cannot use the run folder: ${cause instanceof Error ? cause.message : String(cause)}`,
+        file,
+        ...(full ? { hint: "free some space and go on with --resume" } : {}),
+      })
+    },
+  })
+
+/** Writes a file aside, flushes it and renames it into place. */
+export const writeWhole = (file: string, content: string): Effect.Effect<void, RunFolderError> =>
+  onDisk(file, () => replaceFile(file, content))
+
+/** Writes JSON for people: indented, a newline at the end. */
+export const writeJson = (file: string, value: unknown): Effect.Effect<void, RunFolderError> =>
+  writeWhole(file, `${JSON.stringify(value, null, 2)}\n`)
+
+/** Reads JSON of the run folder. */
+export const readJson = (file: string): Effect.Effect<unknown, RunFolderError> =>
+  onDisk(file, async (): Promise<unknown> => JSON.parse(await fs.readFile(file, "utf8")))
+
+/** SHA-256 of a file, streamed; of a folder, over its regular files' names and contents. */
+export const hashPath = (path: string): Effect.Effect<string, RunFolderError> =>
+  onDisk(path, async () => {
+    const hash = createHash("sha256")
+    const isFolder = (await fs.stat(path)).isDirectory()
+    const entries = isFolder ? await fs.readdir(path, { recursive: true, withFileTypes: true }) : []
+    const files = isFolder
+      ? entries
+          .filter((entry) => entry.isFile())
+          .map((entry) => join(entry.parentPath, entry.name))
+          .sort()
+      : [path]
+    for (const file of files) {
+      if (isFolder) hash.update(file.slice(path.length))
+      for await (const chunk of createReadStream(file)) hash.update(chunk)
+    }
+    return hash.digest("hex")
+  })

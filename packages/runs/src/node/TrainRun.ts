@@ -1,0 +1,274 @@
+import { influences } from "@tandem/autodiff"
+import type { Tensor } from "@tandem/onnx"
+import { Runtime } from "@tandem/runtime"
+import { layer as nodeRuntime } from "@tandem/runtime/node/NodeRuntime"
+import {
+  adamW,
+  type Batch,
+  Checkpoints,
+  lion,
+  type Objective,
+  type Optimizer,
+  type Program,
+  stepsPerEpoch,
+  type TrainEvent,
+  type TrainResult,
+  train,
+  trainableNames,
+  warmupSteps,
+  withGradients,
+} from "@tandem/trainers"
+import { layer as directoryCheckpoints } from "@tandem/trainers/node/DirectoryCheckpoints"
+import { Effect, Fiber, Layer, Option } from "effect"
+import { differences, intervals, type Measured } from "../Measured.ts"
+import { groupsOf } from "../ParameterGroups.ts"
+import type { RunOptions } from "../RunEvent.ts"
+import type { RunReport } from "../RunReport.ts"
+import type { Measurement, RunServices, Systems, TrainPlan, Weights } from "../TrainPlan.ts"
+import type { TrainSettings } from "../TrainSettings.ts"
+import { measureBaselines } from "./Baselines.ts"
+import { type MetricsFile, openMetrics } from "./MetricsFile.ts"
+import { writeJson } from "./RunFiles.ts"
+import { openRunFolder, runPaths } from "./RunFolder.ts"
+import { refuseOtherRun, runIdentity } from "./RunIdentity.ts"
+import { writeReport } from "./WriteReport.ts"
+
+/** A command that trains. */
+export interface TrainCommand<D, B extends Batch, E, F, R> {
+  /** As a person types it: `dpr train`. */
+  readonly command: string
+  readonly settings: TrainSettings
+  readonly options: RunOptions
+  /** Reads data and models; the device starts meanwhile. */
+  readonly prepare: Effect.Effect<TrainPlan<D, B, E>, F, R>
+}
+
+/**
+ * A training run from its settings to its report, in the run folder of docs/formats.md: opens the folder, reads data and
+ * models, refuses what cannot be trained before anything is written, measures what there is to compare with, trains,
+ * keeps the weights of the best evaluation (without evaluations, the last ones), saves models, and reports. A run that
+ * was killed goes on exactly with `resume`.
+ */
+export const trainRun = <D, B extends Batch, E, F, R>(run: TrainCommand<D, B, E, F, R>) => {
+  const { settings, options, prepare } = run
+  const began = performance.now()
+  const runtime =
+    options.runtime ??
+    nodeRuntime({
+      device: settings.device,
+      ...(settings.threads === undefined ? {} : { threads: settings.threads }),
+    })
+  const checkpoints = directoryCheckpoints(runPaths(settings.out).checkpoints)
+  const prepared = Effect.andThen(openRunFolder(settings.out, settings.resume), prepare)
+  // The device starts in a thread of its own while this one reads.
+  return Effect.all([Layer.build(Layer.merge(runtime, checkpoints)), prepared], { concurrency: "unbounded" }).pipe(
+    Effect.flatMap(([services, plan]) => Effect.provide(runPlan(run, plan, began), services)),
+    Effect.scoped,
+  )
+}
+
+const runPlan = Effect.fnUntraced(function* <D, B extends Batch, E, F, R>(
+  { command, settings, options: { observe, stopRequested } }: TrainCommand<D, B, E, F, R>,
+  plan: TrainPlan<D, B, E>,
+  began: number,
+) {
+  const paths = runPaths(settings.out)
+  const { device } = yield* Runtime
+  const warnings = [...device.fallbacks, ...plan.warnings]
+  for (const message of warnings) yield* observe({ event: "warning", message })
+  const perEpoch = stepsPerEpoch(plan.objective.draftsPerEpoch, settings.accumulate)
+  const steps = Math.min(settings.maxSteps ?? Number.POSITIVE_INFINITY, perEpoch * settings.epochs)
+  // Hashing is other threads' work.
+  const identifying = yield* Effect.forkChild(runIdentity(settings, plan.inputs, plan.versions))
+  // What cannot be trained is refused before anything is written or measured.
+  const objective = yield* firstDifferentiated(plan, settings)
+  const { update, learningRate } = yield* groupsOf(settings, objective)
+  const identity = yield* Fiber.join(identifying)
+  yield* refuseOtherRun(paths.config, settings, {
+    fingerprint: identity.fingerprint,
+    incidental: plan.inputs.incidental,
+  })
+  yield* writeJson(paths.config, {
+    format: 1,
+    command,
+    settings,
+    ...plan.facts,
+    steps,
+    device: { provider: device.provider, threads: device.threads },
+    ...identity,
+  })
+  const measurement = plan.measurement
+  const systems =
+    measurement === undefined
+      ? undefined
+      : yield* measureBaselines(measurement, { file: paths.baseline, resume: settings.resume, observe })
+
+  let latest: { readonly step: number; readonly measured: Measured } | undefined
+  const evaluation = measurement && {
+    metric: measurement.metric,
+    ...(measurement.better === undefined ? {} : { better: measurement.better }),
+    run: Effect.fnUntraced(function* (live: Weights) {
+      const measured = yield* measurement.measure(live)
+      latest = { step: live.step, measured }
+      return measured.metrics
+    }),
+  }
+  let lastStep = 0
+  const metrics = yield* openMetrics(paths.metrics, yield* resumeStep(settings))
+  const emit = Effect.fnUntraced(function* (event: TrainEvent) {
+    if (event.event === "step") lastStep = event.step
+    yield* record(metrics, event)
+    yield* observe(event)
+  })
+  const report = (status: RunReport["status"], done: number, further: Partial<RunReport> = {}): RunReport => ({
+    format: 1,
+    command,
+    status,
+    steps: done,
+    seconds: (performance.now() - began) / 1000,
+    peakMemoryMiB: peakMemoryMiB(),
+    device: `${device.provider}, ${device.threads} threads`,
+    ...figuresOf(systems),
+    ...further,
+  })
+  const write = (written: RunReport, after?: Measured) =>
+    writeReport(settings.out, written, {
+      statistics: plan.statistics,
+      warnings,
+      plannedSteps: steps,
+      examples: systems === undefined ? [] : (measurement?.examples?.({ ...systems, after }) ?? []),
+    })
+  const schedule = {
+    kind: settings.schedule,
+    learningRate,
+    warmupSteps: warmupSteps(settings.warmup, steps),
+    steps,
+  }
+  return yield* train(evaluation === undefined ? objective : { ...objective, evaluation }, {
+    // From here on the models are run and saved with other weights than those that were read.
+    handOver: true,
+    schedule,
+    ...update,
+    optimizer: optimizers[settings.optimizer](),
+    clip: settings.clip,
+    accumulate: settings.accumulate,
+    seed: settings.seed,
+    fingerprint: identity.fingerprint,
+    evaluateEverySteps: settings.evalEvery ?? perEpoch,
+    ...(settings.patience === undefined ? {} : { patience: settings.patience }),
+    saveEverySteps: settings.saveEvery,
+    resume: settings.resume,
+    emit,
+    beforeSave: metrics.flush,
+    ...(stopRequested === undefined ? {} : { stopRequested }),
+  }).pipe(
+    Effect.flatMap((result) =>
+      Effect.gen(function* () {
+        const { weights, step } = keptOf(result)
+        const after = measurement && (yield* finalMeasure(measurement, latest, weights, step))
+        yield* plan.save(weights, step)
+        const completed = report("completed", result.steps, {
+          savedStep: step,
+          ...(after === undefined || systems === undefined ? {} : comparedWith(systems, after)),
+        })
+        yield* write(completed, after)
+        return completed
+      }),
+    ),
+    Effect.tapError((error) => {
+      const status = unfinished(error)
+      return status === undefined ? Effect.void : write(report(status, lastStep))
+    }),
+  )
+})
+
+const optimizers: Readonly<Record<TrainSettings["optimizer"], () => Optimizer>> = { adamw: adamW, lion }
+
+/** The objective with the names that are trained; its first program is differentiated, and kept until it is asked for. */
+const firstDifferentiated = Effect.fnUntraced(function* <D, B extends Batch, E>(
+  { objective, example: wantedBatch }: TrainPlan<D, B, E>,
+  { train: parts, freeze }: TrainSettings,
+) {
+  const { parameters } = objective
+  const wanted = yield* trainableNames([...parameters.keys()], {
+    freeze,
+    ...(parts === undefined ? {} : { train: parts }),
+  })
+  const example = yield* wantedBatch
+  const program = yield* objective.program(example)
+  // An ONNX file can hold tensors that the loss does not depend on.
+  const trainable = influences(program.graph, program.loss, wanted)
+  const first = yield* withGradients(program, new Map(trainable.map((name) => [name, parameters.get(name)!])))
+  const programFor = (batch: B) =>
+    batch.key === example.key ? Effect.succeed<Program>(first) : objective.program(batch)
+  return { ...objective, trainable, program: programFor } satisfies Objective<D, B, E, RunServices>
+})
+
+const keptOf = ({ best, last, steps }: TrainResult): { readonly weights: ReadonlyMap<string, Tensor>; step: number } =>
+  best === undefined ? { weights: last, step: steps } : best
+
+const finalMeasure = <E>(
+  { measure }: Measurement<E>,
+  latest: { readonly step: number; readonly measured: Measured } | undefined,
+  weights: ReadonlyMap<string, Tensor>,
+  step: number,
+) => (latest?.step === step ? Effect.succeed(latest.measured) : measure({ step, weights: Object.fromEntries(weights) }))
+
+const figuresOf = (systems: Systems | undefined): Partial<RunReport> =>
+  systems === undefined
+    ? {}
+    : {
+        baselines: {
+          ...Object.fromEntries(Object.entries(systems.baselines).map(([name, { metrics }]) => [name, metrics])),
+          untrained: systems.before.metrics,
+        },
+        before: systems.before.metrics,
+      }
+
+const comparedWith = ({ before, baselines }: Systems, after: Measured): Partial<RunReport> => ({
+  after: after.metrics,
+  intervals: intervals(after),
+  differences: {
+    ...Object.fromEntries(Object.entries(baselines).map(([name, other]) => [name, differences(after, other)])),
+    before: differences(after, before),
+  },
+})
+
+const unfinished = (error: unknown): "interrupted" | "diverged" | undefined => {
+  const tag = typeof error === "object" && error !== null && "_tag" in error ? error._tag : undefined
+  return tag === "TrainingDiverged" ? "diverged" : tag === "TrainingInterrupted" ? "interrupted" : undefined
+}
+
+/** The largest resident set of this process so far. */
+export const peakMemoryMiB = (): number => Math.round(process.resourceUsage().maxRSS / 1024)
+
+/** The step after which a run goes on. */
+const resumeStep = Effect.fnUntraced(function* ({ resume }: TrainSettings) {
+  if (!resume) return 0
+  const last = Option.getOrUndefined(yield* (yield* Checkpoints).last)
+  return last?.state.step ?? 0
+})
+
+/** Writes the row of an event that has one. */
+const record = Effect.fnUntraced(function* (metrics: MetricsFile, event: TrainEvent) {
+  if (event.event === "step") {
+    const { step, epoch, loss, lr, gradNorm, examples, seconds, partNorms, metrics: numbers } = event
+    const norms = Object.entries(partNorms).map(([part, norm]) => [`gradNorm/${part}`, norm] as const)
+    yield* metrics.append({
+      step,
+      epoch,
+      time: Date.now() / 1000,
+      loss,
+      lr,
+      gradNorm,
+      examples,
+      seconds,
+      ...Object.fromEntries(norms),
+      ...numbers,
+    })
+  }
+  if (event.event === "eval") {
+    yield* metrics.append({ step: event.step, eval: event.metrics })
+    yield* metrics.flush
+  }
+})
