@@ -1,7 +1,7 @@
 // Trains small retrievers with the sources of another commit and with these, on the same files, and compares every step's
 // loss and gradient norm and every evaluation bit for bit.
 // Usage: node scripts/same-losses.ts COMMIT | --write   (--write: records the losses of these sources for the tests)
-import { execFileSync } from "node:child_process"
+import { spawnSync } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -19,9 +19,14 @@ export const readLosses = (): RecordedLosses => JSON.parse(readFileSync(lossesFi
 
 /** Checks a commit out into `tree` and installs what it needs. */
 const checkOut = async (commit: string, tree: string): Promise<void> => {
-  execFileSync("git", ["worktree", "add", "--detach", "--quiet", tree, commit], { cwd: root })
-  const { status, output } = await runCommand("npm", ["run", "setup"], { cwd: tree })
-  if (status !== 0) throw new Error(`npm run setup of ${commit} ended with ${status}\n${output}`)
+  const steps = [
+    { command: "git", args: ["worktree", "add", "--detach", "--quiet", tree, commit], cwd: root },
+    { command: "npm", args: ["run", "setup"], cwd: tree },
+  ]
+  for (const { command, args, cwd } of steps) {
+    const { status, output } = await runCommand(command, args, { cwd })
+    if (status !== 0) throw new Error(`${[command, ...args].join(" ")} ended with ${status}\n${output}`)
+  }
 }
 
 /** Whether all runs are the same with the sources of `tree` and with these; stops at the first that is not. */
@@ -63,9 +68,9 @@ if (import.meta.main) {
   const folder = mkdtempSync(join(tmpdir(), "tandem-losses-"))
   const tree = join(folder, "before")
   const cleanUp = () => {
+    // Fails where there is none yet.
+    spawnSync("git", ["worktree", "remove", "--force", tree], { cwd: root })
     rmSync(folder, { recursive: true, force: true })
-    // Forgets worktrees whose folders are gone.
-    execFileSync("git", ["worktree", "prune"], { cwd: root })
   }
   process.once("SIGINT", () => {
     cleanUp()
