@@ -11,6 +11,7 @@ import { listFiles, listWorkspaces, root, type Workspace } from "./support/Works
 const layers: Readonly<Record<string, number>> = {
   onnx: 0,
   files: 0,
+  random: 0,
   autodiff: 1,
   runtime: 1,
   datasets: 1,

@@ -1,11 +1,7 @@
+import { lcg32, uniforms as uniformsOf } from "@tandem/random"
+
 /** Numbers in [0, 1), one for each call. */
-const generator = (seed: number): (() => number) => {
-  let state = (seed * 2654435761 + 12345) % 2 ** 32
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-    return state / 2 ** 32
-  }
-}
+const generator = (seed: number): (() => number) => uniformsOf(lcg32((seed * 2654435761 + 12345) % 2 ** 32))
 
 /** Numbers in [0, 1) that the peers' scripts make in the same way (`uniforms` in bench/peers/side.py). */
 export const uniforms = (count: number, seed: number): Float64Array =>

@@ -3,6 +3,7 @@ import { join } from "node:path"
 import { bucketLengths } from "@tandem/collators"
 import { parseSquad, sourceOf } from "@tandem/datasets"
 import { makeTokenizer, type Tokenizer } from "@tandem/models"
+import { scrambledLcg32, uniforms } from "@tandem/random"
 
 export interface ShapeSettings {
   readonly batch: number
@@ -34,15 +35,6 @@ const tokenizerOf = (folder: string): Tokenizer => {
   return makeTokenizer({ tokenizer: json("tokenizer.json"), config: json("tokenizer_config.json") })
 }
 
-/** Numbers in [0, 1), the same each time. */
-const uniforms = (seed: number): (() => number) => {
-  let state = seed
-  return () => {
-    state = (Math.imul(state ^ (state >>> 15), 2246822519) + 3266489917) >>> 0
-    return state / 2 ** 32
-  }
-}
-
 /** The shapes that one epoch of joint training over SQuAD meets, each query with k paragraphs. */
 export const jointShapes = async (
   squad: string,
@@ -55,7 +47,7 @@ export const jointShapes = async (
   for await (const { example, passages } of parseSquad(source)) {
     rows.push({ query: example.query, passage: passages[0]?.text ?? "", answer: example.answers[0] ?? "" })
   }
-  const uniform = uniforms(1)
+  const uniform = uniforms(scrambledLcg32(1))
   const draw = <A>(from: readonly A[]): A => from[Math.floor(uniform() * from.length)]!
   const [queries, generator] = [tokenizerOf(models.query), tokenizerOf(models.generator)]
   const lengths = Array.from({ length: sample }, () => {

@@ -1,15 +1,10 @@
 import { tensorLocations } from "@tandem/onnx"
+import { splitMix32, uniforms } from "@tandem/random"
 
-/** Seeded random numbers (splitmix32), so that a failing test fails again. */
+/** Seeded random numbers, so that a failing test fails again. */
 export const seeded = (seed: number): ((below: number) => number) => {
-  let state = seed | 0
-  return (below) => {
-    state = (state + 0x9e3779b9) | 0
-    let z = state
-    z = Math.imul(z ^ (z >>> 16), 0x21f0aaad)
-    z = Math.imul(z ^ (z >>> 15), 0x735a2d97)
-    return Math.floor((((z ^ (z >>> 15)) >>> 0) / 2 ** 32) * below)
-  }
+  const uniform = uniforms(splitMix32(seed))
+  return (below) => Math.floor(uniform() * below)
 }
 
 type Random = ReturnType<typeof seeded>

@@ -5,6 +5,7 @@ import { createHash } from "node:crypto"
 import { differentiate, gradientName, type Recompute } from "@tandem/autodiff"
 import { bertConfig, bertGraph, bertParameters } from "@tandem/models"
 import { elementCount, float32, GraphBuilder, int64 } from "@tandem/onnx"
+import { scrambledLcg32 } from "@tandem/random"
 import { type Buffer, Runtime } from "@tandem/runtime"
 import { layer } from "@tandem/runtime/node/NodeRuntime"
 import { Effect } from "effect"
@@ -34,11 +35,8 @@ export interface StepReport {
 }
 
 const numbers = (seed: number, count: number, scale: number): Float32Array => {
-  let state = seed
-  return Float32Array.from({ length: count }, () => {
-    state = (Math.imul(state ^ (state >>> 15), 2246822519) + 3266489917) >>> 0
-    return scale * (state / 2 ** 31 - 1)
-  })
+  const next = scrambledLcg32(seed)
+  return Float32Array.from({ length: count }, () => scale * (next() / 2 ** 31 - 1))
 }
 
 const step = Effect.fnUntraced(function* (settings: StepSettings) {

@@ -1,6 +1,6 @@
 import { type Float32Tensor, float32, type Tensor } from "@tandem/onnx"
+import { fnv1aOfCodePoints, splitMix32, uniforms } from "@tandem/random"
 import { InvalidLora } from "./Errors.ts"
-import { seededUniforms } from "./internal/uniforms.ts"
 import type { LoraAdapter } from "./Lora.ts"
 
 /**
@@ -10,7 +10,7 @@ import type { LoraAdapter } from "./Lora.ts"
 export const initialAdapters = (adapters: readonly LoraAdapter[], seed: number): Map<string, Float32Tensor> =>
   new Map(
     adapters.flatMap(({ module, a, b, rank, inputs, outputs }) => {
-      const uniform = seededUniforms(seed, module)
+      const uniform = uniforms(splitMix32(fnv1aOfCodePoints(`${seed}:${module}`)))
       const bound = 1 / Math.sqrt(inputs)
       const data = Float32Array.from({ length: rank * inputs }, () => bound * (2 * uniform() - 1))
       return [

@@ -9,6 +9,7 @@ import {
   type Tensor,
   type Value,
 } from "@tandem/onnx"
+import { scrambledLcg32 } from "@tandem/random"
 import * as Schema from "effect/Schema"
 import { differentiate, gradientName } from "./Differentiate.ts"
 import type { RuleTable } from "./Rule.ts"
@@ -60,10 +61,9 @@ export class VjpMismatch extends Schema.TaggedError<VjpMismatch>()("VjpMismatch"
 
 /** Reproducible numbers of both signs, between 0.5 and 1.5 in size, so that no direction is nearly 0. */
 const signed = (seed: number): (() => number) => {
-  let state = seed >>> 0
+  const next = scrambledLcg32(seed)
   return () => {
-    state = (Math.imul(state ^ (state >>> 15), 2246822519) + 3266489917) >>> 0
-    const unit = state / 2 ** 31 - 1
+    const unit = next() / 2 ** 31 - 1
     return unit < 0 ? unit - 0.5 : unit + 0.5
   }
 }

@@ -1,4 +1,4 @@
-import { Random } from "@tandem/datasets"
+import { Random } from "@tandem/random"
 
 /** What a draw depends on, besides the ids to draw from. */
 export interface Draw {

@@ -1,4 +1,4 @@
-import { Random } from "@tandem/datasets"
+import { Random } from "@tandem/random"
 import { InvalidBatch } from "./Errors.ts"
 
 /** The order in which an epoch (0-based) visits `count` examples; it depends on seed and epoch alone. */

@@ -10,8 +10,8 @@ import {
   type DualEncoderItem,
   InvalidBatch,
 } from "@tandem/collators"
-import { Random } from "@tandem/datasets"
 import { toNumbers } from "@tandem/onnx"
+import { Random } from "@tandem/random"
 
 const options: CollateOptions = {
   padTokenId: 9,

@@ -8,7 +8,7 @@ import {
   InvalidBatch,
   type SamplerOptions,
 } from "@tandem/collators"
-import { Random } from "@tandem/datasets"
+import { Random } from "@tandem/random"
 
 const all = (count: number): readonly number[] => [...Array(count).keys()]
 const ascending = (values: readonly number[]): readonly number[] => [...values].sort((a, b) => a - b)

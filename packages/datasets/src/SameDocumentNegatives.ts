@@ -1,7 +1,7 @@
+import { Random } from "@tandem/random"
 import type { RetrievalData } from "./Example.ts"
 import { containsWords, wordsOf } from "./internal/Words.ts"
 import { documentOf, type Passage } from "./Passage.ts"
-import { Random } from "./Random.ts"
 
 export type SameDocumentOptions = {
   readonly seed: number | string

@@ -1,6 +1,6 @@
+import { Random } from "@tandem/random"
 import type { Example } from "./Example.ts"
 import type { Passage } from "./Passage.ts"
-import { Random } from "./Random.ts"
 import { creatureRelations } from "./world/Creature.ts"
 import { guildRelations } from "./world/Guild.ts"
 import { inventNames } from "./world/Names.ts"

@@ -24,7 +24,6 @@ export { type Container, type Format, formats, recogniseContainer, recogniseForm
 export { corpusLines, corpusRows, exampleLines, exampleRows, parseCorpus, parseExamples } from "./JsonLines.ts"
 export { overlapWarnings } from "./Overlap.ts"
 export { documentOf, type Passage, readablePassage } from "./Passage.ts"
-export { Random, type RandomState } from "./Random.ts"
 export { type AssembleOptions, RetrievalDataBuilder } from "./RetrievalData.ts"
 export { type SameDocumentOptions, sameDocumentNegatives } from "./SameDocumentNegatives.ts"
 export { sameText } from "./SameText.ts"

@@ -6,7 +6,6 @@ import {
   parseDpr,
   parseQrels,
   parseTrecRun,
-  Random,
   RetrievalDataBuilder,
   recogniseFormat,
   sameDocumentNegatives,
@@ -147,36 +146,4 @@ test("ids of examples are unique; a negative that is a positive is left out", ()
     ["a", "a#2", "a#3"],
   )
   assert.deepEqual(examples[0]?.negatives, [])
-})
-
-test("Random: reference numbers, state, derivation, uniformity", () => {
-  const reference = Random.fromState([1, 2, 3, 4])
-  assert.deepEqual(
-    Array.from({ length: 6 }, () => reference.uint32()),
-    [11520, 0, 5927040, 70819200, 2031721883, 1637235492],
-  )
-  const random = Random.fromSeed(5)
-  random.next()
-  const later = Random.fromState(random.state())
-  assert.equal(later.next(), random.next())
-  const before = random.state()
-  assert.notEqual(random.derive("a").uint32(), random.derive("b").uint32())
-  assert.deepEqual(random.state(), before)
-  assert.notDeepEqual(Random.fromSeed(1).state(), Random.fromSeed("1").state())
-  const counts = [0, 0, 0, 0, 0]
-  for (let index = 0; index < 50_000; index++) counts[random.integer(5)]! += 1
-  for (const count of counts) assert.ok(Math.abs(count - 10_000) < 500)
-  assert.deepEqual(random.shuffle([1, 2, 3, 4, 5]).sort(), [1, 2, 3, 4, 5])
-  assert.equal(random.sample([1, 2, 3], 9).length, 3)
-  let sum = 0
-  let squares = 0
-  for (let index = 0; index < 20_000; index++) {
-    const value = random.normal()
-    sum += value
-    squares += value * value
-  }
-  assert.ok(Math.abs(sum / 20_000) < 0.03 && Math.abs(squares / 20_000 - 1) < 0.05)
-  assert.throws(() => Random.fromState([0, 0, 0, 0]), RangeError)
-  assert.throws(() => random.integer(0), RangeError)
-  assert.throws(() => random.choice([]), RangeError)
 })

@@ -1,3 +1,4 @@
+import { mulberry32 } from "@tandem/random"
 import { InvalidEvaluation } from "./EvalsError.ts"
 
 export type BootstrapOptions = {
@@ -16,17 +17,6 @@ export type Interval = {
   readonly high: number
   readonly confidence: number
   readonly n: number
-}
-
-/** mulberry32: 32 bits of state, unsigned 32-bit draws. */
-const generator = (seed: number): (() => number) => {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return (mixed ^ (mixed >>> 14)) >>> 0
-  }
 }
 
 const quantile = (sorted: Float64Array, share: number): number => {
@@ -64,7 +54,7 @@ export const bootstrapMean = (values: ArrayLike<number>, options: BootstrapOptio
       throw invalid(`Value ${index} of the sample is ${value}.`, "values", "finite numbers", String(value))
     total += value
   })
-  const next = generator(seed)
+  const next = mulberry32(seed)
   // The upper half of n · draw is an index below n, without the cost of a division.
   const scale = n / 2 ** 32
   const means = new Float64Array(resamples)

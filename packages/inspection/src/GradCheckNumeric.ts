@@ -2,7 +2,6 @@ import { differentiate, gradientName, influences, type RuleTable } from "@tandem
 import { toFloat32 } from "@tandem/models"
 import { onlyOutputs, prepareGraph } from "@tandem/models/exported/PrepareGraph"
 import { requireNumbers, storedTensors, weightsOf } from "@tandem/models/exported/TrainableParameters"
-import { truncatedNormals, uniforms } from "@tandem/models/Random"
 import {
   elementCount,
   type Float32Tensor,
@@ -12,6 +11,7 @@ import {
   type Tensor,
   UnsupportedModel,
 } from "@tandem/onnx"
+import { truncatedNormals, uniforms, xorshift128 } from "@tandem/random"
 import { type Buffer, Runtime, specialize } from "@tandem/runtime"
 import { Effect } from "effect"
 import type { InspectionError } from "./Errors.ts"
@@ -167,7 +167,7 @@ const cotangent = (graph: Graph, seed: number): Float32Tensor => {
       found: `${out?.type ?? "no output"}`,
     })
   }
-  const normal = truncatedNormals(seed + 1)
+  const normal = truncatedNormals(xorshift128(seed + 1))
   return { type: "float32", dims, data: Float32Array.from({ length: elementCount(dims) }, normal) }
 }
 
@@ -190,7 +190,7 @@ const roundingOf = Effect.fnUntraced(function* <E, R>(
   for (let draw = 0; draw < count; draw++) {
     const name = names[Math.floor((draw * names.length) / count)]!
     const { data } = parameters.get(name)!
-    const random = uniforms(seed + draw)
+    const random = uniforms(xorshift128(seed + draw))
     const found = yield* lossAt(
       name,
       data.map((value) => value * (1 + 4e-7 * (random() - 0.5))),
@@ -202,7 +202,7 @@ const roundingOf = Effect.fnUntraced(function* <E, R>(
 
 /** A direction whose elements are all equally large. */
 const signs = (length: number, seed: number): Float32Array => {
-  const random = uniforms(seed)
+  const random = uniforms(xorshift128(seed))
   return Float32Array.from({ length }, () => (random() < 0.5 ? -1 : 1))
 }
 

@@ -1,5 +1,5 @@
-import { uniforms } from "@tandem/models/Random"
 import { consumers, elementCount, type Graph, type Tensor, toInt64, type Value, zeros } from "@tandem/onnx"
+import { uniforms, xorshift128 } from "@tandem/random"
 import { InvalidReference } from "./Errors.ts"
 
 /** Sizes of inputs that are made up. */
@@ -23,7 +23,7 @@ export const sampleInputs = (
   given: ReadonlyMap<string, Tensor> = new Map(),
   shape: SampleShape = {},
 ): Readonly<Record<string, Tensor>> => {
-  const random = uniforms(shape.seed ?? 0)
+  const random = uniforms(xorshift128(shape.seed ?? 0))
   const sizes = new Map<string, number>()
   for (const { name, dims } of graph.inputs) {
     for (const [axis, dim] of (dims ?? []).entries()) {

@@ -11,6 +11,7 @@ import {
   toNumbers,
   type Value,
 } from "@tandem/onnx"
+import { scrambledLcg32 } from "@tandem/random"
 import { differentiate, gradientName } from "../../src/Differentiate.ts"
 import { addLora, type LoraGraph, type LoraSettings } from "../../src/Lora.ts"
 import { initialAdapters, mergeAdapters } from "../../src/LoraValues.ts"
@@ -19,18 +20,11 @@ import { cpu } from "../support/Run.ts"
 const { run, close } = cpu()
 after(close)
 
-const random = (seed: number) => {
-  let state = seed
-  return () => {
-    state = (Math.imul(state ^ (state >>> 15), 2246822519) + 3266489917) >>> 0
-    return state / 2 ** 31 - 1
-  }
-}
 const draw = (seed: number, dims: readonly number[]): Tensor => {
-  const next = random(seed)
+  const next = scrambledLcg32(seed)
   return float32(
     dims,
-    Array.from({ length: dims.reduce((a, b) => a * b, 1) }, () => next()),
+    Array.from({ length: dims.reduce((a, b) => a * b, 1) }, () => next() / 2 ** 31 - 1),
   )
 }
 

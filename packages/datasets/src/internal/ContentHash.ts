@@ -1,3 +1,5 @@
+import { mix32 } from "@tandem/random"
+
 /**
  * 96 bits of a text as 24 hexadecimal digits, the same on every runtime: three lanes of 32-bit multiply-and-xor with
  * different constants, each finished as in MurmurHash3. It tells texts apart; it does not protect against an adversary.
@@ -17,7 +19,7 @@ export const contentHash = (text: string): string => {
   }
   return [a, b, c]
     .map((lane) =>
-      finish(lane ^ text.length)
+      mix32(lane ^ text.length)
         .toString(16)
         .padStart(8, "0"),
     )
@@ -27,10 +29,3 @@ export const contentHash = (text: string): string => {
 /** The id of a passage that brings none: its title and text decide. */
 export const passageIdOf = (text: string, title?: string): string =>
   `p-${contentHash(title === undefined ? text : `${title}\u0000${text}`)}`
-
-const finish = (value: number): number => {
-  let h = value
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
-  return (h ^ (h >>> 16)) >>> 0
-}

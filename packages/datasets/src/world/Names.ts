@@ -1,4 +1,4 @@
-import type { Random } from "../Random.ts"
+import type { Random } from "@tandem/random"
 import { type Kind, kinds } from "./Relation.ts"
 
 /** How a name is made of two parts, and where the parts come from: a list, or words invented for each world. */

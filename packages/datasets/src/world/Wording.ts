@@ -1,4 +1,4 @@
-import type { Random } from "../Random.ts"
+import type { Random } from "@tandem/random"
 import { capitalise } from "./Names.ts"
 import type { Relation } from "./Relation.ts"
 

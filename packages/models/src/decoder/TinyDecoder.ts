@@ -1,5 +1,5 @@
+import { truncatedNormals, xorshift128 } from "@tandem/random"
 import { deviation, initial } from "../internal/InitialWeights.ts"
-import { truncatedNormals } from "../Random.ts"
 import { makeTokenizer, type TokenizerFiles } from "../tokenizer/Tokenizer.ts"
 import type { Decoder } from "./Decoder.ts"
 import { decoderConfig } from "./DecoderConfig.ts"
@@ -63,7 +63,7 @@ export const tinyDecoder = (options: TinyDecoderOptions): Decoder => {
     initializer_range: deviation,
   }
   const config = decoderConfig(huggingFace)
-  const normal = truncatedNormals(seed)
+  const normal = truncatedNormals(xorshift128(seed))
   const parameters = new Map(decoderParameters(config).map((parameter) => [parameter.name, initial(parameter, normal)]))
   return weightsDecoder({ config, parameters, tokenizer, maxLength, huggingFace })
 }

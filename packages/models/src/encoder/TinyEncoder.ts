@@ -1,5 +1,5 @@
+import { truncatedNormals, xorshift128 } from "@tandem/random"
 import { deviation, initial } from "../internal/InitialWeights.ts"
-import { truncatedNormals } from "../Random.ts"
 import { makeTokenizer, type TokenizerFiles } from "../tokenizer/Tokenizer.ts"
 import { bertConfig, bertParameters } from "./Bert.ts"
 import type { Encoder, Pooling } from "./Encoder.ts"
@@ -57,7 +57,7 @@ export const tinyEncoder = (options: TinyEncoderOptions): Encoder => {
     initializer_range: deviation,
   }
   const config = bertConfig(huggingFace)
-  const normal = truncatedNormals(seed)
+  const normal = truncatedNormals(xorshift128(seed))
   const parameters = new Map(bertParameters(config).map((parameter) => [parameter.name, initial(parameter, normal)]))
   return weightsEncoder({ config, parameters, tokenizer, pooling, maxLength, huggingFace })
 }

@@ -1,5 +1,5 @@
+import { truncatedNormals, xorshift128 } from "@tandem/random"
 import { deviation, initial } from "../internal/InitialWeights.ts"
-import { truncatedNormals } from "../Random.ts"
 import { makeTokenizer, type TokenizerFiles } from "../tokenizer/Tokenizer.ts"
 import type { Seq2Seq } from "./Seq2Seq.ts"
 import { seq2seqConfig } from "./Seq2SeqConfig.ts"
@@ -64,7 +64,7 @@ export const tinySeq2Seq = (options: TinySeq2SeqOptions): Seq2Seq => {
     forced_eos_token_id: null,
   }
   const config = seq2seqConfig(huggingFace)
-  const normal = truncatedNormals(seed)
+  const normal = truncatedNormals(xorshift128(seed))
   const parameters = new Map(seq2seqParameters(config).map((parameter) => [parameter.name, initial(parameter, normal)]))
   return weightsSeq2Seq({ config, parameters, tokenizer, maxLength, huggingFace })
 }

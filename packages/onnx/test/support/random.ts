@@ -1,15 +1,8 @@
 // Seeded pseudo-random numbers, so that a failing test fails again.
+import { splitMix32 } from "@tandem/random"
 
-/** Numbers from a 32-bit xorshift-multiply generator (splitmix32). */
 export const seeded = (seed: number) => {
-  let state = seed | 0
-  const next = (): number => {
-    state = (state + 0x9e3779b9) | 0
-    let z = state
-    z = Math.imul(z ^ (z >>> 16), 0x21f0aaad)
-    z = Math.imul(z ^ (z >>> 15), 0x735a2d97)
-    return (z ^ (z >>> 15)) >>> 0
-  }
+  const next = splitMix32(seed)
   const uniform = (): number => (next() + 0.5) / 2 ** 32
   return {
     uniform,

@@ -1,15 +1,13 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
+import { lcg32 } from "@tandem/random"
 import { Exact } from "@tandem/store"
 import * as Usearch from "@tandem/store/node/Usearch"
 import { Effect } from "effect"
 
 const numbers = (count: number, seed: number): Float32Array => {
-  let state = seed
-  return Float32Array.from({ length: count }, () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-    return state / 2 ** 31 - 1
-  })
+  const next = lcg32(seed)
+  return Float32Array.from({ length: count }, () => next() / 2 ** 31 - 1)
 }
 
 test("in a larger corpus it finds nearly what the exact store finds, with the same scores", () =>

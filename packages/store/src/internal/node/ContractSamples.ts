@@ -1,5 +1,6 @@
 import assert from "node:assert/strict"
 import type { Passage } from "@tandem/datasets"
+import { lcg32 } from "@tandem/random"
 import { Cause, Effect, Exit } from "effect"
 import type { StoreIdentity, StoreSimilarity } from "../../StoreContents.ts"
 
@@ -15,11 +16,8 @@ export const passages = (count: number, prefix = "p"): Passage[] =>
 
 /** Reproducible numbers between −1 and 1. */
 export const numbers = (count: number, seed: number): Float32Array => {
-  let state = seed >>> 0
-  return Float32Array.from({ length: count }, () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-    return state / 2 ** 31 - 1
-  })
+  const next = lcg32(seed)
+  return Float32Array.from({ length: count }, () => next() / 2 ** 31 - 1)
 }
 
 export const batchOf = (count: number, seed = 1, prefix = "p") => ({

@@ -1,11 +1,14 @@
+import { fnv1aOfBytes } from "./Fnv1a.ts"
+import { mix32, splitMix32 } from "./Words.ts"
+
 /**
  * A small deterministic generator of pseudo-random numbers whose state can be written down and taken up again:
  * xoshiro128** 1.1 (Blackman and Vigna, "Scrambled linear pseudorandom number generators", 2021), seeded through
- * splitmix32. The same seed gives the same numbers on every runtime. Not for cryptography.
+ * SplitMix32. The same seed gives the same numbers on every runtime. Not for cryptography.
  *
  * @example
  * ```ts
- * import { Random } from "@tandem/datasets"
+ * import { Random } from "@tandem/random"
  *
  * const random = Random.fromSeed(7)
  * const order = random.shuffle([1, 2, 3, 4])
@@ -22,12 +25,8 @@ export class Random {
 
   /** A generator for a seed, a number or any string. Numbers and the strings that print them are different seeds. */
   static fromSeed(seed: number | string): Random {
-    let hash = hashText(typeof seed === "number" ? `number:${seed}` : `string:${seed}`)
-    const words = new Uint32Array(4)
-    for (let index = 0; index < 4; index++) {
-      hash = (hash + 0x9e3779b9) >>> 0
-      words[index] = mix(hash)
-    }
+    const split = splitMix32(mix32(fnv1aOfBytes(typeof seed === "number" ? `number:${seed}` : `string:${seed}`)))
+    const words = Uint32Array.of(split(), split(), split(), split())
     if (words.every((word) => word === 0)) words[0] = 1
     return new Random(words)
   }
@@ -130,22 +129,3 @@ export class Random {
 export type RandomState = readonly [number, number, number, number]
 
 const rotateLeft = (value: number, bits: number): number => ((value << bits) | (value >>> (32 - bits))) >>> 0
-
-/** The finaliser of MurmurHash3, a bijection on 32-bit integers. */
-const mix = (value: number): number => {
-  let h = value
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
-  return (h ^ (h >>> 16)) >>> 0
-}
-
-/** FNV-1a over the UTF-16 units, finished with {@link mix}. */
-const hashText = (text: string): number => {
-  let hash = 0x811c9dc5
-  for (let index = 0; index < text.length; index++) {
-    const unit = text.charCodeAt(index)
-    hash = Math.imul(hash ^ (unit & 0xff), 0x01000193)
-    hash = Math.imul(hash ^ (unit >>> 8), 0x01000193)
-  }
-  return mix(hash >>> 0)
-}
