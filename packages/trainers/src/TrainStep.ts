@@ -6,7 +6,7 @@ import {
   MissingGradient,
   NotDifferentiable,
 } from "@tandem/autodiff"
-import { type Graph, InvalidGraph, neededRows, staticDims, type Tensor } from "@tandem/onnx"
+import { type Graph, InvalidGraph, neededRows, staticDims, type Tensor, type Value } from "@tandem/onnx"
 import { type Buffer, type CompileFailed, type Executable, type RunFailed, Runtime } from "@tandem/runtime"
 import { Effect, type Scope } from "effect"
 import { InvalidSettings } from "./Errors.ts"
@@ -43,83 +43,145 @@ export const makeTrainStep = Effect.fnUntraced(function* (
     new Map(state.trainable.map((name) => [name, state.weights[name]!])),
   )
   const executable = yield* runtime.compile(differentiated, { masks: program.dropout.map(({ input }) => input) })
-  const masks: Buffer[] = []
-  for (const { input } of program.dropout) {
-    const dims = staticDims(program.graph.inputs.find((value) => value.name === input)?.dims) ?? []
-    masks.push(yield* runtime.zeros("bool", dims))
-  }
-  const { into, addRows } = yield* gradientBuffers(differentiated, state)
-  const only = [...scalarOutputs(program.graph), ...Object.keys(into)]
-  const used = Object.fromEntries(
-    program.graph.inputs.flatMap(({ name }) => {
-      const buffer = state.weights[name]
-      return buffer === undefined ? [] : [[name, buffer] as const]
-    }),
-  )
-  const dropped = Object.fromEntries(program.dropout.map(({ input }, index) => [input, masks[index]!]))
-  const parts = evenParts(masks, runtime.device.threads)
-  const drawing = (draw: { seed: number; step: number }) =>
-    parts.map((places) => ({
-      buffers: { masks: places.map((place) => masks[place]!) },
-      argument: { ...draw, places, rates: places.map((place) => program.dropout[place]!.rate) },
-    }))
-  const run: TrainStep["run"] = (batch, draw) =>
-    Effect.gen(function* () {
-      if (masks.length > 0) yield* runtime.callEach(kernels.masks, drawing(draw))
-      const outputs = yield* executable.run({ ...used, ...dropped, ...batch.tensors }, { into, only })
-      yield* addRows
-      const scalars = Object.entries(outputs).map(([name, value]) => [name, Number(value.data[0])] as const)
-      return {
-        loss: scalars.find(([name]) => name === program.loss)?.[1] ?? Number.NaN,
-        metrics: Object.fromEntries(scalars.filter(([name]) => name !== program.loss)),
-      }
-    })
-  return { run, executable }
+  return stepOf(runtime, executable, {
+    loss: program.loss,
+    scalars: scalarOutputs(program.graph),
+    weights: Object.fromEntries(
+      program.graph.inputs.flatMap(({ name }) => {
+        const buffer = state.weights[name]
+        return buffer === undefined ? [] : [[name, buffer] as const]
+      }),
+    ),
+    sites: program.dropout.map(({ input, rate }) => ({ input, rate, dims: dimsOf(program.graph.inputs, input) ?? [] })),
+    gradients: gradientBuffers(differentiated, state),
+  })
 })
 
-/** Where a graph's gradients go, and what puts those that come by rows into their tables. */
-const gradientBuffers = Effect.fnUntraced(function* (
-  graph: Graph,
-  { trainable, gradients, touched }: ResidentState,
-): Effect.fn.Return<
-  { readonly into: Readonly<Record<string, Buffer>>; readonly addRows: Effect.Effect<unknown, RunFailed> },
-  RunFailed,
-  Runtime | Scope.Scope
-> {
-  const runtime = yield* Runtime
-  const into: Record<string, Buffer> = {}
-  const dims = (name: string): readonly number[] | undefined =>
-    staticDims(graph.outputs.find((value) => value.name === name)?.dims)
-  const tables: { gradient: Buffer; touched: Buffer; rows: Buffer; updates: Buffer; dense: boolean }[] = []
+/** What a step keeps of its program: the graphs themselves would be there once for each shape of a batch. */
+interface StepParts {
+  readonly loss: string
+  readonly scalars: readonly string[]
+  readonly weights: Readonly<Record<string, Buffer>>
+  readonly sites: readonly DropoutSite[]
+  readonly gradients: GradientBuffers
+}
+
+interface DropoutSite {
+  readonly input: string
+  readonly rate: number
+  readonly dims: readonly number[]
+}
+
+/**
+ * Masks, and gradients that come by rows, have memory while the step runs: a run over batches of many shapes would else
+ * keep that of each.
+ */
+const stepOf = (
+  runtime: Runtime["Service"],
+  executable: Executable,
+  { loss, scalars, weights, sites, gradients }: StepParts,
+): TrainStep => ({
+  executable,
+  run: (batch, draw) =>
+    Effect.gen(function* () {
+      const masks = yield* drawMasks(runtime, sites, draw)
+      const { into, addRows } = yield* rowBuffers(runtime, gradients)
+      const only = [...scalars, ...Object.keys(into)]
+      const outputs = yield* executable.run({ ...weights, ...masks, ...batch.tensors }, { into, only })
+      yield* addRows
+      const found = Object.entries(outputs).map(([name, value]) => [name, Number(value.data[0])] as const)
+      return {
+        loss: found.find(([name]) => name === loss)?.[1] ?? Number.NaN,
+        metrics: Object.fromEntries(found.filter(([name]) => name !== loss)),
+      }
+    }).pipe(Effect.scoped),
+})
+
+const drawMasks = Effect.fnUntraced(function* (
+  runtime: Runtime["Service"],
+  sites: readonly DropoutSite[],
+  draw: { readonly seed: number; readonly step: number },
+): Effect.fn.Return<Readonly<Record<string, Buffer>>, RunFailed, Scope.Scope> {
+  if (sites.length === 0) return {}
+  const masks = yield* Effect.forEach(sites, ({ dims }) => runtime.zeros("bool", dims), { concurrency: "unbounded" })
+  yield* runtime.callEach(
+    kernels.masks,
+    evenParts(masks, runtime.device.threads).map((places) => ({
+      buffers: { masks: places.map((place) => masks[place]!) },
+      argument: { ...draw, places, rates: places.map((place) => sites[place]!.rate) },
+    })),
+  )
+  return Object.fromEntries(sites.map(({ input }, index) => [input, masks[index]!]))
+})
+
+/** Where a graph's gradients go. */
+interface GradientBuffers {
+  readonly dense: Readonly<Record<string, Buffer>>
+  /** Gradients by rows, and the tables that they are added up in. */
+  readonly tables: readonly RowTable[]
+  /** Of tables whose gradient comes as a whole alone: which rows of it may differ from 0. */
+  readonly whole: readonly Buffer[]
+}
+
+interface RowTable {
+  readonly output: string
+  readonly rowDims: readonly number[]
+  readonly updateDims: readonly number[]
+  readonly gradient: Buffer
+  readonly touched: Buffer
+  readonly dense: boolean
+}
+
+const gradientBuffers = (graph: Graph, { trainable, gradients, touched }: ResidentState): GradientBuffers => {
+  const dense: Record<string, Buffer> = {}
+  const tables: RowTable[] = []
   const whole: Buffer[] = []
   for (const [index, name] of trainable.entries()) {
     const output = gradientName(name)
     const gradient = gradients[index]!
     const marks = touched[index]
-    const dense = dims(output) !== undefined
-    if (dense) into[output] = gradient
+    const isDense = dimsOf(graph.outputs, output) !== undefined
+    if (isDense) dense[output] = gradient
     if (marks === undefined) continue
-    const [rowDims, updateDims] = [dims(`${output}.rows`), dims(`${output}.updates`)]
-    if (rowDims === undefined || updateDims === undefined) {
-      whole.push(marks)
-      continue
-    }
-    const rows = yield* runtime.zeros("int32", rowDims)
-    const updates = yield* runtime.zeros("float32", updateDims)
-    into[`${output}.rows`] = rows
-    into[`${output}.updates`] = updates
-    tables.push({ gradient, touched: marks, rows, updates, dense })
+    const rowDims = dimsOf(graph.outputs, `${output}.rows`)
+    const updateDims = dimsOf(graph.outputs, `${output}.updates`)
+    if (rowDims === undefined || updateDims === undefined) whole.push(marks)
+    else tables.push({ output, rowDims, updateDims, gradient, touched: marks, dense: isDense })
   }
-  if (tables.length + whole.length === 0) return { into, addRows: Effect.void }
+  return { dense, tables, whole }
+}
+
+/** Buffers of all gradients for one run, and what then puts those that come by rows into their tables. */
+const rowBuffers = Effect.fnUntraced(function* (
+  runtime: Runtime["Service"],
+  { dense, tables, whole }: GradientBuffers,
+): Effect.fn.Return<
+  { readonly into: Readonly<Record<string, Buffer>>; readonly addRows: Effect.Effect<unknown, RunFailed> },
+  RunFailed,
+  Scope.Scope
+> {
+  if (tables.length + whole.length === 0) return { into: dense, addRows: Effect.void }
+  const rows = yield* Effect.forEach(tables, ({ rowDims }) => runtime.zeros("int32", rowDims))
+  const updates = yield* Effect.forEach(tables, ({ updateDims }) => runtime.zeros("float32", updateDims))
+  const byRows = tables.flatMap(({ output }, index) => [
+    [`${output}.rows`, rows[index]!] as const,
+    [`${output}.updates`, updates[index]!] as const,
+  ])
   const buffers = {
-    gradients: tables.map((table) => table.gradient),
-    touched: tables.map((table) => table.touched),
-    rows: tables.map((table) => table.rows),
-    updates: tables.map((table) => table.updates),
+    gradients: tables.map(({ gradient }) => gradient),
+    touched: tables.map(({ touched }) => touched),
+    rows,
+    updates,
     whole,
   }
-  return { into, addRows: runtime.call(kernels.addRows, buffers, { dense: tables.map(({ dense }) => dense) }) }
+  return {
+    into: { ...dense, ...Object.fromEntries(byRows) },
+    addRows: runtime.call(kernels.addRows, buffers, { dense: tables.map((table) => table.dense) }),
+  }
 })
+
+const dimsOf = (values: readonly Value[], name: string): readonly number[] | undefined =>
+  staticDims(values.find((value) => value.name === name)?.dims)
 
 /** A program with its gradients. */
 export type DifferentiatedProgram = Program & { readonly gradients: Graph }
