@@ -64,6 +64,12 @@ export const loadData = Effect.fn("dpr.loadData")(function* (settings: DprSettin
       `1 question would be alone in the last batch of an epoch, without negatives: it joins the batch before`,
     )
   }
+  const positives = new Set(
+    train.examples.flatMap(({ positives }) => positives.map((id) => train.corpus.get(id)?.text)),
+  )
+  if (hardNegatives === 0 && positives.size === 1) {
+    warnings.push("all questions have the same passage, and none has a negative: there is nothing to tell it from")
+  }
   if (train.examples.every(({ weight }) => weight === 0)) {
     return yield* new SettingsError({
       message: "every question has the weight 0, so that nothing can be learned",

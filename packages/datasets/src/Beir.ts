@@ -30,7 +30,7 @@ export async function* parseBeir(queries: Source, judgements: Source): AsyncGene
   let missing: InvalidRowError | undefined
   for await (const { fields, line } of tsvRows(judgements)) {
     const [query, passage, score] = fields
-    const grade = Number(score)
+    const grade = score === undefined || score.trim() === "" ? Number.NaN : Number(score)
     const header = first && !Number.isFinite(grade)
     first = false
     if (header) continue
@@ -43,7 +43,7 @@ export async function* parseBeir(queries: Source, judgements: Source): AsyncGene
         expected,
         found,
       })
-    if (query === undefined || passage === undefined || score === undefined || !Number.isFinite(grade)) {
+    if (query === undefined || passage === undefined || fields.length > 3 || !Number.isFinite(grade)) {
       throw invalid("score", "query id, passage id and a number", JSON.stringify(fields.join("\t").slice(0, 60)))
     }
     if (!texts.has(query)) {

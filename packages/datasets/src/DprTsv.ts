@@ -11,6 +11,7 @@ import type { ExampleRow, PassageRow, Source } from "./Source.ts"
  */
 export async function* parseDprQa(source: Source): AsyncGenerator<ExampleRow> {
   for await (const row of tsvRows(source)) {
+    if (row.fields.length > 2) throw invalid(row, "answers", "2 columns", `${row.fields.length} columns`)
     const question = row.fields[0]?.trim() ?? ""
     if (question === "") throw invalid(row, "question", "a question", "nothing")
     const answers = row.fields[1] === undefined ? undefined : parsePythonStrings(row.fields[1])
@@ -30,17 +31,24 @@ export async function* parseDprQa(source: Source): AsyncGenerator<ExampleRow> {
   }
 }
 
-/** Passages of a DPR corpus (`psgs_w100.tsv`): `id <tab> text <tab> title`, with or without that line as a header. */
+/**
+ * Passages of a DPR corpus (`psgs_w100.tsv`): `id <tab> text <tab> title`, with or without that line as a header. All rows
+ * have as many columns as the first.
+ */
 export async function* parseDprCorpus(source: Source): AsyncGenerator<PassageRow> {
   let first = true
+  let columns = 0
   for await (const row of tsvRows(source)) {
     const [id, text, title] = row.fields
+    if (first) columns = Math.min(3, row.fields.length)
     const header = first && id?.trim().toLowerCase() === "id" && text?.trim().toLowerCase() === "text"
     first = false
     if (header) continue
     if (id === undefined || id.trim() === "") throw invalid(row, "id", "a passage id", "nothing")
     if (text === undefined) throw invalid(row, "text", "the passage's text", "nothing")
-    if (row.fields.length > 3) throw invalid(row, "title", "3 columns", `${row.fields.length} columns`)
+    if (row.fields.length !== columns) {
+      throw invalid(row, "title", `${columns} columns, as in the first line`, `${row.fields.length} columns`)
+    }
     const passage = title === undefined || title === "" ? {} : { title, metadata: { document: title } }
     yield { file: row.file, line: row.line, passage: { id: id.trim(), text, ...passage } }
   }
