@@ -2,6 +2,7 @@
 // $TANDEM_FUZZ mutations of each file; 500 where it is not set.
 import assert from "node:assert/strict"
 import { test } from "node:test"
+import { Random } from "@tandem/random"
 import {
   beirJudgements,
   corpusLines,
@@ -13,7 +14,6 @@ import {
   parseDprCorpus,
   parseDprQa,
   parseExamples,
-  Random,
   type Source,
   sourceOf,
 } from "../src/index.ts"

@@ -4,8 +4,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, test } from "node:test"
+import { Random } from "@tandem/random"
 import { Effect, Result } from "effect"
-import { isDatasetError, Random } from "../src/index.ts"
+import { isDatasetError } from "../src/index.ts"
 import { readExamples } from "../src/node/Files.ts"
 
 const rounds = Number(process.env["TANDEM_FUZZ"] ?? 500)
