@@ -1,3 +1,4 @@
+export { decodeSettings, decodeTrainSettings, type GivenSettings, type SettingsSchema } from "./DecodeSettings.ts"
 export { RunFolderError, RunLockedError, SettingsError } from "./Errors.ts"
 export { differences, intervals, type Measured, type Metrics } from "./Measured.ts"
 export { groupsOf, type PartRates } from "./ParameterGroups.ts"
