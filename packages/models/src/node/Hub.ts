@@ -1,7 +1,8 @@
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises"
+import { readFile } from "node:fs/promises"
 import { homedir } from "node:os"
-import { dirname, join } from "node:path"
+import { join } from "node:path"
 import { listFiles, modelInfo } from "@huggingface/hub"
+import { writeWhole } from "@tandem/files/node/WriteWhole"
 import { Effect } from "effect"
 import { HubError, InvalidEncoder, type ModelError } from "../Errors.ts"
 import { type HubId, isHubId, isSafePath, parseHubId, settingsFiles, weightFiles } from "../files/HubId.ts"
@@ -164,16 +165,7 @@ const list = (remote: Remote, commit: string): Effect.Effect<readonly RemoteFile
 
 const write = (file: string, text: string): Effect.Effect<void, HubError> =>
   Effect.tryPromise({
-    try: async () => {
-      const aside = `${file}.${process.pid}.part`
-      await mkdir(dirname(file), { recursive: true })
-      try {
-        await writeFile(aside, text)
-        await rename(aside, file)
-      } finally {
-        await rm(aside, { force: true })
-      }
-    },
+    try: () => writeWhole(file, text),
     catch: (error) => new HubError({ message: `the cache cannot be written: ${reasonOf(error)}`, file }),
   })
 

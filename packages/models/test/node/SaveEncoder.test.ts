@@ -178,8 +178,9 @@ test("saving replaces a directory as a whole, and leaves it alone where it fails
   await mkdir(directory)
   await writeFile(join(directory, "old.txt"), "old")
   // Left by a writer that was killed (no process has such a number), and the work of one that lives.
-  const living = `replaced.${process.ppid}.part`
-  for (const name of ["replaced.999999999.part", "replaced.999999999.old", living]) await mkdir(join(scratch, name))
+  const dead = "999999999-0123456789ab"
+  const living = `replaced.${process.ppid}-0123456789ab.part`
+  for (const name of [`replaced.${dead}.part`, `replaced.${dead}.old`, living]) await mkdir(join(scratch, name))
   const wrong = new Map([...encoder.parameters].slice(1))
   const misfit = await Effect.runPromise(Effect.flip(saveEncoder(directory, encoder, wrong)))
   assert.equal(misfit._tag, "InvalidEncoder")

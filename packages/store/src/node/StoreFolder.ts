@@ -1,11 +1,14 @@
 import { randomBytes } from "node:crypto"
-import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises"
+import { mkdir, open, readdir, readFile, rm } from "node:fs/promises"
 import { join } from "node:path"
+import { flushFolder } from "@tandem/files/node/Flush"
+import { isAlive } from "@tandem/files/node/IsAlive"
+import { writeWhole } from "@tandem/files/node/WriteWhole"
 import { Effect } from "effect"
 import { Manifest } from "../internal/Manifest.ts"
-import { corrupt, decodeJson, isCode, unreadable, unwritable } from "../internal/node/StoreFailure.ts"
+import { corrupt, decodeJson, unreadable, unwritable } from "../internal/node/StoreFailure.ts"
 import { readPassages, readVectors, verifyFile } from "../internal/node/StoreRead.ts"
-import { adoptFile, syncFolder, writeFileWhole, writePassages, writeVectors } from "../internal/node/StoreWrite.ts"
+import { adoptFile, writePassages, writeVectors } from "../internal/node/StoreWrite.ts"
 import type { IndexCache, LoadedContents, StoreContents, StoreFolder } from "../StoreContents.ts"
 import { CorruptStoreError, StoreAccessError } from "../StoreError.ts"
 
@@ -13,17 +16,8 @@ const manifestName = "manifest.json"
 
 /** Data files carry their writer's process id and a random part, so no two writers ever share one. */
 const generationOf = (name: string): number | undefined => {
-  const match = /-(\d+)-[0-9a-f]{12}\.(?:f32|jsonl|cache|aside)$/.exec(name)
+  const match = /-(\d+)-[0-9a-f]{12}\.(?:f32|jsonl|cache)$/.exec(name)
   return match === null ? undefined : Number(match[1])
-}
-
-const isAlive = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (cause) {
-    return isCode(cause, "EPERM")
-  }
 }
 
 const filesOf = (manifest: Manifest): readonly string[] => [
@@ -63,7 +57,6 @@ const sweep = async (folder: string, replaced: readonly string[], kept: readonly
 const save = async (folder: string, contents: StoreContents, caches: readonly IndexCache[]): Promise<void> => {
   const { identity, passages, vectors } = contents
   const generation = `${process.pid}-${randomBytes(6).toString("hex")}`
-  const aside = join(folder, `manifest-${generation}.aside`)
   await mkdir(folder, { recursive: true })
   const written: string[] = []
   const place = (name: string): string => {
@@ -91,13 +84,10 @@ const save = async (folder: string, contents: StoreContents, caches: readonly In
       passages: passagesEntry,
       caches: Object.fromEntries(cacheEntries),
     }
-    written.push(aside)
-    await writeFileWhole(aside, `${JSON.stringify(manifest, undefined, 2)}\n`)
     // The data files' names must be on disk before the manifest that names them.
-    await syncFolder(folder)
+    await flushFolder(folder)
     const replaced = await currentFiles(folder)
-    await rename(aside, join(folder, manifestName))
-    await syncFolder(folder)
+    await writeWhole(join(folder, manifestName), `${JSON.stringify(manifest, undefined, 2)}\n`)
     await sweep(folder, replaced, filesOf(manifest))
   } catch (cause) {
     const committed = await currentFiles(folder)

@@ -1,5 +1,6 @@
-import { constants, promises as fs } from "node:fs"
+import { promises as fs } from "node:fs"
 import { join } from "node:path"
+import { replaceFolder } from "@tandem/files/node/ReplaceFolder"
 import type { Tensor } from "@tandem/onnx"
 import { readSafetensors, writeSafetensors } from "@tandem/safetensors"
 import { Effect, Layer, Option, Schema } from "effect"
@@ -53,45 +54,31 @@ const stepsIn = async (directory: string): Promise<number[]> => {
 }
 
 const save = async (directory: string, checkpoint: Checkpoint): Promise<void> => {
-  await fs.mkdir(directory, { recursive: true })
-  const target = join(directory, folderName(checkpoint.state.step))
-  const aside = `${target}.partial`
   // What a kill left half written, whichever step it was.
   for (const name of await namesIn(directory)) {
-    if (/^step-\d{8,}\.partial$/.test(name)) await fs.rm(join(directory, name), { recursive: true, force: true })
+    if (/^step-\d{8,}\./.test(name)) await fs.rm(join(directory, name), { recursive: true, force: true })
   }
-  try {
-    await writeAside(aside, checkpoint)
-  } catch (cause) {
-    await fs.rm(aside, { recursive: true, force: true }).catch(() => undefined)
-    throw cause
-  }
-  await fs.rm(target, { recursive: true, force: true })
-  await fs.rename(aside, target)
-  await flush(directory)
+  await replaceFolder(join(directory, folderName(checkpoint.state.step)), (aside) => writeAside(aside, checkpoint))
   for (const step of superseded(await stepsIn(directory), checkpoint.state)) {
     await fs.rm(join(directory, folderName(step)), { recursive: true, force: true })
   }
 }
 
 const writeAside = async (aside: string, { state, weights, slots, parts }: Checkpoint): Promise<void> => {
-  await fs.mkdir(aside)
-  await writeFlushed(join(aside, "weights.safetensors"), writeSafetensors(weights))
-  await writeFlushed(join(aside, "optimizer.safetensors"), writeSafetensors(named(slots)))
-  await writeFlushed(join(aside, "state.json"), json(state))
+  await fs.writeFile(join(aside, "weights.safetensors"), writeSafetensors(weights))
+  await fs.writeFile(join(aside, "optimizer.safetensors"), writeSafetensors(named(slots)))
+  await fs.writeFile(join(aside, "state.json"), json(state))
   const folder = join(aside, partsFolder)
   if (Object.keys(parts).length > 0) await fs.mkdir(folder)
   for (const [name, contents] of Object.entries(parts)) {
-    await writeFlushed(join(folder, `${name}.safetensors`), writeSafetensors(contents.tensors))
-    await writeFlushed(join(folder, `${name}.json`), json(contents.json))
+    await fs.writeFile(join(folder, `${name}.safetensors`), writeSafetensors(contents.tensors))
+    await fs.writeFile(join(folder, `${name}.json`), json(contents.json))
   }
-  if (Object.keys(parts).length > 0) await flush(folder)
-  await flush(aside)
 }
 
 const partsFolder = "parts"
 
-const json = (value: unknown): Uint8Array => new TextEncoder().encode(`${JSON.stringify(value, null, 2)}\n`)
+const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`
 
 const named = (slots: Checkpoint["slots"]) =>
   new Map(
@@ -99,23 +86,6 @@ const named = (slots: Checkpoint["slots"]) =>
       [...tensors].map(([name, tensor]) => [`${slot}.${name}`, tensor] as const),
     ),
   )
-
-const writeFlushed = async (path: string, bytes: Uint8Array): Promise<void> => {
-  const file = await fs.open(path, "w")
-  try {
-    await file.writeFile(bytes)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-}
-
-/** Makes a folder's entries durable; platforms that cannot open folders do it by themselves. */
-const flush = async (directory: string): Promise<void> => {
-  const handle = await fs.open(directory, constants.O_RDONLY).catch(() => undefined)
-  await handle?.sync().catch(() => undefined)
-  await handle?.close()
-}
 
 const unreadable = (part: string, file: string, cause: unknown): CheckpointFailed =>
   new CheckpointFailed({
