@@ -1,23 +1,29 @@
-import { embedJson, embedScript, embedStyle, escapeHtml } from "./Html.ts"
-import type { ReportAssets } from "./ReportData.ts"
+import { embedScript, embedStyle, escapeHtml } from "./Html.ts"
 import { style } from "./Style.ts"
 
-/** What a page of plots is made of. */
-export interface PlotPage {
-  readonly title: string
-  /** Rules beyond the reports' own. */
-  readonly style?: string
-  /** HTML of the page's main part. */
-  readonly main: string
-  /** What the script reads, as JSON in an element with this id. */
-  readonly data: { readonly id: string; readonly value: unknown }
-  /** Draws the plots, beside uPlot's global. */
-  readonly script: string
+/** What is inlined into a page with charts, so that it needs no network. */
+export interface ReportAssets {
+  readonly uplotScript: string
+  readonly uplotStyle: string
 }
 
-/** One HTML file with style, data and scripts in it: it needs nothing from anywhere, and may load nothing. */
-export const plotPage = ({ title, style: own = "", main, data, script }: PlotPage, assets: ReportAssets): string =>
-  `<!doctype html>
+/** What a page is made of. */
+export interface Parts {
+  readonly title: string
+  /** Rules beyond those that all pages have. */
+  readonly styles: readonly string[]
+  /** HTML of the page's main part. */
+  readonly main: string
+  /** They run after the main part is there, beside uPlot's global where the page plots. */
+  readonly scripts: readonly string[]
+  readonly plots: boolean
+}
+
+/** One HTML file with style and scripts in it: it needs nothing from anywhere, and may load nothing. */
+export const htmlPage = ({ title, styles, main, scripts, plots }: Parts, assets: ReportAssets): string => {
+  const sheets = [...(plots ? [assets.uplotStyle] : []), [style, ...styles].join("\n")]
+  const programs = [...(plots ? [assets.uplotScript] : []), ...scripts].filter((script) => script !== "")
+  return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -25,16 +31,14 @@ export const plotPage = ({ title, style: own = "", main, data, script }: PlotPag
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:">
 <meta name="color-scheme" content="light dark">
 <title>${escapeHtml(title)}</title>
-<style>${embedStyle(assets.uplotStyle)}</style>
-<style>${style}${own}</style>
+${sheets.map((sheet) => `<style>${embedStyle(sheet)}</style>`).join("\n")}
 </head>
 <body>
 <main>
 ${main}
 </main>
-<script>${embedScript(assets.uplotScript)}</script>
-<script type="application/json" id="${data.id}">${embedJson(data.value)}</script>
-<script>${embedScript(script)}</script>
+${programs.map((program) => `<script>${embedScript(program)}</script>`).join("\n")}
 </body>
 </html>
 `
+}

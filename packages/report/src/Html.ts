@@ -2,12 +2,8 @@
 export const escapeHtml = (text: string): string =>
   text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
 
-/** A value as JSON inside a `<script>`: no character in it can end the script or start a comment. */
-export const embedJson = (value: unknown): string =>
-  JSON.stringify(value).replace(
-    /[<>&\u2028\u2029]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  )
+/** Text as HTML in which what stands between backquotes is code. */
+export const prose = (text: string): string => escapeHtml(text).replace(/`([^`]+)`/g, "<code>$1</code>")
 
 /** JavaScript of ours or of a library inside a `<script>`: what looks like the end of one is kept from being it. */
 export const embedScript = (script: string): string => script.replace(/<(\/script|!--)/gi, "\\x3c$1")
@@ -15,11 +11,11 @@ export const embedScript = (script: string): string => script.replace(/<(\/scrip
 /** A style sheet inside a `<style>`. */
 export const embedStyle = (style: string): string => style.replace(/<\/style/gi, "<\\/style")
 
-/** A figure in 0 to 1. */
-export const figure = (value: number): string => value.toFixed(3)
+/** A figure, in four digits or so. */
+export const figure = (value: number): string => value.toFixed(Math.abs(value) < 10 ? 3 : Math.abs(value) < 100 ? 2 : 1)
 
 /** A difference of figures with its sign. */
-export const signed = (value: number): string => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(3)}`
+export const signed = (value: number): string => `${value < 0 ? "−" : "+"}${figure(Math.abs(value))}`
 
 /** Seconds in the two units that matter. */
 export const duration = (seconds: number): string => {

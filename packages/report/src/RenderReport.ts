@@ -1,95 +1,60 @@
-import { chartScript } from "./ChartScript.ts"
-import { type Curve, curves } from "./Curves.ts"
-import { plotPage } from "./Document.ts"
-import { examplesSection } from "./Examples.ts"
-import { factsSection } from "./Facts.ts"
-import { type Comparison, compare, figuresSection } from "./Figures.ts"
-import { duration, escapeHtml, figure, quantity } from "./Html.ts"
-import type { ReportAssets, ReportData } from "./ReportData.ts"
+import { htmlPage, type ReportAssets } from "./Document.ts"
+import { escapeHtml, prose } from "./Html.ts"
+import type { KindsOf, SectionHead, SectionOf } from "./Kind.ts"
+import { type Contents, kinds } from "./Kinds.ts"
+import type { Notice, Report } from "./Report.ts"
 
 /**
- * `report.html`: one file that needs nothing from anywhere. Works for a run that has not ended, or that had nothing to
- * be evaluated with; whatever the data hold is shown as text and never becomes markup.
+ * A function that renders reports of these kinds of sections into single HTML files that need nothing from anywhere.
+ * Whatever the data hold is shown as text. Sections without content are left out.
+ *
+ * `renderReport` is this with the kinds that every page knows; a page with a kind of its own passes
+ * `{ ...kinds, own }`.
  */
-export const renderReport = (data: ReportData, assets: ReportAssets): string => {
-  const { report, steps, evaluations, examples, config, statistics, warnings } = data
-  const comparison = compare(data)
-  const shown = curves(steps, evaluations, comparison.before)
-  const title = headline(data, comparison)
-  const main = `<header>
-<p class="eyebrow">tandem ${escapeHtml(report.command)}</p>
-<h1>${escapeHtml(title)}</h1>
-${summary(data)}
-</header>
-${statusNotice(data)}${warningNotice(warnings)}
-${figuresSection(comparison)}
-${curvesSection(shown)}
-${examplesSection(examples)}
-${factsSection(config, statistics)}`
-  return plotPage(
-    { title: `${title} · ${report.command}`, main, data: { id: "curves", value: shown }, script: chartScript },
-    assets,
-  )
-}
-
-/** The page's one sentence: what training did to the first figure that there is. */
-const headline = ({ report, steps }: ReportData, { before, after }: Comparison): string => {
-  const name = ["recall@1", "answerRecall@1", "mrr@10"].find((wanted) => after?.[wanted] !== undefined)
-  const [from, to] = name === undefined ? [] : [before?.[name], after?.[name]]
-  if (name === undefined || to === undefined) {
-    const done = Math.max(report.steps, steps.at(-1)?.step ?? 0)
-    return done === 0 ? "Training has not begun" : `Trained for ${quantity(done)} steps`
+export const reportRenderer =
+  <All>(all: KindsOf<All>) =>
+  ({ sections, ...head }: Report<SectionOf<All>>, assets: ReportAssets): string => {
+    const content = <Name extends keyof All>(section: SectionOf<All, Name>): string => all[section.kind].render(section)
+    const shown = sections.map((section) => ({ section, html: content(section) })).filter(({ html }) => html !== "")
+    const used = [...new Set(shown.map(({ section }) => section.kind))].map((name) => all[name])
+    const main = [
+      header(head),
+      ...(head.lead ?? []).map((paragraph) => `<p class="note lead">${prose(paragraph)}</p>`),
+      ...head.notices.map(notice),
+      ...shown.map(({ section, html }, index) => frame(section, `section-${index + 1}`, html)),
+    ]
+    return htmlPage(
+      {
+        title: `${head.title} · ${head.command}`,
+        styles: used.map(({ style = "" }) => style),
+        main: main.join("\n"),
+        scripts: used.map(({ script = "" }) => script),
+        plots: used.some(({ plots = false }) => plots),
+      },
+      assets,
+    )
   }
-  return from === undefined ? `${name} ${figure(to)}` : `${name} from ${figure(from)} to ${figure(to)}`
+
+/** One HTML file that shows a report made of the kinds of sections that every page knows. */
+export const renderReport = reportRenderer<Contents>(kinds)
+
+const header = ({ command, title, status, summary }: Omit<Report<never>, "sections">): string => {
+  const facts = summary.map(([name, value]) => [escapeHtml(name), escapeHtml(value)] as const)
+  const all = status === undefined ? facts : [["status", `<span class="status ${status}">${status}</span>`], ...facts]
+  return `<header>
+<p class="eyebrow">${escapeHtml(command)}</p>
+<h1>${escapeHtml(title)}</h1>
+<dl class="summary">${all.map(([name, value]) => `<div><dt>${name}</dt><dd>${value}</dd></div>`).join("")}</dl>
+</header>`
 }
 
-const statuses = {
-  running: "running",
-  interrupted: "interrupted",
-  diverged: "diverged",
-  completed: "completed",
-} as const
+const notice = ({ text, items = [], level }: Notice): string =>
+  `<div class="notice ${level ?? ""}"><p>${prose(text)}</p>${
+    items.length === 0 ? "" : `<ul>${items.map((item) => `<li>${escapeHtml(item)}</li>`).join("")}</ul>`
+  }</div>`
 
-const summary = ({ report, steps }: ReportData): string => {
-  const last = steps.at(-1)
-  const facts = [
-    ["status", `<span class="status ${statuses[report.status]}">${statuses[report.status]}</span>`],
-    ["steps", quantity(Math.max(report.steps, last?.step ?? 0))],
-    ["epochs", last === undefined ? "" : last.epoch.toFixed(last.epoch < 10 ? 2 : 1)],
-    ["time", duration(report.seconds)],
-    ["peak memory", `${quantity(Math.round(report.peakMemoryMiB))} MiB`],
-    ["device", escapeHtml(report.device ?? "")],
-    ["weights of", report.savedStep === undefined ? "" : `step ${quantity(report.savedStep)}`],
-  ]
-  const shown = facts.filter(([, value]) => value !== "")
-  return `<dl class="summary">${shown.map(([name, value]) => `<div><dt>${name}</dt><dd>${value}</dd></div>`).join("")}</dl>`
-}
-
-const statusNotice = ({ report, steps, plannedSteps }: ReportData): string => {
-  if (report.status === "completed") return ""
-  const done = quantity(Math.max(report.steps, steps.at(-1)?.step ?? 0))
-  const place = plannedSteps === undefined ? `step ${done}` : `step ${done} of ${quantity(plannedSteps)}`
-  const sentence = {
-    running: `This run has not ended: it is at ${place}.`,
-    interrupted: `This run was interrupted at ${place}. The same command with --resume goes on from its last checkpoint.`,
-    diverged: `Training diverged at ${place}. Earlier checkpoints are intact; a lower learning rate may help.`,
-  }[report.status]
-  return `<p class="notice">${escapeHtml(sentence)}</p>`
-}
-
-const warningNotice = (warnings: readonly string[]): string =>
-  warnings.length === 0
-    ? ""
-    : `<div class="notice warning"><p>${warnings.length === 1 ? "A warning" : `${warnings.length} warnings`}</p><ul>${warnings
-        .map((warning) => `<li>${escapeHtml(warning)}</li>`)
-        .join("")}</ul></div>`
-
-const curvesSection = (shown: readonly Curve[]): string =>
-  shown.length === 0
-    ? ""
-    : `<section aria-labelledby="curves-title"><h2 id="curves-title">Training</h2><div class="curves">${shown
-        .map(
-          ({ id, title }) =>
-            `<figure><figcaption>${escapeHtml(title)}</figcaption><div class="chart" id="chart-${id}"></div></figure>`,
-        )
-        .join("")}</div><noscript><p class="notice">The curves need JavaScript.</p></noscript></section>`
+const frame = ({ title, intro, notes = [] }: SectionHead, id: string, html: string): string =>
+  `<section aria-labelledby="${id}"><h2 id="${id}">${escapeHtml(title)}</h2>
+${intro === undefined ? "" : `<p class="note intro">${prose(intro)}</p>\n`}${html}${notes
+  .map((note) => `\n<p class="note">${prose(note)}</p>`)
+  .join("")}</section>`

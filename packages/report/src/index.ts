@@ -1,14 +1,21 @@
-export { type Curve, curves, type Line } from "./Curves.ts"
-export { type PlotPage, plotPage } from "./Document.ts"
-export { escapeHtml } from "./Html.ts"
-export { renderReport } from "./RenderReport.ts"
-export type {
-  EvalRow,
-  Metrics,
-  RankedPassage,
-  ReportAssets,
-  ReportData,
-  ReportExample,
-  ReportJson,
-  StepRow,
-} from "./ReportData.ts"
+export { type Color, lineColor } from "./Color.ts"
+export type { ReportAssets } from "./Document.ts"
+export { escapeHtml, prose } from "./Html.ts"
+export type { Kind, KindsOf, SectionHead, SectionOf } from "./Kind.ts"
+export { type Contents, kinds, type Section } from "./Kinds.ts"
+export type { Chart, Curves, Line } from "./kinds/Curves.ts"
+export type { Column, Example, Examples, ShownPassage } from "./kinds/Examples.ts"
+export type { Facts } from "./kinds/Facts.ts"
+export type { Difference, Figures, System } from "./kinds/Figures.ts"
+export type { Table } from "./kinds/Table.ts"
+export type { Text } from "./kinds/Text.ts"
+export { type MetricFacts, type Metrics, metricNames, usualMetrics } from "./Metrics.ts"
+export { renderReport, reportRenderer } from "./RenderReport.ts"
+export type { Notice, Report, Status } from "./Report.ts"
+export { type Choice, chooseExamples, type Reason, type Scores } from "./training/ChooseExamples.ts"
+export { configFacts } from "./training/ConfigFacts.ts"
+export { type Outcome, outcomeFigures, outcomeSentence } from "./training/Outcome.ts"
+export { type Question, type RankedQuestions, type RankedSystem, rankedExamples } from "./training/RankedExamples.ts"
+export { type CurvesOptions, type EvaluationChart, type StepChart, trainingCurves } from "./training/TrainingCurves.ts"
+export { type TrainingRun, trainingReport } from "./training/TrainingReport.ts"
+export { type EvaluationRow, type StepRow, trainingRows } from "./training/TrainingRows.ts"

@@ -1,5 +1,5 @@
 import type { Tensor } from "@tandem/onnx"
-import type { ReportExample } from "@tandem/report"
+import type { EvaluationChart, Section, StepChart } from "@tandem/report"
 import type { Feed, Runtime } from "@tandem/runtime"
 import type { Batch, Objective } from "@tandem/trainers"
 import type { Effect, Scope } from "effect"
@@ -24,8 +24,19 @@ export interface Measurement<E> {
   readonly measure: (weights: Weights) => Effect.Effect<Measured, E, RunServices>
   /** What else is measured, once: BM25. */
   readonly baselines: Readonly<Record<string, Effect.Effect<Measured, E, RunServices>>>
-  /** Questions with what each system found, for the report. */
-  readonly examples?: (systems: Systems) => readonly ReportExample[]
+  readonly page?: MeasurementPage
+}
+
+/** What the report's page shows of measurements. */
+export interface MeasurementPage {
+  /** Figures that the title may tell, the best one first. */
+  readonly headline?: readonly string[]
+  /** Which figures of evaluations share a chart. */
+  readonly charts?: readonly EvaluationChart[]
+  /** What baselines are called, where it is not their name. */
+  readonly names?: Readonly<Record<string, string>>
+  /** Sections of its own, such as questions with what each system found. */
+  readonly sections?: (systems: Systems) => readonly Section[]
 }
 
 /** What was measured so far. */
@@ -65,6 +76,8 @@ export interface TrainPlan<D, B extends Batch, E> {
   /** Counts of the data, for the report. */
   readonly statistics: unknown
   readonly warnings: readonly string[]
+  /** Numbers of steps that the report draws beside loss, rate and gradients. */
+  readonly stepCharts?: readonly StepChart[]
   /** Saves models and what is made with them; `trained` holds the kept weights by joint name. */
   readonly save: (trained: ReadonlyMap<string, Tensor>, step: number) => Effect.Effect<void, E, RunServices>
 }

@@ -29,5 +29,5 @@ export {
   wholeDoc,
 } from "./Setting.ts"
 export type { IdleRule, Incomplete, TrainApp } from "./TrainApp.ts"
-export type { Measurement, RunInputs, RunServices, Systems, TrainPlan, Weights } from "./TrainPlan.ts"
+export type { Measurement, MeasurementPage, RunInputs, RunServices, Systems, TrainPlan, Weights } from "./TrainPlan.ts"
 export { TrainSettings, trainFields } from "./TrainSettings.ts"

@@ -84,5 +84,5 @@ const measure = (data: RetrievalData, found: readonly (readonly Ranked[])[]): Sy
 }
 
 /** Passages that answer a question, those included that are judged and not in the corpus: they count as not found. */
-const goldOf = ({ positives, relevance = {} }: Example): ReadonlySet<string> =>
+export const goldOf = ({ positives, relevance = {} }: Example): ReadonlySet<string> =>
   new Set([...positives, ...Object.keys(relevance).filter((id) => relevance[id]! > 0)])

@@ -1,13 +1,13 @@
 import type { Passage, RetrievalData } from "@tandem/datasets"
 import type { ModelError } from "@tandem/models"
-import type { RankedPassage, ReportExample } from "@tandem/report"
 import { type Towers, towerFrom } from "@tandem/retriever"
-import { type Measured, type Measurement, type Observe, progressTo, type Systems, type Weights } from "@tandem/runs"
+import { type Measured, type Measurement, type Observe, progressTo, type Weights } from "@tandem/runs"
 import type { Runtime } from "@tandem/runtime"
 import type { AddError, SearchError } from "@tandem/store"
 import { TrainingDiverged } from "@tandem/trainers"
-import { Effect, Option, Schema } from "effect"
-import { evaluateBm25, evaluateTowers, type Ranked, type SystemResult } from "./EvaluateTowers.ts"
+import { Effect } from "effect"
+import { evaluateBm25, evaluateTowers, type SystemResult } from "./EvaluateTowers.ts"
+import { keptRankings, retrievalExamples } from "./RetrievalExamples.ts"
 import type { RetrievalSettings, SearchTowers } from "./RetrievalSettings.ts"
 
 /** What a run's retrieval is measured with. */
@@ -25,7 +25,7 @@ export type RetrievalFailure = ModelError | AddError | SearchError | TrainingDiv
 
 /**
  * Retrieval on the evaluation examples: their corpus is encoded with the weights of the moment and searched exactly; MRR
- * decides. Beside it BM25 and, in the report, what each system found for the first questions.
+ * decides. Beside it BM25 and, in the report, questions chosen by what training did to them with what each system found.
  *
  * Weights can be finite and too large to embed with: that is `TrainingDiverged`.
  */
@@ -40,7 +40,11 @@ export const measureRetrieval = (options: RetrievalMeasurement): Measurement<Ret
     metric: "mrr@10",
     measure,
     baselines: { bm25: Effect.sync(() => measured(evaluateBm25(dev))) },
-    examples: (systems) => examples(options, systems),
+    page: {
+      headline: ["recall@1", "answerRecall@1"],
+      names: { bm25: "BM25" },
+      sections: (systems) => [retrievalExamples(options, systems)],
+    },
   }
 }
 
@@ -67,40 +71,13 @@ export const searchTowers = (towers: Towers, weights?: Weights["weights"]): Sear
   passage: towerFrom(towers, "passage", weights),
 })
 
-/** How many questions the report shows, and how many passages of each system. */
-const shown = { questions: 12, passages: 3 }
-
-const Rankings = Schema.Array(Schema.Array(Schema.Struct({ id: Schema.String, score: Schema.Number })))
-
 /** The parts of a result that a run keeps. */
 export const measured = ({ metrics, perQuestion, rankings }: SystemResult): Measured => ({
   metrics: figures(metrics),
   perQuestion: Object.fromEntries(Object.entries(perQuestion).map(([name, values]) => [name, [...(values ?? [])]])),
-  shown: rankings.slice(0, shown.questions).map((list) => list.slice(0, shown.passages)),
+  shown: keptRankings(rankings),
 })
 
 /** The figures that there are. */
 export const figures = (metrics: Readonly<Record<string, number | undefined>>): Readonly<Record<string, number>> =>
   Object.fromEntries(Object.entries(metrics).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])))
-
-/** The first evaluation questions with what each system found. */
-const examples = ({ dev, corpus }: RetrievalMeasurement, { before, after, baselines }: Systems): ReportExample[] => {
-  const rankingsOf = (system: Measured | undefined) =>
-    Option.getOrElse(Schema.decodeUnknownOption(Rankings)(system?.shown), () => [])
-  const passages = (ranked: readonly Ranked[] | undefined): RankedPassage[] =>
-    (ranked ?? []).flatMap(({ id, score }) => {
-      const passage = corpus.get(id)
-      if (passage === undefined) return []
-      const { text, title } = passage
-      return [{ id, score, text, ...(title === undefined ? {} : { title }) }]
-    })
-  const [first, last, lexical] = [before, after, baselines["bm25"]].map(rankingsOf)
-  return dev.examples.slice(0, shown.questions).map(({ query, answers, positives }, index) => ({
-    query,
-    answers,
-    gold: positives,
-    before: passages(first?.[index]),
-    after: passages(last?.[index]),
-    bm25: passages(lexical?.[index]),
-  }))
-}

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises"
 import { fileURLToPath } from "node:url"
-import type { ReportAssets } from "../ReportData.ts"
+import type { ReportAssets } from "../Document.ts"
 
 /** uPlot's files as they are installed. */
 export const readUplot = async (): Promise<ReportAssets> => {

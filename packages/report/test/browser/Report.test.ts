@@ -5,10 +5,11 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, test } from "node:test"
 import { pathToFileURL } from "node:url"
+import type { Section } from "../../src/Kinds.ts"
 import { readUplot } from "../../src/node/UplotFiles.ts"
 import { renderReport } from "../../src/RenderReport.ts"
-import type { ReportData } from "../../src/ReportData.ts"
-import { barestReport, finishedReport, interruptedReport } from "../support/SampleReport.ts"
+import type { Report } from "../../src/Report.ts"
+import { barestReport, finishedReport, interruptedReport, jointReport } from "../support/SampleReport.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "tandem-report-"))
 after(() => rmSync(folder, { recursive: true, force: true }))
@@ -18,7 +19,7 @@ const browser = ["chromium", "chromium-browser", "google-chrome"].find(
 )
 
 /** What the page is like once a browser has run it, in a frame of that width. */
-const measure = async (data: ReportData, width: number): Promise<Record<string, unknown>> => {
+const measure = async (data: Report<Section>, width: number): Promise<Record<string, unknown>> => {
   assert.ok(browser !== undefined, "missing: a Chromium (chromium or google-chrome on the PATH)")
   const probe = `<script>addEventListener("load", () => setTimeout(() => {
     document.documentElement.dataset.measured = JSON.stringify({
@@ -66,8 +67,8 @@ test("a browser draws the curves, runs nothing that the data hold, and nothing s
   for (const width of [1280, 400]) {
     const page = await measure(finishedReport, width)
     assert.equal(page["width"], width)
-    assert.equal(page["title"], "recall@1 from 0.012 to 0.832 · dpr train")
-    assert.equal(page["charts"], 4)
+    assert.equal(page["title"], "recall@1 from 0.012 to 0.832 · tandem dpr train")
+    assert.equal(page["charts"], 5)
     assert.equal(page["images"], 0)
     assert.ok(Number(page["overflow"]) <= 0, `${page["overflow"]} pixels stick out at ${width}`)
     assert.match(String(page["legend"]), /742/)
@@ -76,9 +77,18 @@ test("a browser draws the curves, runs nothing that the data hold, and nothing s
 
 test("a run that has not ended has a page, too", async () => {
   const interrupted = await measure(interruptedReport, 400)
-  assert.equal(interrupted["charts"], 4)
+  assert.equal(interrupted["charts"], 5)
   assert.ok(Number(interrupted["overflow"]) <= 0)
   const barest = await measure(barestReport, 400)
   assert.equal(barest["charts"], 0)
-  assert.equal(barest["title"], "Training has not begun · dpr train")
+  assert.equal(barest["title"], "Training has not begun · tandem dpr train")
+})
+
+test("parts, logarithmic axes and sections of every kind are drawn, and nothing sticks out", async () => {
+  for (const width of [1280, 400]) {
+    const page = await measure(jointReport, width)
+    assert.equal(page["charts"], 6)
+    assert.equal(page["title"], "recall@1 from 0.520 to 0.720 · tandem joint train")
+    assert.ok(Number(page["overflow"]) <= 0, `${page["overflow"]} pixels stick out at ${width}`)
+  }
 })

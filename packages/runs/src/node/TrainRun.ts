@@ -136,7 +136,9 @@ const runPlan = Effect.fnUntraced(function* <D, B extends Batch, E, F, R>(
       statistics: plan.statistics,
       warnings,
       plannedSteps: steps,
-      examples: systems === undefined ? [] : (measurement?.examples?.({ ...systems, after }) ?? []),
+      stepCharts: plan.stepCharts,
+      page: measurement?.page,
+      sections: systems === undefined ? [] : (measurement?.page?.sections?.({ ...systems, after }) ?? []),
     })
   const schedule = {
     kind: settings.schedule,

@@ -1,7 +1,18 @@
-import { type EvalRow, type ReportExample, renderReport, type StepRow } from "@tandem/report"
+import {
+  configFacts,
+  outcomeFigures,
+  outcomeSentence,
+  renderReport,
+  type Section,
+  type StepChart,
+  trainingCurves,
+  trainingReport,
+  trainingRows,
+} from "@tandem/report"
 import { readUplot } from "@tandem/report/node/UplotFiles"
 import { Effect } from "effect"
 import type { RunReport } from "../RunReport.ts"
+import type { MeasurementPage } from "../TrainPlan.ts"
 import { readMetrics } from "./MetricsFile.ts"
 import { onDisk, readJson, writeJson, writeWhole } from "./RunFiles.ts"
 import { runPaths } from "./RunFolder.ts"
@@ -11,46 +22,46 @@ export interface ReportSources {
   readonly statistics: unknown
   readonly warnings: readonly string[]
   readonly plannedSteps: number
-  readonly examples: readonly ReportExample[]
+  readonly stepCharts?: readonly StepChart[] | undefined
+  readonly page?: Omit<MeasurementPage, "sections"> | undefined
+  /** Sections of the objective's own, such as examples. */
+  readonly sections: readonly Section[]
 }
 
 /** Writes `report.json` and `report.html`. */
 export const writeReport = Effect.fnUntraced(function* (run: string, report: RunReport, sources: ReportSources) {
   const paths = runPaths(run)
-  const rows = readMetrics(paths.metrics)
-  const page = renderReport(
+  const { steps, evaluations } = trainingRows(readMetrics(paths.metrics))
+  const { page: { names = {}, headline, charts } = {}, stepCharts, statistics, sections, ...standing } = sources
+  const { before, after, baselines: { untrained: _, ...baselines } = {}, differences, savedStep } = report
+  const latest = evaluations.at(-1)
+  const outcome = {
+    ...(before === undefined ? {} : { before }),
+    ...(after === undefined ? {} : { after }),
+    ...(latest === undefined ? {} : { latest }),
+    baselines: Object.fromEntries(
+      Object.entries(baselines).map(([name, metrics]) => [names[name] ?? name, metrics] as const),
+    ),
+    ...(differences === undefined ? {} : { differences: { "after − before": differences.before } }),
+  }
+  const curves = trainingCurves(steps, evaluations, {
+    ...(before === undefined ? {} : { before }),
+    ...(savedStep === undefined ? {} : { savedStep }),
+    ...(charts === undefined ? {} : { evaluations: charts }),
+    ...(stepCharts === undefined ? {} : { columns: stepCharts }),
+  })
+  const facts = configFacts(yield* readJson(paths.config), statistics)
+  const page = trainingReport(
     {
-      report,
-      steps: rows.flatMap(stepRow),
-      evaluations: rows.flatMap(evalRow),
-      config: yield* readJson(paths.config),
-      ...sources,
+      ...report,
+      ...standing,
+      command: `tandem ${report.command}`,
+      outcome: outcomeSentence(outcome, headline),
+      sections: [outcomeFigures(outcome), curves, ...sections, facts],
     },
-    yield* onDisk(paths.page, readUplot),
+    steps,
   )
+  const html = renderReport(page, yield* onDisk(paths.page, readUplot))
   yield* writeJson(paths.report, report)
-  yield* writeWhole(paths.page, page)
+  yield* writeWhole(paths.page, html)
 })
-
-const number = (row: Readonly<Record<string, unknown>>, name: string): number =>
-  typeof row[name] === "number" ? row[name] : Number.NaN
-
-const stepRow = (row: Readonly<Record<string, unknown>>): StepRow[] =>
-  "loss" in row
-    ? [
-        {
-          step: number(row, "step"),
-          epoch: number(row, "epoch"),
-          loss: number(row, "loss"),
-          lr: number(row, "lr"),
-          gradNorm: number(row, "gradNorm"),
-        },
-      ]
-    : []
-
-const evalRow = (row: Readonly<Record<string, unknown>>): EvalRow[] => {
-  const found = row["eval"]
-  if (typeof found !== "object" || found === null) return []
-  const metrics = Object.entries(found).flatMap(([name, value]) => (typeof value === "number" ? [[name, value]] : []))
-  return [{ step: number(row, "step"), eval: Object.fromEntries(metrics) }]
-}
