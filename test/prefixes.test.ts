@@ -42,7 +42,7 @@ const groupsOf = (prefixes: readonly number[], size: number): readonly (readonly
 const plain: PromptOptions = { padTokenId: 0, bucket: bucketLengths({ multiple: 4, maximum: 32 }) }
 const sharing: PromptOptions = { ...plain, prefixBucket: bucketLengths({ multiple: 2, maximum: 32 }), leastShared: 0 }
 
-type Laid = {
+interface Laid {
   readonly tensors: Readonly<Record<string, Tensor>>
   readonly shape: DecoderShape & { readonly logitRows: number }
 }

@@ -40,7 +40,7 @@ const allSteps = Effect.gen(function* () {
   const parameters = new Map([...towerParameters(towers)].map(([name, { dims }]) => [name, dims] as const))
   const dualEncoder = Effect.fnUntraced(function* (shape: DprShape, pooled: Towers = towers, dropout = 0) {
     const program = yield* dprProgram(pooled, shape, { ...retrieval, symmetric: false, dropout })
-    return yield* stepCounts(program, parameters, [...parameters.keys()])
+    return yield* figuresOf(program, parameters, [...parameters.keys()])
   })
   const batches = dprBatches(towers, { data, retrieval, seed: 0, batchSize: 16, hardNegatives: 0, smallestBatch: 1 })
   const epoch = Array.from({ length: batches.perEpoch }, (_, index) => batches.at(index))
@@ -63,6 +63,9 @@ const allSteps = Effect.gen(function* () {
     ),
   }
 })
+
+const figuresOf = (...step: Parameters<typeof stepCounts>) =>
+  Effect.map(stepCounts(...step), (counts): GuardedFigures => ({ ...counts }))
 
 /** Up to this many facts about a thing make one passage: lengths differ as those of real passages do. */
 const mostFacts = 8
@@ -126,7 +129,7 @@ const decoder = (shape: LogitShape, adapted?: LoraSettings) => {
     [a, [rank, inputs]] as const,
     [b, [outputs, rank]] as const,
   ])
-  return stepCounts(
+  return figuresOf(
     program,
     new Map([...weights, ...added]),
     (adapted === undefined ? weights : added).map(([name]) => name),

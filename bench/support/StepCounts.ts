@@ -16,7 +16,7 @@ import { Effect } from "effect"
 import { flopsOf, nodeProducts } from "./Products.ts"
 
 /** The counts of one step's graph. */
-export type StepCounts = {
+export interface StepCounts {
   /** Nodes of the differentiated graph. */
   readonly nodes: number
   /** Its matrix products. */

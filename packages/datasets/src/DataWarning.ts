@@ -1,7 +1,7 @@
 import type { Passage } from "./Passage.ts"
 
 /** Something about the data that a person should know before training; it stops nothing. */
-export type DataWarning = {
+export interface DataWarning {
   readonly kind:
     | "question-in-both-sets"
     | "duplicate-question"

@@ -9,7 +9,7 @@ import type { Passage } from "./Passage.ts"
  * `group` names the document that the question is about (SQuAD: the article). `relevance` holds graded judgements by
  * passage id, where there are any (BEIR); without it every positive has grade 1.
  */
-export type Example = {
+export interface Example {
   readonly id: string
   readonly query: string
   readonly positives: readonly string[]
@@ -23,7 +23,7 @@ export type Example = {
 }
 
 /** What was counted while examples were read. */
-export type DataStatistics = {
+export interface DataStatistics {
   /** Rows (questions) read, whether kept or not. */
   readonly rows: number
   /** Rows kept as examples. */
@@ -42,7 +42,7 @@ export type DataStatistics = {
  * Examples together with the passages that they speak of. Every id among an example's positives and negatives stands in
  * `corpus`; `relevance` may also judge passages that the corpus lacks.
  */
-export type RetrievalData = {
+export interface RetrievalData {
   readonly examples: readonly Example[]
   readonly corpus: ReadonlyMap<string, Passage>
   readonly statistics: DataStatistics

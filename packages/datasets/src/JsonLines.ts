@@ -109,7 +109,7 @@ export async function* corpusRows(rows: AsyncIterable<TableRow>, file: string): 
 
 const hintOf = (remarks: readonly Remark[]): string | undefined => remarks[0]?.subject
 
-type PassageFields = {
+interface PassageFields {
   readonly text: string
   readonly title?: string | null
   readonly metadata?: Readonly<Record<string, unknown>>

@@ -5,7 +5,7 @@
  * Readers put the name of the document that a passage was cut from, where they know it, in `metadata.document`; that is
  * what {@link sameDocumentNegatives} goes by.
  */
-export type Passage = {
+export interface Passage {
   readonly id: string
   readonly text: string
   readonly title?: string

@@ -8,7 +8,7 @@ import { type Passage, readablePassage } from "./Passage.ts"
 import type { ExampleRow, PassageRow, Place } from "./Source.ts"
 import { isSpaceless } from "./SpacelessScripts.ts"
 
-export type AssembleOptions = {
+export interface AssembleOptions {
   /** Whether rows without a positive are dropped (default) or kept, for data where only answers are known. */
   readonly requirePositives?: boolean
   /**
@@ -18,7 +18,11 @@ export type AssembleOptions = {
   readonly evaluation?: boolean
 }
 
-type Entry = { readonly example: Example; readonly place: Place; readonly judged: boolean }
+interface Entry {
+  readonly example: Example
+  readonly place: Place
+  readonly judged: boolean
+}
 
 /**
  * Collects rows and passages into {@link RetrievalData}: `addPassage` and `addExample` in any order (texts that may be ids

@@ -3,7 +3,7 @@ import type { RetrievalData } from "./Example.ts"
 import { containsWords, wordsOf } from "./internal/Words.ts"
 import { documentOf, type Passage } from "./Passage.ts"
 
-export type SameDocumentOptions = {
+export interface SameDocumentOptions {
   readonly seed: number | string
   /** Negatives for each example (default 1); fewer where the document has fewer. */
   readonly perExample?: number

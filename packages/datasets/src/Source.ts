@@ -6,19 +6,25 @@ import type { Passage } from "./Passage.ts"
  * Text to be parsed, in pieces of any length, with the name under which errors speak of it.
  * Readers hold one row at a time, so that files may be larger than memory.
  */
-export type Source = {
+export interface Source {
   readonly file: string
   readonly chunks: AsyncIterable<string>
 }
 
 /** Where something stood. */
-export type Place = { readonly file: string; readonly line: number }
+export interface Place {
+  readonly file: string
+  readonly line: number
+}
 
 /** A row of a file as a JSON value, with the line (or for tables without lines the row) on which it starts. */
-export type TableRow = { readonly value: unknown; readonly line: number }
+export interface TableRow {
+  readonly value: unknown
+  readonly line: number
+}
 
 /** Something that was noticed in a row; equal ones are counted and make one warning. */
-export type Remark = {
+export interface Remark {
   readonly kind: DataWarning["kind"]
   /** What it is about: a field, an id. */
   readonly subject: string

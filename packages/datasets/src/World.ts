@@ -19,7 +19,7 @@ export const worldRelations: Readonly<Record<Kind, readonly Relation[]>> = {
   creature: creatureRelations,
 }
 
-export type WorldOptions = {
+export interface WorldOptions {
   readonly seed: number
   /** Things of each of the five kinds (default 80, at most 256): 8 passages each. */
   readonly entities?: number
@@ -31,7 +31,7 @@ export type WorldOptions = {
   readonly nameParts?: number
 }
 
-export type WorldStatistics = {
+export interface WorldStatistics {
   readonly passages: number
   readonly entities: number
   readonly relations: number
@@ -44,7 +44,7 @@ export type WorldStatistics = {
 }
 
 /** A knowledge base about an invented world, with questions on it. */
-export type World = {
+export interface World {
   readonly seed: number
   readonly passages: readonly Passage[]
   readonly train: readonly Example[]
@@ -54,7 +54,7 @@ export type World = {
   readonly relations: Readonly<Record<string, { readonly train: number; readonly dev: number }>>
 }
 
-type Fact = {
+interface Fact {
   readonly subject: string
   readonly kind: Kind
   readonly relation: Relation

@@ -23,7 +23,10 @@ import { csvRows } from "../src/node/Csv.ts"
 const rounds = Number(process.env["TANDEM_FUZZ"] ?? 500)
 
 /** A row without its place, and where it starts. */
-type Row = { readonly line: number; readonly content: string }
+interface Row {
+  readonly line: number
+  readonly content: string
+}
 type Read = (source: Source) => AsyncIterable<{ readonly line: number }>
 
 const rowsOf = async (read: Read, source: Source): Promise<readonly Row[]> => {

@@ -30,7 +30,10 @@ const texts = ({ examples, corpus }: RetrievalData) =>
     answers: example.answers,
   }))
 
-type Parts = { readonly negatives?: readonly (readonly string[])[]; readonly answers?: readonly (readonly string[])[] }
+interface Parts {
+  readonly negatives?: readonly (readonly string[])[]
+  readonly answers?: readonly (readonly string[])[]
+}
 
 const expected = (parts: Parts = {}) =>
   questions.map((query, at) => ({

@@ -15,7 +15,10 @@ export const answerTokens = (text: string): readonly string[] =>
 const joined = (text: string): string => ` ${answerTokens(text).join(" ")} `
 
 /** A passage prepared once for many questions; see `prepareText`. */
-export type PreparedText = { readonly text: string; readonly tokens: string }
+export interface PreparedText {
+  readonly text: string
+  readonly tokens: string
+}
 
 /** Tokenizes a passage's text (its title does not count) for `hasAnswer`, which accepts it in place of the string. */
 export const prepareText = (text: string): PreparedText => ({ text: text.normalize("NFD"), tokens: joined(text) })

@@ -53,7 +53,7 @@ export const tokenF1 = (prediction: string, answers: readonly string[]): number 
   return Math.max(...answers.map((answer) => overlapF1(predicted, tokensOf(answer))))
 }
 
-export type AnswerEvaluation = {
+export interface AnswerEvaluation {
   readonly n: number
   readonly exactMatch: number
   readonly f1: number

@@ -1,7 +1,7 @@
 import { mulberry32 } from "@tandem/random"
 import { InvalidEvaluation } from "./EvalsError.ts"
 
-export type BootstrapOptions = {
+export interface BootstrapOptions {
   /** Default 10,000. */
   readonly resamples?: number
   /** Share of the resampled means inside the interval; default 0.95. */
@@ -10,7 +10,7 @@ export type BootstrapOptions = {
   readonly seed?: number
 }
 
-export type Interval = {
+export interface Interval {
   /** Of the sample itself: a mean, or for a paired comparison the mean of `a − b`. */
   readonly estimate: number
   readonly low: number

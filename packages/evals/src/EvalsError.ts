@@ -1,4 +1,4 @@
-type Details = {
+interface Details {
   readonly message: string
   readonly file?: string
   readonly line?: number

@@ -2,7 +2,7 @@ import { InvalidEvaluation } from "./EvalsError.ts"
 import { type Qrels, type Run, rankDocuments } from "./Trec.ts"
 
 /** The judged ranking of one query, from which every metric below is computed. */
-export type JudgedRanking = {
+export interface JudgedRanking {
   /** Relevance of the documents as ranked, best first; an unjudged document is 0. */
   readonly ranked: readonly number[]
   /** Relevance of all judged documents of the query, in any order, retrieved or not. */
@@ -76,7 +76,7 @@ export const rPrecision = (ranking: JudgedRanking): number => {
 /** Figures under trec_eval's own names: `map`, `Rprec`, `recip_rank`, `ndcg`, `P_5`, `recall_5`, `ndcg_cut_5`, … */
 export type RankingFigures = Readonly<Record<string, number>>
 
-export type RunEvaluation = {
+export interface RunEvaluation {
   /** One entry a query, in the run's order. */
   readonly perQuery: ReadonlyMap<string, RankingFigures>
   /** `num_q`; sums for `num_ret`, `num_rel`, `num_rel_ret`; means over queries for all else. */

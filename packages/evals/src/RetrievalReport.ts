@@ -3,7 +3,7 @@ import { InvalidEvaluation } from "./EvalsError.ts"
 import { ndcg, reciprocalRank, requireCutoffs } from "./Ranking.ts"
 
 /** What was retrieved for one question, best first, and what would have been right. */
-export type RetrievalResult = {
+export interface RetrievalResult {
   readonly ranked: readonly { readonly id: string; readonly text: string }[]
   /** Ids of the gold passages, retrievable or not; empty where only answers are known. */
   readonly gold: ReadonlySet<string>
@@ -18,7 +18,7 @@ export type RetrievalMetricName = `recall@${number}` | `answerRecall@${number}` 
 /** Figures in 0 to 1 under the names of `report.json`; a figure that no question has the data for is absent. */
 export type RetrievalMetrics = { readonly n: number } & { readonly [name in RetrievalMetricName]?: number }
 
-export type RetrievalReport = {
+export interface RetrievalReport {
   readonly metrics: RetrievalMetrics
   /**
    * The values behind each figure, in the questions' order: questions with a gold passage for `recall`, `mrr` and

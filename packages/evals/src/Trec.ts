@@ -11,7 +11,11 @@ export type TrecSource = string | Iterable<string>
 
 const lines = (source: TrecSource): Iterable<string> => (typeof source === "string" ? source.split("\n") : source)
 
-type Row = { readonly query: string; readonly document: string; readonly value: string }
+interface Row {
+  readonly query: string
+  readonly document: string
+  readonly value: string
+}
 
 const collect = (
   source: TrecSource,

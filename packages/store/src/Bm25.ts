@@ -4,7 +4,7 @@ import { bigramsOfSpaceless } from "./internal/SpacelessBigrams.ts"
 import { TopK } from "./internal/TopK.ts"
 import { InvalidRequestError } from "./StoreError.ts"
 
-export type Bm25Options = {
+export interface Bm25Options {
   /** Saturation of term frequency; default 1.2. */
   readonly k?: number
   /** Normalisation by length, 0 to 1; default 0.75. */
@@ -14,7 +14,7 @@ export type Bm25Options = {
 }
 
 /** A lexical index. Immutable. */
-export type Bm25 = {
+export interface Bm25 {
   readonly count: number
   /** The k best passages that share a term with the query, best first; equal scores in the order of the passages. Throws `InvalidRequestError` for a k below 1. */
   readonly search: (query: string, k: number) => readonly { readonly id: string; readonly score: number }[]

@@ -7,14 +7,14 @@ import type { AddError, GetError, SearchError, StoreAccessError } from "./StoreE
 export type StoreMetadata = StoreIdentity & { readonly count: number }
 
 /** Passages with their vectors, and the encoder that made them. */
-export type PassageBatch = {
+export interface PassageBatch {
   readonly passages: readonly Passage[]
   /** `[passages.length, dimension]` f32, row-major. Copied, so the caller may use the array again. */
   readonly vectors: Float32Array
   readonly fingerprint: string
 }
 
-export type SearchRequest = {
+export interface SearchRequest {
   /** `[queries, dimension]` f32, row-major. */
   readonly vectors: Float32Array
   /** Results wanted for each query; fewer come back where the store holds fewer. */
@@ -26,7 +26,7 @@ export type SearchRequest = {
 }
 
 /** One result; `score` is "higher is better" for every similarity, see `StoreSimilarity`. */
-export type Hit = {
+export interface Hit {
   readonly passage: Passage
   readonly score: number
   /** `[dimension]` f32, the stored numbers exactly, the caller's own copy; there where `withVectors` asked for it. */

@@ -12,7 +12,7 @@ import type { CorruptStoreError, StoreAccessError } from "./StoreError.ts"
 export type StoreSimilarity = "dot" | "cosine" | "l2"
 
 /** What decides whether two sets of vectors may be compared. */
-export type StoreIdentity = {
+export interface StoreIdentity {
   /** Length of every vector. */
   readonly dimension: number
   readonly similarity: StoreSimilarity
@@ -21,7 +21,7 @@ export type StoreIdentity = {
 }
 
 /** Passages and their vectors, as one immutable whole: nobody writes to it any more. */
-export type StoreContents = {
+export interface StoreContents {
   readonly identity: StoreIdentity
   /** In insertion order. */
   readonly passages: readonly Passage[]
@@ -30,9 +30,12 @@ export type StoreContents = {
 }
 
 /** A file that a store writes beside its contents to open faster. It can always be made again from the contents. */
-export type IndexCache = { readonly name: string; readonly write: (path: string) => void }
+export interface IndexCache {
+  readonly name: string
+  readonly write: (path: string) => void
+}
 
-export type LoadedContents = {
+export interface LoadedContents {
   readonly contents: StoreContents
   /** Paths of the caches that were saved with the contents, by name. */
   readonly caches: ReadonlyMap<string, string>

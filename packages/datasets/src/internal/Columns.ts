@@ -3,7 +3,7 @@ import type { Place, Remark } from "../Source.ts"
 import { nearestName } from "./NearestName.ts"
 
 /** A row under the names of Tandem's own fields, and what was noticed on the way. */
-export type NamedRow = {
+export interface NamedRow {
   readonly row: unknown
   /** Whether strings among the positives and negatives are texts and no ids. */
   readonly texts: boolean

@@ -1,7 +1,11 @@
 import type { Source } from "../Source.ts"
 
 /** A line without its line break, counted from 1. */
-export type Line = { readonly text: string; readonly line: number; readonly last: boolean }
+export interface Line {
+  readonly text: string
+  readonly line: number
+  readonly last: boolean
+}
 
 /** Lines of a source, those of one chunk together. `last` marks the one that no line break ends. */
 export async function* lineBatches(source: Source): AsyncGenerator<readonly Line[]> {

@@ -106,7 +106,10 @@ const addExamples = async (
   for await (const row of rows.examples) builder.addExample(row)
 }
 
-type Rows = { readonly examples: AsyncIterable<ExampleRow>; readonly corpus?: string }
+interface Rows {
+  readonly examples: AsyncIterable<ExampleRow>
+  readonly corpus?: string
+}
 
 const examplesOf = async (
   { source, found, rows }: Recognised,
@@ -193,7 +196,11 @@ const peek = async ({ file, chunks }: Source, length: number): Promise<readonly 
 }
 
 /** What a file was found to be; `rows` are those of formats that come as rows of named fields. */
-type Recognised = { readonly source: Source; readonly found: Format; readonly rows: () => AsyncGenerator<TableRow> }
+interface Recognised {
+  readonly source: Source
+  readonly found: Format
+  readonly rows: () => AsyncGenerator<TableRow>
+}
 
 const recognise = async (path: string, format: Format | undefined, signal?: AbortSignal): Promise<Recognised> => {
   if (await isFolder(path)) {

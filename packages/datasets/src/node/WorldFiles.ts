@@ -6,7 +6,7 @@ import type { World } from "../World.ts"
 import { writeText } from "./Write.ts"
 
 /** The files of a world in a folder. */
-export type WorldFiles = {
+export interface WorldFiles {
   readonly corpus: string
   readonly train: string
   readonly dev: string

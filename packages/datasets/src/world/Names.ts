@@ -2,7 +2,7 @@ import type { Random } from "@tandem/random"
 import { type Kind, kinds } from "./Relation.ts"
 
 /** How a name is made of two parts, and where the parts come from: a list, or words invented for each world. */
-type Pattern = {
+interface Pattern {
   readonly first: readonly string[] | "invented"
   readonly second: readonly string[] | "invented"
   readonly join: (first: string, second: string) => string

@@ -10,7 +10,7 @@ export type Kind = (typeof kinds)[number]
  * subject and not the relation; the `plain` one does share some. A question is a clause ("who taught {e}") or a noun phrase that starts with "the".
  * `unseen` holds questions for evaluation only; they join words that `questions` teaches in a way that none of them does.
  */
-export type Relation = {
+export interface Relation {
   readonly name: string
   /** Another thing of the world, one of a list of words, or a year. */
   readonly value: { readonly kind: Kind } | { readonly list: readonly string[] } | { readonly year: true }

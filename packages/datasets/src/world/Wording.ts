@@ -48,7 +48,10 @@ const asides = [
 ]
 
 /** Names that a second sentence may mention. */
-export type Passers = { readonly person: string; readonly town: string }
+export interface Passers {
+  readonly person: string
+  readonly town: string
+}
 
 /** A statement of the relation: the plain one in two of five cases, so that word matching is not without any hope. */
 export const chooseStatement = (random: Random, { statements, plain }: Relation): string =>

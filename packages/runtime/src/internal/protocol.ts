@@ -44,7 +44,10 @@ export type Request =
       }[]
     }
 
-export type Call = { readonly id: number; readonly request: Request }
+export interface Call {
+  readonly id: number
+  readonly request: Request
+}
 export type Reply =
   | { readonly id: number; readonly ok: true; readonly value: unknown }
   | { readonly id: number; readonly ok: false; readonly message: string }

@@ -4,7 +4,7 @@
  * Every pair has one double-precision accumulator that runs over the dimensions in order, whatever tile it falls into:
  * a score does not depend on what else is searched with it, bit for bit.
  */
-export type Block = {
+export interface Block {
   /** `[queries, dimension]` f64: converted once, so that only rows are converted in the inner loop. */
   readonly queries: Float64Array
   readonly queryCount: number

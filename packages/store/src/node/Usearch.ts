@@ -23,7 +23,10 @@ export type { UsearchOptions }
 const cacheName = "usearch-2"
 const queriesPerBlock = 64
 
-type State = { readonly rows: Rows; index: UsearchIndex | undefined }
+interface State {
+  readonly rows: Rows
+  index: UsearchIndex | undefined
+}
 
 /** The graph finds candidates; their scores are computed from the vectors, as the exact store does. */
 const searchBlock = (

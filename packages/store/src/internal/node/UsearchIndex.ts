@@ -4,7 +4,7 @@ import type * as usearch from "usearch"
 import type { StoreIdentity, StoreSimilarity } from "../../StoreContents.ts"
 import { EngineUnavailableError, IndexFailureError } from "../../StoreError.ts"
 
-export type UsearchOptions = {
+export interface UsearchOptions {
   /** Neighbours of a node of the graph; default 16. */
   readonly connectivity?: number
   /** Candidates kept while a vector is added; default 128. */
@@ -14,7 +14,10 @@ export type UsearchOptions = {
 }
 
 /** The library and the options of one store. */
-export type UsearchEngine = { readonly library: typeof usearch; readonly options: UsearchOptions }
+export interface UsearchEngine {
+  readonly library: typeof usearch
+  readonly options: UsearchOptions
+}
 
 /** Loads the library, which is installed by those who want it. */
 export const usearchEngine = (options: UsearchOptions): Effect.Effect<UsearchEngine, EngineUnavailableError> =>
