@@ -41,14 +41,15 @@ export async function* parseDprCorpus(source: Source): AsyncGenerator<PassageRow
   for await (const row of tsvRows(source)) {
     const [id, text, title] = row.fields
     if (first) columns = Math.min(3, row.fields.length)
+    if (row.fields.length !== columns) {
+      const expected = first ? "2 or 3 columns" : `${columns} columns, as in the first line`
+      throw invalid(row, "title", expected, `${row.fields.length} columns`)
+    }
     const header = first && id?.trim().toLowerCase() === "id" && text?.trim().toLowerCase() === "text"
     first = false
     if (header) continue
     if (id === undefined || id.trim() === "") throw invalid(row, "id", "a passage id", "nothing")
     if (text === undefined) throw invalid(row, "text", "the passage's text", "nothing")
-    if (row.fields.length !== columns) {
-      throw invalid(row, "title", `${columns} columns, as in the first line`, `${row.fields.length} columns`)
-    }
     const passage = title === undefined || title === "" ? {} : { title, metadata: { document: title } }
     yield { file: row.file, line: row.line, passage: { id: id.trim(), text, ...passage } }
   }
