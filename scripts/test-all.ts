@@ -19,7 +19,8 @@ function portableFiles(): ReadonlyArray<string> {
 
 function requireData(): void {
   const folder = process.env["TANDEM_DATA"]
-  if (folder === undefined) throw new Error("missing: set TANDEM_DATA to the folder that holds squad/, trec_eval/ and cases/")
+  if (folder === undefined)
+    throw new Error("missing: set TANDEM_DATA to the folder that holds squad/, trec_eval/ and cases/")
   for (const part of ["squad", "trec_eval", "cases"])
     if (!existsSync(join(folder, part))) throw new Error(`missing: ${join(folder, part)} (TANDEM_DATA=${folder})`)
 }
