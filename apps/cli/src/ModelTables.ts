@@ -6,7 +6,7 @@ const scientific = (value: number): string => (value === 0 ? "0" : value.toExpon
 
 /** A check of gradients for people: every parameter, the worst first, and what could not be compared. */
 export const gradCheckTable = (report: GradCheckReport): string => {
-  const { loss, lossReference, parameters, unmatched, ambiguous, withoutGradient, constants, rtol } = report
+  const { loss, lossReference, parameters, unmatched, ambiguous, withoutGradient, constants, settings, rtol } = report
   const numeric = lossReference === null
   const rows = parameters
     .toSorted((a, b) => Number(a.ok) - Number(b.ok) || b.relativeError - a.relativeError)
@@ -28,7 +28,8 @@ export const gradCheckTable = (report: GradCheckReport): string => {
     ["no initializer holds these parameters", unmatched],
     ["these parameters have equal values, so they cannot be told apart", ambiguous],
     ["without a gradient in the reference, so not compared", withoutGradient],
-    ["initializers that are no parameter of the reference", constants],
+    ["these would train and are no parameter of the reference", constants],
+    ["settings of positions and masks, which do not train", settings],
   ]
   const verdict = report.ok ? "all agree" : "NOT all agree"
   return [
@@ -62,7 +63,7 @@ const indented = (text: string): string => text.replaceAll(/^(?=.)/gm, "  ")
 
 /** What a model is made of and whether it can train, for people. */
 export const inspectText = (report: ModelReport, file: string, others: readonly string[]): string => {
-  const { gaps, weights, step } = report
+  const { gaps, weights, settings, step } = report
   const shapes = (values: ModelReport["inputs"]): readonly (readonly string[])[] =>
     values.map(({ name, type, shape }) => [printable(name), `${type} [${printable(shape.join(", "))}]`])
   const frozen = weights.filter(({ trains }) => !trains)
@@ -88,6 +89,14 @@ export const inspectText = (report: ModelReport, file: string, others: readonly 
           section(
             "weights that cannot train",
             leftTable(frozen.slice(0, longest).map(({ name, reason = "" }) => [printable(name), printable(reason)])),
+          ),
+        ]),
+    ...(settings.length === 0
+      ? []
+      : [
+          section(
+            "settings, which are no weights",
+            leftTable(settings.slice(0, longest).map(({ name, reason }) => [printable(name), printable(reason)])),
           ),
         ]),
     ...(step === undefined

@@ -1,7 +1,7 @@
 import { differentiate, gradientName, influences, type RuleTable } from "@tandem/autodiff"
 import { toFloat32 } from "@tandem/models"
 import { onlyOutputs, prepareGraph } from "@tandem/models/exported/PrepareGraph"
-import { requireNumbers, storedTensors, weightsOf } from "@tandem/models/exported/TrainableParameters"
+import { requireNumbers, storedSettings, storedTensors, weightsOf } from "@tandem/models/exported/TrainableParameters"
 import {
   elementCount,
   type Float32Tensor,
@@ -153,6 +153,7 @@ export const checkNumerically = Effect.fnUntraced(function* (
     outputError: null,
     withoutGradient: [],
     constants: [],
+    settings: [...storedSettings(model).keys()],
   }
 })
 

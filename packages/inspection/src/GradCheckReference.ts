@@ -3,7 +3,7 @@ import { toFloat32 } from "@tandem/models"
 import { putBlock, takeBlock } from "@tandem/models/exported/MatchBlocks"
 import { matchParameters, type ParameterMatch, transposeLast } from "@tandem/models/exported/MatchParameters"
 import { onlyOutputs, prepareGraph } from "@tandem/models/exported/PrepareGraph"
-import { isWeight, requireNumbers, storedTensors } from "@tandem/models/exported/TrainableParameters"
+import { requireNumbers, storedSettings, storedTensors, weightsOf } from "@tandem/models/exported/TrainableParameters"
 import { fuse, type Graph, staticDims, type Tensor } from "@tandem/onnx"
 import { Runtime, specialize } from "@tandem/runtime"
 import { Effect } from "effect"
@@ -80,8 +80,9 @@ export const checkAgainstReference = Effect.fnUntraced(function* (
     withoutGradient: matches.matched.map(({ parameter }) => parameter).filter((name) => !gradients.has(name)),
     constants: constantsOnPath(
       graph,
-      stored.flatMap(([name, value]) => (isWeight(value) && !partners.has(name) ? [name] : [])),
+      [...weightsOf(model, prepared).keys()].filter((name) => !partners.has(name)),
     ),
+    settings: [...storedSettings(model).keys()],
   }
 })
 
@@ -202,7 +203,7 @@ const compare = (
   })
 }
 
-/** Named floats that the output depends on and that are no parameter of the reference. */
+/** Those of the named tensors that the output depends on. */
 const constantsOnPath = (graph: Graph, names: readonly string[]): readonly string[] =>
   influences(
     graph,

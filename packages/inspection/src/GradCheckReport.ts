@@ -40,6 +40,8 @@ export interface GradCheckReport {
   readonly outputError: number | null
   /** Parameters of the reference that have no gradient there, so that nothing was compared. */
   readonly withoutGradient: readonly string[]
-  /** Stored tensors that could be weights, on the way to the output, and are no parameter of the reference. */
+  /** Stored tensors on the way to the output that would train and are no parameter of the reference. */
   readonly constants: readonly string[]
+  /** Stored floats that count as settings of positions or masks, so that they do not train. */
+  readonly settings: readonly string[]
 }

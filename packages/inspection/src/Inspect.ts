@@ -26,7 +26,7 @@ import { type Runtime, specialize } from "@tandem/runtime"
 import { Effect, Result } from "effect"
 import { architectureOf } from "./Architecture.ts"
 import { type InspectionError, isGradientError } from "./Errors.ts"
-import { inspectParameters, type Reach } from "./InspectParameters.ts"
+import { inspectParameters, inspectSettings, type Reach } from "./InspectParameters.ts"
 import type { ModelGap, ModelReport, StepEstimate } from "./InspectReport.ts"
 import { withOpset } from "./internal/AsWritten.ts"
 import { attemptGradient, thrownAsFailures } from "./internal/Attempt.ts"
@@ -97,6 +97,7 @@ export const inspectModel = Effect.fnUntraced(function* (
     inputs: model.inputs.map(described),
     outputs: model.outputs.map(described),
     weights: parameters,
+    settings: inspectSettings(model),
     ...(step === undefined ? {} : { step: { batch, length: step.length, ...step.cost } }),
   }
 })

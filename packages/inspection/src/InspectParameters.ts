@@ -1,4 +1,11 @@
-import { holdsNaN, isSetting, isWeight, storedTensors, usesOf } from "@tandem/models/exported/TrainableParameters"
+import {
+  holdsNaN,
+  isSetting,
+  isWeight,
+  storedSettings,
+  storedTensors,
+  usesOf,
+} from "@tandem/models/exported/TrainableParameters"
 import { consumers, type Graph, intAttribute, type Node, type Tensor } from "@tandem/onnx"
 
 /** One weight tensor of a model. */
@@ -11,6 +18,20 @@ export interface InspectedParameter {
   readonly trains: boolean
   /** Why it does not train. */
   readonly reason?: string
+}
+
+/** A stored tensor that says how positions or masks are to be read. */
+export interface InspectedSetting {
+  readonly name: string
+  readonly shape: readonly number[]
+  /** What shows that it is no weight. */
+  readonly reason: string
+}
+
+/** The settings of a model as it was read. */
+export const inspectSettings = (graph: Graph): readonly InspectedSetting[] => {
+  const stored = storedTensors(graph)
+  return [...storedSettings(graph)].map(([name, reason]) => ({ name, shape: stored.get(name)?.dims ?? [], reason }))
 }
 
 /** What tells whether a weight can train: the names that the outputs depend on, and those in front of a gap. */
@@ -37,6 +58,7 @@ const floats: ReadonlySet<string> = new Set(["float16", "bfloat16", "float64"])
 /** The weights of a model as it was read, which of them can train and why the others cannot. */
 export const inspectParameters = (graph: Graph, reach: Reach): readonly InspectedParameter[] => {
   const readers = consumers(graph)
+  const settings = storedSettings(graph)
   return [...storedTensors(graph)].flatMap(([name, value]): InspectedParameter[] => {
     const uses = usesOf(readers, name)
     const described = { name, type: value.type, shape: value.dims, elements: value.data.length }
@@ -46,7 +68,7 @@ export const inspectParameters = (graph: Graph, reach: Reach): readonly Inspecte
       const reason = `quantised: ${quantized.node.op} reads it, so it stays as it is`
       return [{ ...described, elements, trains: false, reason }]
     }
-    if (isSetting(uses)) return []
+    if (settings.has(name) || isSetting(uses)) return []
     if (floats.has(value.type) && value.data.length > 1) {
       const hint = value.type === "float64" ? "" : "; train the float32 export"
       return [{ ...described, trains: false, reason: `stored as ${value.type}${hint}` }]

@@ -1,4 +1,4 @@
-import type { InspectedParameter } from "./InspectParameters.ts"
+import type { InspectedParameter, InspectedSetting } from "./InspectParameters.ts"
 
 /** A place where a gradient cannot pass, or a reason why the model as a whole cannot train. */
 export interface ModelGap {
@@ -54,6 +54,8 @@ export interface ModelReport {
     readonly shape: readonly (number | string)[]
   }[]
   readonly weights: readonly InspectedParameter[]
+  /** Stored floats that are no weights and stay as they are, such as rotary frequencies. */
+  readonly settings: readonly InspectedSetting[]
   /** Undefined where the shapes could not be told. */
   readonly step?: StepEstimate
 }

@@ -14,6 +14,7 @@ import { Effect } from "effect"
 import { InvalidLanguageModel, type ModelError, SequenceTooLong, UnsupportedArchitecture } from "../Errors.ts"
 import { withParameterInputs } from "../encoder/OnnxEncoder.ts"
 import { prepareGraph } from "../exported/PrepareGraph.ts"
+import { settingsOf } from "../exported/Settings.ts"
 import { isWeight } from "../exported/TrainableParameters.ts"
 import { attempt } from "../internal/Attempt.ts"
 import { maskPositions } from "../internal/TokenRows.ts"
@@ -120,7 +121,10 @@ const trainableWeights = (graph: Graph): ReadonlyMap<string, Tensor> => {
     const frozen = frozenOperands[node.op] ?? []
     for (const [index, input] of node.inputs.entries()) if (!frozen.includes(index)) queue.push(input)
   }
-  return new Map([...graph.initializers].filter(([name, value]) => seen.has(name) && isWeight(value)))
+  const settings = settingsOf(graph)
+  return new Map(
+    [...graph.initializers].filter(([name, value]) => seen.has(name) && isWeight(value) && !settings.has(name)),
+  )
 }
 
 const staticGraph = (

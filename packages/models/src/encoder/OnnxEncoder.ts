@@ -3,6 +3,7 @@ import { type Runtime, specialize } from "@tandem/runtime"
 import { Effect } from "effect"
 import { type ModelError, SequenceTooLong, UnsupportedEncoder } from "../Errors.ts"
 import { prepareGraph, prepareInference } from "../exported/PrepareGraph.ts"
+import { settingsOf } from "../exported/Settings.ts"
 import { isSetting, usesOf } from "../exported/TrainableParameters.ts"
 import { attempt } from "../internal/Attempt.ts"
 import type { Tokenizer } from "../tokenizer/Tokenizer.ts"
@@ -26,7 +27,8 @@ const knownOutputs = ["last_hidden_state", "token_embeddings", "hidden_states"]
 
 /**
  * An encoder over an ONNX model of any architecture. Its parameters are the `float32` initializers of more than one
- * element that the token embeddings depend on, but for scales of quantized weights and tables of rotary angles. Exports hold no dropout, so its graphs have no dropout sites.
+ * element that the token embeddings depend on, but for scales of quantized weights and settings of positions and masks
+ * (`settingsOf`). Exports hold no dropout, so its graphs have no dropout sites.
  *
  * A model with other inputs than the three of encoders, without token embeddings among its outputs or without
  * `float32` weights ends in `UnsupportedEncoder`.
@@ -35,9 +37,11 @@ export const onnxEncoder = (parts: OnnxEncoderParts): Encoder => {
   const { config, tokenizer, pooling, prompts, maxLength, huggingFace, directory, modelFile } = parts
   const model = tokenEmbeddings(parts.graph, modelFile)
   const readers = consumers(model)
+  const settings = settingsOf(model)
   const parameters = new Map(
     [...model.initializers].filter(
-      ([name, { type, data }]) => type === "float32" && data.length > 1 && !isSetting(usesOf(readers, name)),
+      ([name, { type, data }]) =>
+        type === "float32" && data.length > 1 && !settings.has(name) && !isSetting(usesOf(readers, name)),
     ),
   )
   if (parameters.size === 0) {

@@ -1,4 +1,5 @@
 import { consumers, type Graph, InvalidModel, type Node, type Tensor } from "@tandem/onnx"
+import { settingsOf } from "./Settings.ts"
 
 /** A float tensor of the model that is large enough, and finite, to be a weight. */
 export const isWeight = (value: Tensor): boolean => {
@@ -43,7 +44,7 @@ export const storedTensors = (model: Graph): ReadonlyMap<string, Tensor> => {
 }
 
 /** What is no weight of its own: scales and zero points of quantised weights, tables of rotary angles. */
-const settingsOf: Readonly<Record<string, readonly number[]>> = {
+const operandsOfSettings: Readonly<Record<string, readonly number[]>> = {
   DequantizeLinear: [1, 2],
   DynamicQuantizeMatMul: [2, 3],
   MatMulInteger: [2, 3],
@@ -65,17 +66,23 @@ interface Use {
 
 /** Whether a tensor only says how quantised weights are to be read, or how far positions turn. */
 export const isSetting = (uses: readonly Use[]): boolean =>
-  uses.length > 0 && uses.every(({ node, input }) => settingsOf[node.op]?.includes(input))
+  uses.length > 0 && uses.every(({ node, input }) => operandsOfSettings[node.op]?.includes(input))
+
+/** The model's float tensors of which arithmetic with positions and masks makes settings, with the reason. */
+export const storedSettings = (model: Graph): ReadonlyMap<string, string> =>
+  settingsOf({ ...model, initializers: storedTensors(model) })
 
 /**
- * The weights of a model by name: stored tensors that `isWeight` and that stand in the prepared graph, too. What
- * preparing adds, such as masks and dequantised weights, is none.
+ * The weights of a model by name: stored tensors that `isWeight` and that stand in the prepared graph, too, settings left
+ * out. What preparing adds, such as masks and dequantised weights, is none.
  */
 export const weightsOf = (model: Graph, prepared: Graph): ReadonlyMap<string, Tensor> => {
   const readers = consumers(model)
+  const settings = storedSettings(model)
   return new Map(
     [...storedTensors(model)].filter(
-      ([name, value]) => prepared.initializers.has(name) && isWeight(value) && !isSetting(usesOf(readers, name)),
+      ([name, value]) =>
+        prepared.initializers.has(name) && isWeight(value) && !settings.has(name) && !isSetting(usesOf(readers, name)),
     ),
   )
 }

@@ -1,0 +1,154 @@
+import { describeValue, type Graph, inferShapes, intAttribute, type Node, reads, stringAttribute } from "@tandem/onnx"
+import { rotaryTables } from "../internal/RotaryTables.ts"
+
+/**
+ * Stored float tensors that say how positions or masks are to be read and are no weights, by name with the reason: rotary
+ * frequencies, slopes of ALiBi, tables of rotary angles. Exporters write them as initializers like any other, so the graph
+ * has to tell, not the name.
+ *
+ * Values come in three kinds: what follows from the file alone, what follows from integer inputs and shapes (positions,
+ * masks), and what depends on weights or on inputs of floats, which may be embeddings. A float tensor of the file is a
+ * setting where arithmetic combines it, or what is computed from it alone, with values of the second kind and with none of
+ * the third. It is a weight where such values are looked up in it, where it is the scale or bias of a normalisation,
+ * where a product contracts more than one of its elements, and wherever an operator is not known here. Tables of
+ * rotary angles are told by their values: two of one shape whose squares add up to one number everywhere.
+ */
+export const settingsOf = (graph: Graph): ReadonlyMap<string, string> => {
+  const rotary = rotaryTables(graph.initializers)
+  const walk = new Walk(withShapes(graph), rotary)
+  for (const node of graph.nodes) walk.visit(node)
+  const settings = new Map<string, string>()
+  for (const name of rotary) settings.set(name, "a table of rotary angles")
+  for (const [name, by] of walk.combined) {
+    if (!walk.weights.has(name) && !rotary.has(name))
+      settings.set(name, `${by} combines it with positions or masks alone`)
+  }
+  return settings
+}
+
+/** The graph with the shapes that follow by themselves, as far as they do. */
+const withShapes = (graph: Graph): Graph => {
+  try {
+    return inferShapes(graph)
+  } catch {
+    return graph
+  }
+}
+
+/** What a value follows from, and the stored floats that it was computed from alone. */
+type Origin =
+  | { readonly from: "file"; readonly tensors: ReadonlySet<string> }
+  | { readonly from: "positions" }
+  | { readonly from: "weights" }
+
+const positions: Origin = { from: "positions" }
+const weights: Origin = { from: "weights" }
+const nothing: ReadonlySet<string> = new Set()
+
+/** Operators that move or convert elements of their first operand; the others say how. */
+const movements: ReadonlySet<string> = new Set([
+  ...["Cast", "Expand", "Flatten", "Identity", "Pad", "Reshape", "Slice", "Split", "Squeeze", "Tile", "Transpose"],
+  ...["Trilu", "Unsqueeze", "DepthToSpace", "SpaceToDepth"],
+])
+
+const lookups: ReadonlySet<string> = new Set(["Gather", "GatherElements", "GatherND"])
+
+const shapes: ReadonlySet<string> = new Set(["Shape", "Size", "ConstantOfShape"])
+
+/** Element by element, or one beside the other. */
+const elementwise: ReadonlySet<string> = new Set([
+  ...["Add", "Sub", "Mul", "Div", "Pow", "Mod", "Min", "Max", "Sum", "Mean", "Where", "Concat"],
+  ...["Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual"],
+])
+
+class Walk {
+  readonly weights = new Set<string>()
+  /** The operator that combines a tensor with positions, by the tensor's name. */
+  readonly combined = new Map<string, string>()
+  readonly #graph: Graph
+  readonly #rotary: ReadonlySet<string>
+  readonly #origins = new Map<string, Origin>()
+
+  constructor(graph: Graph, rotary: ReadonlySet<string>) {
+    this.#graph = graph
+    this.#rotary = rotary
+    for (const { name, type } of graph.inputs) {
+      this.#origins.set(name, type === "float32" || type === "float16" || type === "bfloat16" ? weights : positions)
+    }
+    for (const [name, { type, data }] of graph.initializers) {
+      this.#origins.set(name, {
+        from: "file",
+        tensors: type === "float32" && data.length > 1 ? new Set([name]) : nothing,
+      })
+    }
+  }
+
+  visit(node: Node): void {
+    if (node.op === "Constant" && node.domain === "") return
+    const origin = this.#outcome(node)
+    for (const output of node.outputs) if (output !== "") this.#origins.set(output, origin)
+  }
+
+  #origin(name: string): Origin {
+    return this.#origins.get(name) ?? { from: "file", tensors: nothing }
+  }
+
+  #outcome(node: Node): Origin {
+    const { op, domain } = node
+    const operands = reads(node).map((name) => this.#origin(name))
+    const first = this.#origin(node.inputs[0] ?? "")
+    if (domain === "" && shapes.has(op)) return first.from === "file" ? { from: "file", tensors: nothing } : positions
+    if (domain === "" && movements.has(op)) return first
+    const tensors = new Set(operands.flatMap((origin) => (origin.from === "file" ? [...origin.tensors] : [])))
+    if (operands.some(({ from }) => from === "weights")) return this.#asWeights(tensors)
+    if (operands.every(({ from }) => from === "file")) {
+      return Object.values(node.attributes).some(({ kind }) => kind === "graph")
+        ? this.#asWeights(tensors)
+        : { from: "file", tensors }
+    }
+    if (tensors.size === 0) return positions
+    if (domain === "" && this.#combines(node, tensors)) {
+      for (const name of tensors) if (!this.combined.has(name)) this.combined.set(name, op)
+      return positions
+    }
+    return this.#asWeights(tensors)
+  }
+
+  #asWeights(tensors: Iterable<string>): Origin {
+    for (const name of tensors) this.weights.add(name)
+    return weights
+  }
+
+  /** Whether the operator, of file and positions alone, only scales or shifts what is known of positions. */
+  #combines(node: Node, tensors: ReadonlySet<string>): boolean {
+    if (lookups.has(node.op)) return [...tensors].every((name) => this.#rotary.has(name))
+    if (elementwise.has(node.op)) return true
+    if (node.op === "MatMul") return this.#contracted(node, 0) === 1
+    if (node.op === "Gemm")
+      return node.inputs.length === 2 && this.#contracted(node, intAttribute(node, "transA", 0)) === 1
+    return node.op === "Einsum" && keepsIndices(stringAttribute(node, "equation", ""))
+  }
+
+  /** How many elements a product adds up, where either operand's shape says so. */
+  #contracted(node: Node, transposed: number): number | undefined {
+    const [a = "", b = ""] = node.inputs
+    const left = describeValue(this.#graph, a).dims
+    const right = describeValue(this.#graph, b).dims
+    const inner = left?.at(transposed === 1 ? -2 : -1)
+    if (typeof inner === "number") return inner
+    const other = right?.at(right.length === 1 || intAttribute(node, "transB", 0) === 1 ? -1 : -2)
+    return typeof other === "number" ? other : undefined
+  }
+}
+
+/** Whether no index of the equation is summed over, so that it is an outer product. */
+const keepsIndices = (equation: string): boolean => {
+  const [operands = "", result] = equation.replaceAll(/\s/g, "").split("->")
+  return (
+    result !== undefined &&
+    operands
+      .replaceAll(/[,.]/g, "")
+      .split("")
+      .every((index) => result.includes(index))
+  )
+}
