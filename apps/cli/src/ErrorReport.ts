@@ -32,6 +32,11 @@ export const reportCause = (cause: Cause.Cause<unknown>): ErrorReport =>
     ? { tag: "Interrupted", message: "interrupted", exitCode: 130 }
     : reportError(Cause.squash(cause))
 
+/** What this command can do about an error, beside what the package says that it comes from. */
+const furtherHints: Readonly<Record<string, string>> = {
+  ProviderUnavailable: "`tandem doctor` says what this machine can do",
+}
+
 /** The report on an error. A value without a known tag is a fault of the program: exit code 1, with its stack. */
 export const reportError = (error: unknown): ErrorReport => {
   const own = isShowHelp(error) ? (error.errors[0] === undefined ? commandNeeded : fromCli(error.errors[0])) : error
@@ -45,10 +50,12 @@ export const reportError = (error: unknown): ErrorReport => {
     }),
   )
   const [line, opset] = [read(own, "line"), read(own, "opset")]
+  const hints = [text["hint"], furtherHints[tag]].filter((hint) => hint !== undefined)
   return {
     tag,
     message: String(read(own, "message") ?? ""),
     ...text,
+    ...(hints.length === 0 ? {} : { hint: hints.join("; ") }),
     ...(typeof line === "number" ? { line } : {}),
     ...(typeof opset === "number" ? { opset } : {}),
     exitCode,

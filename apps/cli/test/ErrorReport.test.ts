@@ -5,6 +5,7 @@ import { join } from "node:path"
 import { test } from "node:test"
 import { fileURLToPath } from "node:url"
 import { UnreadableFileError } from "@tandem/datasets"
+import { ProviderUnavailable } from "@tandem/runtime"
 import * as Cause from "effect/Cause"
 import { errorJson, renderError, reportCause, reportError } from "../src/ErrorReport.ts"
 import { exitCodes } from "../src/ExitCodes.ts"
@@ -20,6 +21,12 @@ test("every tagged error of the packages has an exit code, and no other tag has 
   }
   assert.ok(tags.size > 40)
   assert.deepEqual([...tags].toSorted(), Object.keys(exitCodes).toSorted())
+})
+
+test("a device that cannot be used: the runtime's hint, and the command that looks further", () => {
+  const { hint } = reportError(new ProviderUnavailable({ message: "no GPU", hint: "choose the device cpu" }))
+  assert.equal(hint, "choose the device cpu; `tandem doctor` says what this machine can do")
+  assert.match(reportError(new ProviderUnavailable({ message: "no GPU" })).hint ?? "", /^`tandem doctor`/)
 })
 
 test("an error tells what, where, what was expected, what was found and what to do", () => {

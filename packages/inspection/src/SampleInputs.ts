@@ -50,7 +50,7 @@ const sampleDims = (input: Value, sizes: Map<string, number>, { batch = 2, lengt
       message: `a value for the model's input ${input.name} cannot be made up: its shape is not declared`,
       tensor: `in.${input.name}`,
       found: `${input.type ?? "?"}[${input.dims ?? "?"}]`,
-      hint: "hand in values for the inputs (--inputs)",
+      hint: "give values for the inputs (`inputs`)",
     })
   }
   return input.dims.map((dim, axis) => {

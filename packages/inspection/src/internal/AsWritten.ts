@@ -60,7 +60,7 @@ export const blameInputs = <A, E, R>(
     isRunFailed(error) && !/alloc|memory/i.test(error.message)
       ? new InvalidReference({
           message: `the model does not run on these inputs: ${error.message}`,
-          hint: "compare them with what `tandem inspect` says of the model's inputs",
+          hint: "compare them with the inputs that an inspection of the model names",
         })
       : error,
   )

@@ -55,8 +55,8 @@ const forms: Readonly<Record<NodeProvider, Form>> = {
 
 const hints: Readonly<Record<NodeProvider, string>> = {
   cpu: "reinstall onnxruntime-node for this platform",
-  webgpu: "a Vulkan, Metal or Direct3D 12 driver is needed; run `tandem doctor`, or use --device cpu",
-  cuda: "CUDA's libraries are not part of the npm package: ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node --ignore-scripts=false; run `tandem doctor`, or use --device cpu",
+  webgpu: "a Vulkan, Metal or Direct3D 12 driver is needed; or choose the device cpu",
+  cuda: "CUDA's libraries are not part of the npm package: ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node --ignore-scripts=false; or choose the device cpu",
 }
 
 const installHint =
