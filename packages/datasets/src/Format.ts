@@ -1,4 +1,4 @@
-import { layoutOf } from "./internal/Columns.ts"
+import { layoutOf, slipAmong } from "./internal/Columns.ts"
 import { splitCsvLine } from "./internal/CsvLine.ts"
 import { splitTsv } from "./internal/Tsv.ts"
 
@@ -43,6 +43,16 @@ export const recogniseContainer = (start: string): Exclude<Container, "parquet">
   if (text.startsWith("{")) return "json-lines"
   if (text.startsWith("[")) return "json-array"
   return namesOf(text.split(/\r?\n/, 1)[0] ?? "")?.container ?? "json-lines"
+}
+
+/** What is probably misspelt in the names of a file that is in no known format: `anchr → anchor?`. */
+export const misspeltName = (start: string): string | undefined => {
+  const text = start.trimStart()
+  const object = /^(?:\[\s*)?\{/.exec(text)
+  if (object !== null) return slipAmong(firstObjectKeys(text, object[0].length - 1))
+  const line = text.split(/\r?\n/, 1)[0] ?? ""
+  const delimiter = delimiters.map(([, character]) => character).find((character) => line.includes(character))
+  return delimiter === undefined ? undefined : slipAmong(splitCsvLine(line, delimiter).map((name) => name.trim()))
 }
 
 const delimiters = [

@@ -54,6 +54,18 @@ test("a misspelt field is named with the known one: in a warning, or in the erro
   assert.deepEqual([unnamed._tag, unnamed.field, unnamed.hint], ["InvalidRow", "query", "qeury → query?"])
 })
 
+test("a file whose columns nothing is known by is refused with the known name next to its own", async () => {
+  for (const content of [
+    '{"anchr": "a b", "positive": "c d"}\n',
+    '[{"anchr": "a b", "positive": "c d"}]',
+    "anchr,positive\na,b\n",
+    "anchr\tpositive\na\tb\n",
+  ]) {
+    const error = await failure(await save(content))
+    assert.deepEqual([error._tag, error.hint], ["UnknownFormat", "A field may be misspelt: anchr → anchor?"], content)
+  }
+})
+
 test("a string is an id where a corpus is given, and a passage where none is and it reads like one", async () => {
   const corpus = await saved({ id: "a b", text: "x" }, { id: "p1", text: "y" })
   const file = await saved({ query: "q", positives: ["a b"], negatives: ["p1"] })

@@ -175,6 +175,16 @@ export const ownCorpusColumns = (value: unknown): NamedRow => {
   }
 }
 
+/** The first of some columns' names that is probably a slip of one that a layout is known by, with that one. */
+export const slipAmong = (names: Iterable<string>): string | undefined => {
+  const known = [...synonyms.query, ...synonyms.positives, ...synonyms.negatives, "text", "contents"]
+  for (const name of names) {
+    const near = known.includes(name) ? undefined : nearestName(name, known)
+    if (near !== undefined) return `${name} → ${near}?`
+  }
+  return undefined
+}
+
 /** Whether columns of these names make examples, or a corpus. */
 export const layoutOf = (names: ReadonlySet<string>): "squad" | "dpr" | "jsonl" | "corpus" | undefined => {
   const has = (candidates: readonly string[]): boolean => candidates.some((name) => names.has(name))

@@ -6,8 +6,8 @@ import { dprRows } from "../Dpr.ts"
 import { parseDprCorpus, parseDprQa } from "../DprTsv.ts"
 import { type DatasetError, EmptyFileError, isDatasetError, UnknownFormatError } from "../Errors.ts"
 import type { RetrievalData } from "../Example.ts"
-import { type Format, formats, recogniseContainer, recogniseFormat } from "../Format.ts"
-import { layoutOf } from "../internal/Columns.ts"
+import { type Format, formats, misspeltName, recogniseContainer, recogniseFormat } from "../Format.ts"
+import { layoutOf, slipAmong } from "../internal/Columns.ts"
 import { jsonElements } from "../internal/JsonElements.ts"
 import { jsonLines } from "../internal/JsonLines.ts"
 import { namedTsvRows } from "../internal/NamedTsv.ts"
@@ -216,13 +216,14 @@ const recognise = async (path: string, format: Format | undefined, signal?: Abor
   if (await isParquet(path)) {
     const { names, rows } = await openParquet(path)
     const layout = format ?? layoutOf(new Set(names))
-    if (layout === undefined || !tables.includes(layout)) throw unknownFormat(path, `columns ${names.join(", ")}`)
+    if (layout === undefined || !tables.includes(layout))
+      throw unknownFormat(path, `columns ${names.join(", ")}`, slipAmong(names))
     return { source: { file: path, chunks: nothing() }, found: layout, rows }
   }
   const [start, source] = await peek(open(path, signal), 65536)
   if (start.trim() === "") throw new EmptyFileError({ message: `${path} is empty.`, file: path })
   const found = format ?? recogniseFormat(start)
-  if (found === undefined) throw unknownFormat(path, JSON.stringify(start.slice(0, 60)))
+  if (found === undefined) throw unknownFormat(path, JSON.stringify(start.slice(0, 60)), misspeltName(start))
   return { source, found, rows: () => tableRows(source, start) }
 }
 
@@ -244,13 +245,16 @@ const tableRows = (source: Source, start: string): AsyncGenerator<TableRow> => {
   }
 }
 
-const unknownFormat = (path: string, found: string): UnknownFormatError =>
+const unknownFormat = (path: string, found: string, slip: string | undefined): UnknownFormatError =>
   new UnknownFormatError({
     message: `${path} is in no format that can be read.`,
     file: path,
     expected: formats.join(", "),
     found,
-    hint: "If it is one of these, say which (--format); columns are named as docs/data-layouts.md lists them.",
+    hint:
+      slip === undefined
+        ? "If it is one of these, say which (--format); columns are named as docs/data-layouts.md lists them."
+        : `A field may be misspelt: ${slip}`,
   })
 
 async function* nothing(): AsyncGenerator<string> {}
