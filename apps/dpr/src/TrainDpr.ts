@@ -21,8 +21,21 @@ import type { DprSettings } from "./Settings.ts"
  * encoder, trains, measures again, and leaves the run folder of docs/formats.md: weights, index, metrics and report.
  */
 export const trainDpr = Effect.fn("dpr.train")((settings: DprSettings, options: RunOptions) =>
-  trainRun({ command: "dpr train", settings, options, prepare: prepare(settings, options) }),
+  trainRun({
+    command: "dpr train",
+    settings,
+    options,
+    prepare: prepare(settings, options),
+    plan: (prepared) => Effect.succeed(planOf(settings, prepared, options)),
+  }),
 )
+
+/** What a run starts from. */
+interface Prepared {
+  readonly data: DprData
+  readonly towers: Towers
+  readonly retrieval: RetrievalSettings
+}
 
 const prepare = Effect.fnUntraced(function* (settings: DprSettings, { observe }: RunOptions) {
   const phase = (name: string) => observe({ event: "phase", name })
@@ -37,15 +50,13 @@ const prepare = Effect.fnUntraced(function* (settings: DprSettings, { observe }:
       ...data.train.examples.map(({ query }) => query),
     ],
   })
-  return planOf(settings, data, towers, yield* retrievalSettings(settings, towers), observe)
+  return { data, towers, retrieval: yield* retrievalSettings(settings, towers) } satisfies Prepared
 })
 
 const planOf = (
   settings: DprSettings,
-  data: DprData,
-  towers: Towers,
-  retrieval: RetrievalSettings,
-  observe: RunOptions["observe"],
+  { data, towers, retrieval }: Prepared,
+  { observe }: RunOptions,
 ): TrainPlan<DprBatch, DprBatch, RetrievalFailure | SaveFailure> => {
   const { train, dev, hardNegatives, smallestBatch } = data
   const { seed, batchSize, symmetric, dropout } = settings

@@ -18,6 +18,7 @@ export {
   type TextKind,
   type Titles,
 } from "./PassageText.ts"
+export { makeRetrieve, type Retrieve, type RetrieveOptions } from "./Retrieve.ts"
 export {
   type IndexOptions,
   type IndexProgress,

@@ -64,8 +64,11 @@ export interface RunInputs<E> {
  */
 export interface TrainPlan<D, B extends Batch, E> {
   readonly objective: Omit<Objective<D, B, E, RunServices>, "trainable" | "evaluation">
-  /** A batch such as the run will make: with it what cannot be trained is refused before anything is written. */
-  readonly example: Effect.Effect<B, E, RunServices>
+  /**
+   * A batch such as the run will make: with it what cannot be trained is refused before anything is written. Where absent,
+   * the first draft is completed with the weights that the models brought.
+   */
+  readonly example?: Effect.Effect<B, E, RunServices>
   /** Absent where there is nothing to measure with. */
   readonly measurement?: Measurement<E> | undefined
   readonly inputs: RunInputs<E>

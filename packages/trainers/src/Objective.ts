@@ -4,11 +4,11 @@ import { Effect } from "effect"
 import type { StateContents } from "./Checkpoint.ts"
 import type { Batch, Program } from "./Program.ts"
 
-/** A run at one moment: buffers are resident, so what reads them sees the weights of that moment. */
+/** A run at one moment. */
 export interface Live {
   /** Optimizer steps done. */
   readonly step: number
-  /** All parameters by joint name. */
+  /** All parameters by joint name, in the same resident buffers at every step: what reads them sees the weights of the moment. */
   readonly weights: Readonly<Record<string, Buffer>>
 }
 

@@ -39,7 +39,6 @@ export const dprProgram = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Program, ModelError, Runtime> {
   const g = new GraphBuilder()
   const masks: MaskInput[] = []
-  const weights = new Map<string, Value>()
   const embed = Effect.fnUntraced(function* (side: Side, prefix: string, sizes: EncoderShape) {
     const encoder = encoderOf(towers, side)
     const dropout = ratesOf(encoder, options.dropout)
@@ -48,18 +47,13 @@ export const dprProgram = Effect.fnUntraced(function* (
       firstTokens: encoder.pooling.mode === "cls",
       ...(dropout === undefined ? {} : { dropout }),
     })
-    const bindings: Record<string, Value> = {}
-    for (const { name, type = "float32", dims = [] } of graph.inputs) {
-      const joint = encoder.parameters.has(name) ? towerName(towers, side, name) : `${prefix}.${name}`
-      const value = weights.get(joint) ?? g.input(joint, type, dims)
-      if (encoder.parameters.has(name)) weights.set(joint, value)
-      bindings[name] = value
-    }
+    const rename = (name: string): string =>
+      encoder.parameters.has(name) ? towerName(towers, side, name) : `${prefix}.${name}`
     for (const { input, rate } of sites) masks.push({ input: `${prefix}.${input}`, rate })
-    const hidden = g.scope(prefix, () => g.call(graph, bindings))["last_hidden_state"]!
+    const { inputs, outputs } = g.scope(prefix, () => g.callWithInputs(graph, rename))
     const pooling: Pooling =
       options.similarity === "cosine" ? { ...encoder.pooling, normalize: false } : encoder.pooling
-    return pool(g, hidden, bindings["attention_mask"]!, pooling)
+    return pool(g, outputs["last_hidden_state"]!, inputs["attention_mask"]!, pooling)
   })
   const { queries: count, passages: candidates, weighted = false, encoders } = shape
   const both = Effect.gen(function* () {

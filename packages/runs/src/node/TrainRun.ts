@@ -1,6 +1,6 @@
 import { influences } from "@tandem/autodiff"
 import type { Tensor } from "@tandem/onnx"
-import { Runtime } from "@tandem/runtime"
+import { type Buffer, type RunFailed, Runtime } from "@tandem/runtime"
 import { layer as nodeRuntime } from "@tandem/runtime/node/NodeRuntime"
 import {
   adamW,
@@ -34,13 +34,15 @@ import { refuseOtherRun, runIdentity } from "./RunIdentity.ts"
 import { writeReport } from "./WriteReport.ts"
 
 /** A command that trains. */
-export interface TrainCommand<D, B extends Batch, E, F, R> {
+export interface TrainCommand<P, D, B extends Batch, E, F, G, R> {
   /** As a person types it: `dpr train`. */
   readonly command: string
   readonly settings: TrainSettings
   readonly options: RunOptions
   /** Reads data and models; the device starts meanwhile. */
-  readonly prepare: Effect.Effect<TrainPlan<D, B, E>, F, R>
+  readonly prepare: Effect.Effect<P, F, R>
+  /** What is trained, once the device is there: passages that the objective searches are encoded here. */
+  readonly plan: (prepared: P) => Effect.Effect<TrainPlan<D, B, E>, G, RunServices>
 }
 
 /**
@@ -49,7 +51,7 @@ export interface TrainCommand<D, B extends Batch, E, F, R> {
  * keeps the weights of the best evaluation (without evaluations, the last ones), saves models, and reports. A run that
  * was killed goes on exactly with `resume`.
  */
-export const trainRun = <D, B extends Batch, E, F, R>(run: TrainCommand<D, B, E, F, R>) => {
+export const trainRun = <P, D, B extends Batch, E, F, G, R>(run: TrainCommand<P, D, B, E, F, G, R>) => {
   const { settings, options, prepare } = run
   const began = performance.now()
   const runtime =
@@ -62,13 +64,22 @@ export const trainRun = <D, B extends Batch, E, F, R>(run: TrainCommand<D, B, E,
   const prepared = Effect.andThen(openRunFolder(settings.out, settings.resume), prepare)
   // The device starts in a thread of its own while this one reads.
   return Effect.all([Layer.build(Layer.merge(runtime, checkpoints)), prepared], { concurrency: "unbounded" }).pipe(
-    Effect.flatMap(([services, plan]) => Effect.provide(runPlan(run, plan, began), services)),
+    Effect.flatMap(([services, loaded]) =>
+      Effect.provide(
+        Effect.flatMap(run.plan(loaded), (plan) => runPlan(run, plan, began)),
+        services,
+      ),
+    ),
     Effect.scoped,
   )
 }
 
-const runPlan = Effect.fnUntraced(function* <D, B extends Batch, E, F, R>(
-  { command, settings, options: { observe, stopRequested } }: TrainCommand<D, B, E, F, R>,
+const runPlan = Effect.fnUntraced(function* <D, B extends Batch, E>(
+  {
+    command,
+    settings,
+    options: { observe, stopRequested },
+  }: Pick<TrainCommand<never, D, B, E, never, never, never>, "command" | "settings" | "options">,
   plan: TrainPlan<D, B, E>,
   began: number,
 ) {
@@ -196,7 +207,7 @@ const firstDifferentiated = Effect.fnUntraced(function* <D, B extends Batch, E>(
     freeze,
     ...(parts === undefined ? {} : { train: parts }),
   })
-  const example = yield* wantedBatch
+  const example = yield* wantedBatch === undefined ? firstBatch(objective) : wantedBatch
   const program = yield* objective.program(example)
   // An ONNX file can hold tensors that the loss does not depend on.
   const trainable = influences(program.graph, program.loss, wanted)
@@ -205,6 +216,19 @@ const firstDifferentiated = Effect.fnUntraced(function* <D, B extends Batch, E>(
     batch.key === example.key ? Effect.succeed<Program>(first) : objective.program(batch)
   return { ...objective, trainable, program: programFor } satisfies Objective<D, B, E, RunServices>
 })
+
+/** The first batch with the weights that the models brought. */
+const firstBatch = Effect.fnUntraced(function* <D, B extends Batch, E>({
+  parameters,
+  draft,
+  complete,
+}: TrainPlan<D, B, E>["objective"]): Effect.fn.Return<B, E | RunFailed, RunServices> {
+  const { upload } = yield* Runtime
+  const weights: Record<string, Buffer> = {}
+  for (const [name, value] of parameters) weights[name] = yield* upload(value)
+  const [batch] = yield* complete(yield* draft(0), { step: 0, weights })
+  return batch
+}, Effect.scoped)
 
 const keptOf = ({ best, last, steps }: TrainResult): { readonly weights: ReadonlyMap<string, Tensor>; step: number } =>
   best === undefined ? { weights: last, step: steps } : best
