@@ -51,7 +51,10 @@ const losses = <D, B extends Batch, E, R>(objective: Objective<D, B, E, R>) =>
 /** The control: everything of a batch is made ahead, while the step before it runs. */
 const prefetched = <D, B extends Batch, E, R>(objective: Objective<D, B, E, R>) => {
   let live: Live | undefined
-  type Ahead = { readonly draft: D; readonly passes: Passes<B> | undefined }
+  interface Ahead {
+    readonly draft: D
+    readonly passes: Passes<B> | undefined
+  }
   const ahead: Objective<Ahead, B, E, R> = {
     ...objective,
     draft: (index) =>
