@@ -1,9 +1,9 @@
 // Measurements against peers: `npm run bench [-- NAME [ARGUMENT…]]` runs bench/NAME.ts, or all of them, and writes
-// bench/out/NAME.json, the page bench/out/index.html and the README's table.
-import { readFileSync, writeFileSync } from "node:fs"
+// bench/out/NAME.json, the page bench/out/index.html and the table in docs/speed.md.
+import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { readUplot } from "@tandem/report/node/UplotFiles"
-import { readmeFile, renderPerformance } from "../scripts/performance.ts"
+import { writePerformance } from "../scripts/performance.ts"
 import { listExperiments, runExperiment } from "../scripts/support/Experiment.ts"
 import { root } from "../scripts/support/Workspace.ts"
 import { MissingMaterial } from "./support/Material.ts"
@@ -29,7 +29,7 @@ for (const each of names) {
 }
 const records = readRecords()
 writeFileSync(join(root, "bench/out/index.html"), renderPage(records, await readUplot()))
-writeFileSync(readmeFile, renderPerformance(readFileSync(readmeFile, "utf8"), records))
+writePerformance(records)
 console.log(
   `${names.length} of ${listExperiments("bench").length} benchmarks in ${minutes((performance.now() - started) / 1000)}`,
 )

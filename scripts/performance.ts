@@ -1,8 +1,9 @@
-// Writes the README's table of speed and memory from bench/out/*.json; a test fails when it is stale.
+// Writes the table of speed and memory in docs/speed.md and the README's summary of it from bench/out/*.json; a test fails
+// when one is stale.
 // Usage: node scripts/performance.ts
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import type { Compared, Goal } from "../bench/support/Compare.ts"
+import { type Compared, type Goal, goalsOf } from "../bench/support/Compare.ts"
 import {
   type BenchmarkRecord,
   comparisons,
@@ -14,19 +15,71 @@ import {
 } from "../bench/support/Records.ts"
 import { root } from "./support/Workspace.ts"
 
-export const readmeFile = join(root, "README.md")
+/** A page with a part that is made here. */
+interface PerformancePage {
+  /** Relative to the root. */
+  readonly name: string
+  readonly make: (records: readonly BenchmarkRecord[]) => string
+}
+
+/** The pages that hold figures of speed and memory. */
+export const performancePages: readonly PerformancePage[] = [
+  { name: "docs/speed.md", make: (records) => section(records) },
+  { name: "README.md", make: (records) => overview(records) },
+]
 
 const [begin, end] = ["<!-- performance: made by node scripts/performance.ts -->", "<!-- /performance -->"]
 
-/** The README with its table as bench/out has it. */
-export const renderPerformance = (readme: string, records = readRecords()): string => {
-  const [from, to] = [readme.indexOf(begin), readme.indexOf(end)]
-  if (from < 0 || to < from) throw new Error(`README.md lacks ${begin} or ${end}`)
-  return `${readme.slice(0, from + begin.length)}\n\n${section(records)}\n\n${readme.slice(to)}`
+/** A page with its part as bench/out has it. */
+export const renderPerformance = (
+  { name, make }: PerformancePage,
+  text: string,
+  records: readonly BenchmarkRecord[],
+): string => {
+  const [from, to] = [text.indexOf(begin), text.indexOf(end)]
+  if (from < 0 || to < from) throw new Error(`${name} lacks ${begin} or ${end}`)
+  return `${text.slice(0, from + begin.length)}\n\n${make(records)}\n\n${text.slice(to)}`
+}
+
+/** Writes all pages anew. */
+export const writePerformance = (records = readRecords()): void => {
+  for (const page of performancePages) {
+    const file = join(root, page.name)
+    writeFileSync(file, renderPerformance(page, readFileSync(file, "utf8"), records))
+  }
+}
+
+const measuredOf = (records: readonly BenchmarkRecord[]): readonly BenchmarkRecord[] =>
+  records.filter((record) => comparisons(record).some(([, { ratio }]) => ratio !== undefined))
+
+/** One row for each kind of work: the medians of its cases from the least to the largest. */
+const overview = (records: readonly BenchmarkRecord[]): string => {
+  const measured = measuredOf(records)
+  const goals = records.flatMap(comparisons).flatMap(([, compared]) => goalsOf(compared))
+  const rows = measured.map((record) => {
+    const cases = comparisons(record).map(([, compared]) => compared)
+    const speed = cases.flatMap(({ ratio }) => (ratio === undefined ? [] : [ratio.median]))
+    const memory = cases.flatMap(({ memory: share }) => (share === undefined ? [] : [share]))
+    return `| ${record.settings.work} | ${record.settings.against} | ${fromTo(speed)} | ${fromTo(memory)} |`
+  })
+  return [
+    "| work | against | speed, theirs over ours | memory, ours over theirs |",
+    "| --- | --- | --- | --- |",
+    ...rows,
+    "",
+    `${goals.filter(({ reached }) => reached).length} of ${goals.length} goals are reached.`,
+  ].join("\n")
+}
+
+/** `1.49 to 2.47 ×` */
+const fromTo = (values: readonly number[]): string => {
+  if (values.length === 0) return ""
+  const [least, most] = [Math.min(...values), Math.max(...values)].map((value) => value.toFixed(2))
+  return least === most ? `${least} ×` : `${least} to ${most} ×`
 }
 
 const section = (records: readonly BenchmarkRecord[]): string => {
-  const measured = records.filter((record) => comparisons(record).some(([, { ratio }]) => ratio !== undefined))
+  const measured = measuredOf(records)
   if (measured.length === 0) return "No run with peers is recorded."
   const rows = measured.flatMap((record) => [
     `| **${record.settings.work}**, against ${record.settings.against} | | | | |`,
@@ -66,7 +119,7 @@ const missed = (records: readonly BenchmarkRecord[]): readonly string[] => {
     }),
   )
   if (rows.length === 0) return []
-  return ["", "Not reached ([docs/performance.md](docs/performance.md) says what was tried):", "", ...rows]
+  return ["", "Not reached ([performance.md](performance.md) says what was tried):", "", ...rows]
 }
 
 /** Machine, dates, versions and the physical limit in sentences. */
@@ -99,4 +152,4 @@ const facts = (records: readonly BenchmarkRecord[]): readonly string[] => {
   ]
 }
 
-if (import.meta.main) writeFileSync(readmeFile, renderPerformance(readFileSync(readmeFile, "utf8")))
+if (import.meta.main) writePerformance()

@@ -1,4 +1,4 @@
-// What bench/out holds, for the page and for the README's table.
+// What bench/out holds, for the page and for the table of docs/speed.md.
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { listFiles, root } from "../../scripts/support/Workspace.ts"
