@@ -86,6 +86,7 @@ export {
   readPrompts,
   type SentenceTransformersSettings,
   sentenceTransformersFiles,
+  similarityOf,
 } from "./files/SentenceTransformers.ts"
 export type { LanguageModelWeights } from "./internal/PickWeights.ts"
 export type { LanguageModel } from "./LanguageModel.ts"

@@ -102,6 +102,15 @@ export const safetensorsLayout = (
 /** Where the header of a safetensors file of `size` bytes ends, which its first 8 bytes say. */
 export const safetensorsHeaderEnd = (start: Uint8Array, size: number, file?: string): number => {
   const where = file === undefined ? {} : { file }
+  if (new TextDecoder().decode(start.subarray(0, 8)) === "version ") {
+    throw new InvalidSafetensors({
+      message: "the file has not been fetched",
+      ...where,
+      expected: "safetensors",
+      found: "a pointer of Git LFS",
+      hint: "fetch the file itself: git lfs pull",
+    })
+  }
   if (size < 8) {
     throw new InvalidSafetensors({
       message: "the file is too short to be safetensors",

@@ -3,8 +3,13 @@ import assert from "node:assert/strict"
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { test } from "node:test"
+import { loadEncoder } from "@tandem/models/node/LoadEncoder"
 import { readModel } from "@tandem/onnx"
-import { scratchFolder, succeed } from "../support/Tandem.ts"
+import { makeTextEncoder, towerOf } from "@tandem/retriever"
+import { layer } from "@tandem/runtime/node/NodeRuntime"
+import { Effect } from "effect"
+import { assertError, assertNothingWritten, type Expected } from "../support/AssertError.ts"
+import { scratchFolder, succeed, tandem } from "../support/Tandem.ts"
 
 const scratch = scratchFolder()
 
@@ -44,4 +49,74 @@ test("rope-dynamo: rotary frequencies are settings, and stay as they are", async
     report.settings.map(({ name }: { readonly name: string }) => name),
     ["m.rotary_emb.inv_freq"],
   )
+})
+
+const json = (...path: readonly string[]) => JSON.parse(readFileSync(join(...path), "utf8"))
+
+/** What a case's run and its retriever say of similarity. */
+const similarityOf = async (name: string, ...flags: readonly string[]) => {
+  const { run, args } = caseRun(name, ...flags)
+  await succeed(...args)
+  const { similarity, temperature } = json(run, "config.json").retriever
+  const modules: readonly { readonly type: string }[] = json(run, "retriever/modules.json")
+  return {
+    run: [similarity, temperature],
+    saved: json(run, "retriever/config_sentence_transformers.json").similarity_fn_name,
+    normalizes: modules.some(({ type }) => type.endsWith("Normalize")),
+  }
+}
+
+test("similarity-cosine-without-normalize: the model's own similarity decides", async () => {
+  const found = await similarityOf("similarity-cosine-without-normalize")
+  assert.deepEqual(found, { run: ["cosine", 0.05], saved: "cosine", normalizes: false })
+})
+
+test("similarity-cosine-flag-not-saved: the similarity of a run is saved with the model", async () => {
+  const cosine = await similarityOf("similarity-cosine-flag-not-saved", "--similarity", "cosine")
+  assert.deepEqual(cosine, { run: ["cosine", 0.05], saved: "cosine", normalizes: false })
+  const dot = await similarityOf("similarity-cosine-flag-not-saved", "--similarity", "dot")
+  assert.deepEqual(dot, { run: ["dot", 1], saved: "dot", normalizes: false })
+})
+
+const embeddingOf = (folder: string, text: string): Promise<Float32Array> =>
+  Effect.gen(function* () {
+    const encode = yield* makeTextEncoder(towerOf(yield* loadEncoder(folder)))
+    return yield* encode.encode([text], "query")
+  }).pipe(Effect.scoped, Effect.provide(layer({ threads: 1 })), Effect.runPromise)
+
+test("old-length-file, old-0_Transformer: folders of older sentence-transformers", async () => {
+  const long = caseRun("old-length-file")
+  await succeed(...long.args)
+  assert.equal(json(long.run, "config.json").retriever.maxLength, 8)
+  assert.equal(json(long.run, "retriever/sentence_bert_config.json").max_seq_length, 8)
+  const { text, embedding } = json(at("old-length-file/expected.json"))
+  const found = await embeddingOf(at("old-length-file/model"), text)
+  for (const [index, value] of found.entries()) assert.ok(Math.abs(value - embedding[index]) < 1e-5)
+  const old = caseRun("old-0_Transformer")
+  await succeed(...old.args)
+  assert.equal(json(old.run, "retriever/modules.json")[0].path, "")
+})
+
+/** The error that a case ends in before anything is written. */
+const refused = async (name: string, expected: Expected) => {
+  const { run, args } = caseRun(name)
+  assertError(await tandem([...args, "--json"]), expected)
+  assertNothingWritten(run)
+}
+
+test("adapter-only, lfs-pointer-safetensors: named for what they are", async () => {
+  await refused("adapter-only", {
+    tag: "InvalidEncoder",
+    code: 3,
+    file: at("adapter-only/model/adapter_config.json"),
+    found: "adapters for acme/tiny-encoder",
+    hint: /merge/,
+  })
+  await refused("lfs-pointer-safetensors", {
+    tag: "InvalidSafetensors",
+    code: 3,
+    file: at("lfs-pointer-safetensors/model/model.safetensors"),
+    found: "a pointer of Git LFS",
+    hint: /git lfs pull/,
+  })
 })

@@ -10,6 +10,7 @@ export interface Expected {
   readonly line?: number
   readonly field?: string
   readonly tensor?: string
+  readonly found?: string
   readonly node?: RegExp
   readonly message?: RegExp
   readonly hint?: RegExp

@@ -1,4 +1,4 @@
-import type { Graph, Tensor } from "@tandem/onnx"
+import type { Graph, Similarity, Tensor } from "@tandem/onnx"
 import type { Runtime } from "@tandem/runtime"
 import type { Effect } from "effect"
 import type { ModelError } from "../Errors.ts"
@@ -128,6 +128,8 @@ export interface Encoder {
   readonly parameters: ReadonlyMap<string, Tensor>
   readonly pooling: Pooling
   readonly prompts: Prompts
+  /** How the model's files say that embeddings are compared; undefined where they do not say. */
+  readonly similarity: Similarity | undefined
   /** Longest sequence in tokens, special tokens included, that texts are cut to. */
   readonly maxLength: number
   readonly tokenizer: Tokenizer

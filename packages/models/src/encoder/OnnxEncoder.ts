@@ -1,4 +1,13 @@
-import { consumers, deadCode, fuse, type Graph, GraphBuilder, type Tensor, type Value } from "@tandem/onnx"
+import {
+  consumers,
+  deadCode,
+  fuse,
+  type Graph,
+  GraphBuilder,
+  type Similarity,
+  type Tensor,
+  type Value,
+} from "@tandem/onnx"
 import { type Runtime, specialize } from "@tandem/runtime"
 import { Effect } from "effect"
 import { type ModelError, SequenceTooLong, UnsupportedEncoder } from "../Errors.ts"
@@ -16,6 +25,7 @@ export interface OnnxEncoderParts {
   readonly tokenizer: Tokenizer
   readonly pooling: Pooling
   readonly prompts: Prompts
+  readonly similarity?: Similarity | undefined
   readonly maxLength: number
   readonly huggingFace: Readonly<Record<string, unknown>>
   readonly directory: string
@@ -58,6 +68,7 @@ export const onnxEncoder = (parts: OnnxEncoderParts): Encoder => {
     parameters,
     pooling,
     prompts,
+    similarity: parts.similarity,
     maxLength: Math.min(maxLength, config.maxPositions),
     tokenizer,
     graph: (shape) => staticGraph(model, parameters, config, shape),

@@ -1,4 +1,4 @@
-import type { Tensor } from "@tandem/onnx"
+import type { Similarity, Tensor } from "@tandem/onnx"
 import { attempt } from "../internal/Attempt.ts"
 import type { Tokenizer } from "../tokenizer/Tokenizer.ts"
 import { bertAnyShapeGraph, bertGraph, bertInputs } from "./BertGraph.ts"
@@ -12,6 +12,7 @@ export interface WeightsEncoderParts {
   readonly tokenizer: Tokenizer
   readonly pooling: Pooling
   readonly prompts?: Prompts
+  readonly similarity?: Similarity | undefined
   readonly maxLength?: number
   /** `config.json` as it was read or made. */
   readonly huggingFace: Readonly<Record<string, unknown>>
@@ -29,6 +30,7 @@ export const weightsEncoder = (parts: WeightsEncoderParts): Encoder => {
     parameters,
     pooling,
     prompts: parts.prompts ?? { query: "", passage: "" },
+    similarity: parts.similarity,
     maxLength: Math.min(parts.maxLength ?? config.maxPositions, config.maxPositions),
     tokenizer,
     graph: (shape) => attempt((): EncoderGraph => bertGraph(config, shape)),

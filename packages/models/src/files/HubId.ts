@@ -33,7 +33,7 @@ export const isSafePath = (path: string): boolean =>
 
 /** Files that a model may need besides its weights, as transformers and sentence-transformers name them. */
 const settings =
-  /^(config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab|modules|sentence_[a-z]+_config|config_sentence_transformers)\.json$|^(vocab|merges)\.txt$|^chat_template\.jinja$|^\d+_[A-Za-z]+\/config\.json$/
+  /^(config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab|modules|sentence_[a-z-]+_config|config_sentence_transformers)\.json$|^(vocab|merges)\.txt$|^chat_template\.jinja$|^\d+_[A-Za-z]+\/config\.json$/
 
 /** The small files of a repository that are needed whatever the weights are. */
 export const settingsFiles = (paths: readonly string[]): readonly string[] =>

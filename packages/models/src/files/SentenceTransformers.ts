@@ -1,3 +1,4 @@
+import type { Similarity } from "@tandem/onnx"
 import { InvalidEncoder, UnsupportedEncoder } from "../Errors.ts"
 import type { Pooling, Prompts } from "../encoder/Encoder.ts"
 import { isRecord } from "../internal/Record.ts"
@@ -91,19 +92,56 @@ export const readPrompts = (json: Readonly<Record<string, unknown>>): Prompts =>
   return { query: find("query"), passage: find("document", "passage", "corpus") }
 }
 
+/** Files in which versions of sentence-transformers state the length limit, in the order in which it looks for them. */
+export const limitFiles = [
+  "sentence_bert_config.json",
+  "sentence_roberta_config.json",
+  "sentence_distilbert_config.json",
+  "sentence_camembert_config.json",
+  "sentence_albert_config.json",
+  "sentence_xlm-roberta_config.json",
+  "sentence_xlnet_config.json",
+] as const
+
+/**
+ * How `config_sentence_transformers.json` says that embeddings are compared (`similarity_fn_name`); undefined where it does
+ * not say. Distances end in `UnsupportedEncoder`.
+ */
+export const readSimilarity = (
+  json: Readonly<Record<string, unknown>>,
+  file = "config_sentence_transformers.json",
+): Similarity | undefined => {
+  const name = json["similarity_fn_name"] ?? undefined
+  if (name === undefined || name === "cosine" || name === "dot") return name
+  if (name === "dot_product") return "dot"
+  throw new UnsupportedEncoder({
+    message: "the model compares embeddings in a way that is not supported",
+    file,
+    field: "similarity_fn_name",
+    expected: "cosine or dot",
+    found: String(name),
+    hint: "if the model's embeddings may be compared otherwise, change the field in a copy of the folder",
+  })
+}
+
 /** What `sentenceTransformersFiles` describes. */
 export interface SentenceTransformersSettings {
   readonly pooling: Pooling
   readonly prompts: Prompts
   readonly maxLength: number
   readonly embeddingSize: number
+  /** How embeddings are compared; by cosine where they are normalised and nothing is said, else by dot product. */
+  readonly similarity?: Similarity | undefined
 }
+
+/** How embeddings are compared where a model's files say no more than whether they are of unit length. */
+export const similarityOf = ({ normalize }: Pooling): Similarity => (normalize ? "cosine" : "dot")
 
 /** The files that make sentence-transformers use a model with these settings, by path. */
 export const sentenceTransformersFiles = (
   settings: SentenceTransformersSettings,
 ): Readonly<Record<string, unknown>> => {
-  const { pooling, prompts, maxLength, embeddingSize } = settings
+  const { pooling, prompts, maxLength, embeddingSize, similarity = similarityOf(pooling) } = settings
   const name = "sentence_transformers.models"
   const modules = ["Transformer", "Pooling", ...(pooling.normalize ? ["Normalize"] : [])].map((kind, idx) => ({
     idx,
@@ -117,7 +155,7 @@ export const sentenceTransformersFiles = (
     "config_sentence_transformers.json": {
       prompts: { query: prompts.query, document: prompts.passage },
       default_prompt_name: null,
-      similarity_fn_name: pooling.normalize ? "cosine" : "dot",
+      similarity_fn_name: similarity,
     },
     "1_Pooling/config.json": {
       word_embedding_dimension: embeddingSize,

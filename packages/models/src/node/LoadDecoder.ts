@@ -10,9 +10,11 @@ import { InvalidLanguageModel, type ModelError, UnsupportedArchitecture } from "
 import { attempt } from "../internal/Attempt.ts"
 import { maxLengthOf } from "../internal/MaxLength.ts"
 import { readCompanions } from "../internal/node/Companions.ts"
-import { exists, readBytes, readJson, readJsonIfThere } from "../internal/node/Files.ts"
+import { readBytes, readJsonIfThere } from "../internal/node/Files.ts"
 import { asLanguageModel } from "../internal/node/LanguageModelErrors.ts"
+import { readModelConfig } from "../internal/node/ModelConfig.ts"
 import { firstFile, readBeside } from "../internal/node/OnnxFiles.ts"
+import { otherWeights } from "../internal/node/OtherWeights.ts"
 import { findWeights, readWeights } from "../internal/node/Weights.ts"
 import { type HubOptions, modelFolder } from "./Hub.ts"
 import { loadTokenizer } from "./LoadTokenizer.ts"
@@ -61,7 +63,7 @@ const load = Effect.fnUntraced(function* (
   options: LoadDecoderOptions,
 ): Effect.fn.Return<Decoder, ModelError> {
   const configFile = join(directory, "config.json")
-  const huggingFace = yield* readJson(configFile)
+  const huggingFace = yield* readModelConfig(directory)
   const known = decoderTypes.includes(String(huggingFace["model_type"]))
   if (huggingFace["is_encoder_decoder"] === true) {
     return yield* new UnsupportedArchitecture({
@@ -98,13 +100,11 @@ const load = Effect.fnUntraced(function* (
 })
 
 const noModel = Effect.fnUntraced(function* (directory: string) {
-  const pickled = yield* exists(join(directory, "pytorch_model.bin"))
   return yield* new InvalidLanguageModel({
     message: `${directory} holds no weights that can be read`,
     file: directory,
     expected: "model.safetensors, model.safetensors.index.json with its files, or onnx/model.onnx",
-    found: pickled ? "pytorch_model.bin" : "none of them",
-    ...(pickled ? { hint: "save the model again as safetensors, or export it to ONNX" } : {}),
+    ...(yield* otherWeights(directory)),
   })
 })
 

@@ -1,9 +1,8 @@
-import { join } from "node:path"
 import { Effect } from "effect"
 import type { ModelError } from "../Errors.ts"
 import { modelKind } from "../files/ModelTypes.ts"
-import { readJson } from "../internal/node/Files.ts"
 import { asLanguageModel } from "../internal/node/LanguageModelErrors.ts"
+import { readModelConfig } from "../internal/node/ModelConfig.ts"
 import type { LanguageModel } from "../LanguageModel.ts"
 import { type HubOptions, modelFolder } from "./Hub.ts"
 import { type LoadDecoderOptions, loadDecoder } from "./LoadDecoder.ts"
@@ -14,7 +13,7 @@ export const loadLanguageModel = Effect.fn("loadLanguageModel")(function* (
   directory: string,
   options: LoadDecoderOptions = {},
 ): Effect.fn.Return<LanguageModel, ModelError> {
-  const config = yield* asLanguageModel(readJson(join(directory, "config.json")))
+  const config = yield* asLanguageModel(readModelConfig(directory))
   return config["is_encoder_decoder"] === true || modelKind(config["model_type"]) === "seq2seq"
     ? yield* loadSeq2Seq(directory, options)
     : yield* loadDecoder(directory, options)

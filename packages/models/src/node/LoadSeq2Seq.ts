@@ -4,8 +4,9 @@ import { InvalidLanguageModel, type ModelError, UnsupportedArchitecture } from "
 import { attempt } from "../internal/Attempt.ts"
 import { maxLengthOf } from "../internal/MaxLength.ts"
 import { readCompanions } from "../internal/node/Companions.ts"
-import { exists, readJson, readJsonIfThere } from "../internal/node/Files.ts"
+import { exists, readJsonIfThere } from "../internal/node/Files.ts"
 import { asLanguageModel } from "../internal/node/LanguageModelErrors.ts"
+import { readModelConfig } from "../internal/node/ModelConfig.ts"
 import { readWeights } from "../internal/node/Weights.ts"
 import type { Seq2Seq } from "../seq2seq/Seq2Seq.ts"
 import { seq2seqConfig } from "../seq2seq/Seq2SeqConfig.ts"
@@ -53,7 +54,7 @@ const load = Effect.fnUntraced(function* (
   options: LoadSeq2SeqOptions,
 ): Effect.fn.Return<Seq2Seq, ModelError> {
   const configFile = join(directory, "config.json")
-  const huggingFace = yield* readJson(configFile)
+  const huggingFace = yield* readModelConfig(directory)
   const config = yield* attempt(() => seq2seqConfig(huggingFace, configFile))
   const tokenizer = yield* loadTokenizer(directory)
   const generation = yield* readJsonIfThere(directory, "generation_config.json")

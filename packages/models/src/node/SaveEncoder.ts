@@ -9,9 +9,9 @@ import { bertFamilies } from "../encoder/BertFamilies.ts"
 import { bertInferenceGraph } from "../encoder/BertGraph.ts"
 import { bertType } from "../encoder/BertTypes.ts"
 import { type Encoder, type EncoderSource, embeddingSize } from "../encoder/Encoder.ts"
-import { sentenceTransformersFiles } from "../files/SentenceTransformers.ts"
+import { readSimilarity, sentenceTransformersFiles, similarityOf } from "../files/SentenceTransformers.ts"
 import { attempt } from "../internal/Attempt.ts"
-import { readBytes, reasonOf, unreadable } from "../internal/node/Files.ts"
+import { exists, readBytes, readJsonIfThere, reasonOf, unreadable } from "../internal/node/Files.ts"
 import { type Content, writeDirectory } from "../internal/node/WriteDirectory.ts"
 
 type Weights = Extract<EncoderSource, { kind: "weights" }>
@@ -24,7 +24,8 @@ type Onnx = Extract<EncoderSource, { kind: "onnx" }>
  * - Own builds: `config.json`, tokenizer, sentence-transformers' files, `model.safetensors` under Hugging Face's names,
  *   `onnx/model.onnx` (fp32) and `onnx/model_quantized.onnx` (q8, what browsers take by default).
  * - ONNX models: a copy of their directory in which only the bytes of the weights differ in the model file and its data
- *   files, and a fresh `model_quantized.onnx`. Weights in other formats are left out, because they would be the old ones.
+ *   files, and a fresh `model_quantized.onnx`; where the encoder's `similarity` is another than their files say,
+ *   sentence-transformers' files say it. Weights in other formats are left out, because they would be the old ones.
  *
  * The directory is written aside and put in place at the end. An unwritable folder or a full disk ends in `SaveFailed`
  * and leaves what was there; weights that do not fit the model end in `InvalidEncoder` or `InvalidTensor`.
@@ -49,7 +50,7 @@ export const saveEncoder = Effect.fn("saveEncoder")(function* (
   const files =
     source.kind === "weights"
       ? yield* attempt(() => weightsFiles(encoder, source, parameters))
-      : yield* onnxFiles(directory, source, parameters)
+      : yield* onnxFiles(directory, encoder, source, parameters)
   yield* writeDirectory(directory, files)
 })
 
@@ -76,7 +77,13 @@ const weightsFiles = (
   const { config } = source
   const graph = bertInferenceGraph(config, parameters)
   const { huggingFace, tensors } = bareModel(source, parameters)
-  const sentence = sentenceTransformersFiles({ pooling, prompts, maxLength, embeddingSize: embeddingSize(config) })
+  const sentence = sentenceTransformersFiles({
+    pooling,
+    prompts,
+    maxLength,
+    embeddingSize: embeddingSize(config),
+    similarity: encoder.similarity,
+  })
   const json = (documents: Readonly<Record<string, unknown>>): readonly (readonly [string, Content])[] =>
     Object.entries(documents).map(([path, document]) => [path, { json: document }])
   return new Map<string, Content>([
@@ -117,6 +124,7 @@ const weightFile = /\.(onnx|onnx_data(_\d+)?|safetensors|bin|pt|pth|h5|msgpack|o
 
 const onnxFiles = Effect.fnUntraced(function* (
   directory: string,
+  encoder: Encoder,
   source: Onnx,
   parameters: ReadonlyMap<string, Tensor>,
 ): Effect.fn.Return<ReadonlyMap<string, Content>, ModelError> {
@@ -142,6 +150,7 @@ const onnxFiles = Effect.fnUntraced(function* (
     .filter((entry) => entry.isFile() && !weightFile.test(entry.name))
     .map((entry) => relative(source.directory, join(entry.parentPath, entry.name)))
     .filter((path) => !path.split(/[/\\]/).some((part) => part.startsWith(".")))
+  const settings = yield* similarityFiles(source.directory, encoder)
   return yield* attempt(() => {
     const external = (location: string): Uint8Array => readData(join(folder, location))
     const written = writeBackExternal(bytes, parameters, { file: modelFile, external })
@@ -153,11 +162,35 @@ const onnxFiles = Effect.fnUntraced(function* (
     const place = dirname(source.modelFile)
     return new Map<string, Content>([
       ...copies.map((path) => [path, { copyOf: join(source.directory, path) }] as const),
+      ...settings,
       ...[...dataFiles].map(([name, content]) => [join(place, name), content] as const),
       [source.modelFile, { bytes: written.model }],
       [join(place, "model_quantized.onnx"), { bytes: writeModel(quantizeDynamic(graph)) }],
     ])
   })
+})
+
+/** What has to differ from the files of an ONNX directory, so that they say how the encoder's embeddings are compared. */
+const similarityFiles = Effect.fnUntraced(function* (
+  directory: string,
+  encoder: Encoder,
+): Effect.fn.Return<readonly (readonly [string, Content])[], ModelError> {
+  const { pooling, prompts, maxLength, config, similarity = similarityOf(pooling) } = encoder
+  const name = "config_sentence_transformers.json"
+  const stated = yield* readJsonIfThere(directory, name)
+  const before = yield* attempt(() => readSimilarity(stated ?? {}, join(directory, name)))
+  if (similarity === (before ?? similarityOf(pooling))) return []
+  if (stated !== undefined || (yield* exists(join(directory, "modules.json")))) {
+    return [[name, { json: { ...stated, similarity_fn_name: similarity } }]]
+  }
+  const files = sentenceTransformersFiles({
+    pooling,
+    prompts,
+    maxLength,
+    similarity,
+    embeddingSize: embeddingSize(config),
+  })
+  return Object.entries(files).map(([path, json]) => [path, { json }] as const)
 })
 
 const readData = (file: string): Uint8Array => {

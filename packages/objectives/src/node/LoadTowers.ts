@@ -1,4 +1,4 @@
-import { type Encoder, SequenceTooLong, tinyEncoder, trainWordPiece } from "@tandem/models"
+import { type Encoder, SequenceTooLong, similarityOf, tinyEncoder, trainWordPiece } from "@tandem/models"
 import { openEncoder } from "@tandem/models/node/LoadEncoder"
 import { encoderOf, type Side, sharedTower, TowerMismatchError, type Towers, untiedTowers } from "@tandem/retriever"
 import { partsNamed, SettingsError, valueFor } from "@tandem/runs"
@@ -75,7 +75,8 @@ export const retrievalSettings = Effect.fnUntraced(function* (
       found: strange,
     })
   }
-  const similarity = settings.similarity ?? (encoderOf(towers, "query").pooling.normalize ? "cosine" : "dot")
+  const { pooling, similarity: stated } = encoderOf(towers, "query")
+  const similarity = settings.similarity ?? stated ?? similarityOf(pooling)
   const own = Math.min(encoderOf(towers, "query").maxLength, encoderOf(towers, "passage").maxLength, usualMaximum)
   const maxLength = (side: Side) => valueFor(settings.maxLength, side, own)
   for (const side of ["query", "passage"] as const) {
@@ -91,7 +92,7 @@ export const retrievalSettings = Effect.fnUntraced(function* (
   }
   return {
     similarity,
-    temperature: settings.temperature ?? (similarity === "cosine" ? 0.05 : 1),
+    temperature: settings.temperature ?? (similarity === "cosine" || pooling.normalize ? 0.05 : 1),
     maxLength: { query: maxLength("query"), passage: maxLength("passage") },
     titles: settings.titles,
   }

@@ -40,11 +40,13 @@ export const saveRetriever = Effect.fnUntraced(function* (
   const { run, towers, retrieval, trained, step, corpus, observe } = options
   const paths = runPaths(run)
   yield* observe({ event: "phase", name: "saving the model" })
+  // What is saved says how the run compared embeddings, so that others score as it did.
+  const compared = (side: Side) => ({ ...encoderOf(towers, side), similarity: retrieval.similarity })
   // The query encoder comes last: where it is, there is a retriever.
   if (towers.kind === "untied") {
-    yield* saveEncoder(paths.passageRetriever, towers.passage, parametersOf(towers, "passage", trained))
+    yield* saveEncoder(paths.passageRetriever, compared("passage"), parametersOf(towers, "passage", trained))
   }
-  yield* saveEncoder(paths.retriever, encoderOf(towers, "query"), parametersOf(towers, "query", trained))
+  yield* saveEncoder(paths.retriever, compared("query"), parametersOf(towers, "query", trained))
   if (corpus === undefined) return
   const { passage } = searchTowers(towers, Object.fromEntries(trained))
   const progress = progressTo(observe)

@@ -54,7 +54,10 @@ export const retrieverFields = {
     Schema.Literals(["dot", "cosine"]),
     choiceDoc(["dot", "cosine"], "how a question and a passage are compared", "as the model's own files say"),
   ),
-  temperature: optionalSetting(positive, positiveDoc("divides similarities", "1 for dot, 0.05 for cosine")),
+  temperature: optionalSetting(
+    positive,
+    positiveDoc("divides similarities", "0.05 for cosine and vectors of unit length, else 1"),
+  ),
   titles: optionalSetting(
     Schema.Literals(["pair", "prefix", "none"]),
     choiceDoc(["pair", "prefix", "none"], "how a passage's title is seen", "pair for DPR's models, else none"),

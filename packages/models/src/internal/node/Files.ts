@@ -59,7 +59,22 @@ export const readBytes = (file: string): Effect.Effect<Uint8Array, InvalidEncode
   })
 
 export const readText = (file: string): Effect.Effect<string, InvalidEncoder> =>
-  Effect.map(readBytes(file), (bytes) => new TextDecoder().decode(bytes))
+  Effect.flatMap(readBytes(file), (bytes) =>
+    isPointer(bytes) ? Effect.fail(pointerError(file)) : Effect.succeed(new TextDecoder().decode(bytes)),
+  )
+
+/** Whether the bytes are those of the small file that Git LFS keeps in a large one's place. */
+export const isPointer = (bytes: Uint8Array): boolean =>
+  new TextDecoder().decode(bytes.subarray(0, 24)) === "version https://git-lfs."
+
+/** The error for a file that Git LFS has not fetched. */
+export const pointerError = (file: string): InvalidEncoder =>
+  new InvalidEncoder({
+    message: `${file} has not been fetched`,
+    file,
+    found: "a pointer of Git LFS",
+    hint: "fetch the file itself: git lfs pull",
+  })
 
 /** The JSON object in a file; anything else ends in `InvalidEncoder`. */
 export const readJson = (file: string): Effect.Effect<Json, InvalidEncoder> =>

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { Effect } from "effect"
 import { InvalidEncoder } from "../../Errors.ts"
-import { exists, reasonOf } from "./Files.ts"
+import { exists, isPointer, pointerError, reasonOf } from "./Files.ts"
 
 /** The first of these files that a directory holds, relative to it. */
 export const firstFile = Effect.fnUntraced(function* (directory: string, names: readonly string[]) {
@@ -15,8 +15,10 @@ export const readBeside = (modelFile: string, location: string): Uint8Array => {
   const file = join(dirname(modelFile), location)
   try {
     const buffer = readFileSync(file)
+    if (isPointer(buffer)) throw pointerError(file)
     return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength)
   } catch (error) {
+    if (error instanceof InvalidEncoder) throw error
     throw new InvalidEncoder({ message: `the model's data file ${file} cannot be read: ${reasonOf(error)}`, file })
   }
 }
