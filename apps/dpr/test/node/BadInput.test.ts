@@ -245,3 +245,32 @@ test("a pattern to freeze that names nothing, and one that names everything", as
     assertNothingWritten(run)
   }
 })
+
+for (const [flags, expected] of [
+  [["--lr", "reader=1e-3"], { field: "lr", message: /reader/ }],
+  [["--lr", "passage=1e-3"], { field: "lr", message: /passage/ }],
+  [["--untied", "--freeze", "passage", "--lr", "passage=1e-3"], { field: "lr", message: /passage.*not trained/ }],
+  [
+    ["--untied", "--train", "query", "--weight-decay", "0.1,passage=0"],
+    { field: "weightDecay", message: /not trained/ },
+  ],
+  [["--max-length", "generator=32"], { field: "maxLength", message: /generator/ }],
+] as const) {
+  test(`${flags.join(" ")} names a part that is not there, or does not train`, async () => {
+    const { run, ended } = await train({}, ...flags)
+    assertError(ended, { tag: "Settings", code: 2, ...expected })
+    assertNothingWritten(run)
+  })
+}
+
+test("--train with a part that no model has", async () => {
+  const { run, ended } = await train({}, "--train", "reader")
+  assertError(ended, { tag: "FreezePattern", code: 2, field: "train" })
+  assertNothingWritten(run)
+})
+
+test("a number by part with a wrong value", async () => {
+  const { run, ended } = await train({}, "--lr", "1e-3,query=fast")
+  assertError(ended, { tag: "InvalidFlag", code: 2, field: "--lr" })
+  assertNothingWritten(run)
+})

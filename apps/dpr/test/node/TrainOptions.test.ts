@@ -5,6 +5,7 @@ import { test } from "node:test"
 import { dprBatches } from "@tandem/objectives"
 import { loadTowers, retrievalSettings } from "@tandem/objectives/node/LoadTowers"
 import { layer } from "@tandem/runtime/node/NodeRuntime"
+import { readSafetensors } from "@tandem/safetensors"
 import { Effect, Schema } from "effect"
 import { loadData } from "../../src/DprData.ts"
 import { DprSettings } from "../../src/Settings.ts"
@@ -87,6 +88,46 @@ test("each flag of training does what it says", async () => {
     [0, 1, 2, 3].map((i) => (1 + Math.cos((Math.PI * i) / 4)) / 2),
   )
   near(await rates("constant", "--schedule", "constant"), [1, 1, 1, 1])
+})
+
+test("what differs by part: rates, what trains, lengths; and another optimizer", async () => {
+  const untied = ["--untied", "--epochs", "2", "--warmup", "0", "--dropout", "0"]
+  const weightsOf = (run: string, folder: string) =>
+    readSafetensors(new Uint8Array(readFileSync(join(run, folder, "model.safetensors")))).tensors
+  const start = readSafetensors(new Uint8Array(readFileSync(join(model, "model.safetensors")))).tensors
+  const movement = (run: string, folder: string): number =>
+    [...weightsOf(run, folder)].reduce(
+      (most, [name, { data }]) =>
+        Math.max(
+          most,
+          ...Array.from(data, Number).map((value, at) => Math.abs(value - Number(start.get(name)?.data[at]))),
+        ),
+      0,
+    )
+  const both = await train("both", ...untied, "--lr", "1e-3")
+  const slow = await train("slow", ...untied, "--lr", "1e-3", "--lr", "passage=1e-5")
+  assert.deepEqual(slow.config.settings.lr, { all: 1e-3, passage: 1e-5 })
+  assert.equal(slow.losses[0], both.losses[0])
+  assert.ok(movement(slow.run, "passage-retriever") < movement(both.run, "passage-retriever") / 30)
+  assert.ok(movement(slow.run, "retriever") > movement(both.run, "retriever") / 3)
+  const rows = readFileSync(join(both.run, "metrics.jsonl"), "utf8").trim().split("\n")
+  for (const row of rows.map((line) => JSON.parse(line)).filter(({ loss }) => loss !== undefined))
+    assert.ok(Math.abs(Math.hypot(row["gradNorm/query"], row["gradNorm/passage"]) / row.gradNorm - 1) < 1e-6)
+
+  const one = await train("one", ...untied, "--lr", "1e-3", "--train", "query")
+  assert.equal(movement(one.run, "passage-retriever"), 0)
+  assert.ok(movement(one.run, "retriever") > 1e-4)
+  const frozen = await train("frozen", ...untied, "--lr", "1e-3", "--freeze", "passage")
+  assert.deepEqual(frozen.losses, one.losses)
+
+  const lion = await train("lion", ...untied, "--lr", "1e-4", "--optimizer", "lion")
+  assert.equal(lion.losses[0], both.losses[0])
+  assert.ok(Math.abs(movement(lion.run, "retriever") / (1e-4 * (1 + 0.75 + 0.5 + 0.25)) - 1) < 0.05)
+
+  const lengths = await train("lengths", ...untied, "--max-length", "query=6,passage=20", "--no-index")
+  assert.deepEqual(lengths.config.retriever.maxLength, { query: 6, passage: 20 })
+  assert.notEqual(lengths.losses[0], both.losses[0])
+  assert.ok(existsSync(join(lengths.run, "retriever")) && !existsSync(join(lengths.run, "store")))
 })
 
 test("a program gives the runtime itself, whatever threads the settings name", async () => {

@@ -184,7 +184,7 @@ export const dprBatches = (towers: Towers, options: DprBatchOptions): DprBatches
   const at = (index: number): DprBatch => {
     const { epoch, indices } = sampler.batchAt(index)
     const items = indices.map((place) => itemOf(examples[place]!, epoch))
-    return packs && query === passage ? sharedBatch(items) : separateBatch(items)
+    return packs && towers.kind === "shared" ? sharedBatch(items) : separateBatch(items)
   }
   return { perEpoch: sampler.batchesPerEpoch, at }
 }

@@ -1,5 +1,5 @@
 import { influences } from "@tandem/autodiff"
-import type { Tensor } from "@tandem/onnx"
+import { partOf, type Tensor } from "@tandem/onnx"
 import { type Buffer, type RunFailed, Runtime } from "@tandem/runtime"
 import { layer as nodeRuntime } from "@tandem/runtime/node/NodeRuntime"
 import {
@@ -20,6 +20,7 @@ import {
 } from "@tandem/trainers"
 import { layer as directoryCheckpoints } from "@tandem/trainers/node/DirectoryCheckpoints"
 import { Effect, Fiber, Layer, Option } from "effect"
+import { SettingsError } from "../Errors.ts"
 import { differences, intervals, type Measured } from "../Measured.ts"
 import { groupsOf } from "../ParameterGroups.ts"
 import type { RunOptions } from "../RunEvent.ts"
@@ -209,8 +210,18 @@ const firstDifferentiated = Effect.fnUntraced(function* <D, B extends Batch, E>(
   })
   const example = yield* wantedBatch === undefined ? firstBatch(objective) : wantedBatch
   const program = yield* objective.program(example)
-  // An ONNX file can hold tensors that the loss does not depend on.
+  // An ONNX file can hold tensors that the loss does not depend on; a part of which it reaches nothing is a mistake.
   const trainable = influences(program.graph, program.loss, wanted)
+  const lost = [...new Set(wanted.map(partOf))].find((part) => !trainable.some((name) => partOf(name) === part))
+  if (lost !== undefined) {
+    return yield* new SettingsError({
+      message: `the loss of ${objective.name} does not reach the part ${lost}, so it cannot be trained`,
+      field: "train",
+      expected: "parts that the loss depends on",
+      found: lost,
+      hint: "freeze it, or see where the loss is cut off from it",
+    })
+  }
   const first = yield* withGradients(program, new Map(trainable.map((name) => [name, parameters.get(name)!])))
   const programFor = (batch: B) =>
     batch.key === example.key ? Effect.succeed<Program>(first) : objective.program(batch)
