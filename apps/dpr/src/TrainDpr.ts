@@ -1,4 +1,5 @@
 import { ignoredTitles } from "@tandem/datasets"
+import type { Encoder } from "@tandem/models"
 import {
   type DprBatch,
   dprObjective,
@@ -53,6 +54,16 @@ const prepare = Effect.fnUntraced(function* (settings: DprSettings, { observe }:
   return { data, towers, retrieval: yield* retrievalSettings(settings, towers) } satisfies Prepared
 })
 
+/** What there is to say of an ONNX file that holds weights several times. */
+const copiesIn = ({ source }: Encoder): readonly string[] => {
+  const copies = source.kind === "onnx" ? [...source.tied] : []
+  const [first] = copies
+  if (first === undefined) return []
+  const [name, weight] = first
+  const equal = `${name} equals ${weight.name}${weight.transposed ? " transposed" : ""}`
+  return [`${copies.length} of the model's weights are copies of others (${equal}): they are trained as one`]
+}
+
 const planOf = (
   settings: DprSettings,
   { data, towers, retrieval }: Prepared,
@@ -86,6 +97,7 @@ const planOf = (
     warnings: [
       ...data.warnings,
       ...(titlesIgnored ? ignoredTitles(train.corpus.values()).map(({ message }) => message) : []),
+      ...copiesIn(query),
       ...(withoutDropout ? ["the model is an ONNX file, which holds no dropout: it is trained without"] : []),
     ],
     save: (trained, step) =>

@@ -3,6 +3,7 @@ import type { Runtime } from "@tandem/runtime"
 import type { Effect } from "effect"
 import type { ModelError } from "../Errors.ts"
 import type { DropoutMask, DropoutRates } from "../encoder/Encoder.ts"
+import type { TiedWeight } from "../exported/TiedWeights.ts"
 import type { Tokenizer } from "../tokenizer/Tokenizer.ts"
 import type { Rope } from "./Rope.ts"
 
@@ -115,6 +116,8 @@ export type LanguageModelSource =
       /** Path of the model inside the directory, such as `onnx/model.onnx`. */
       readonly modelFile: string
       readonly graph: Graph
+      /** Copies of weights in the file, which follow their weights. */
+      readonly tied: ReadonlyMap<string, TiedWeight>
     }
 
 /** A decoder-only language model with everything that using, training and saving it needs. */

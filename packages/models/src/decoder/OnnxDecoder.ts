@@ -1,5 +1,6 @@
 import {
   deadCode,
+  describeValue,
   fuse,
   type Graph,
   GraphBuilder,
@@ -15,6 +16,7 @@ import { InvalidLanguageModel, type ModelError, SequenceTooLong, UnsupportedArch
 import { withParameterInputs } from "../encoder/OnnxEncoder.ts"
 import { prepareGraph } from "../exported/PrepareGraph.ts"
 import { settingsOf } from "../exported/Settings.ts"
+import { tiedWeights, tieWeights } from "../exported/TiedWeights.ts"
 import { isWeight } from "../exported/TrainableParameters.ts"
 import { attempt } from "../internal/Attempt.ts"
 import { maskPositions } from "../internal/TokenRows.ts"
@@ -41,7 +43,8 @@ const isPast = (name: string): boolean => /^past(_key_values)?\./.test(name)
 /**
  * A decoder over an ONNX model of any architecture, with or without a key-value cache. It is trained with an empty past;
  * its `present.*` outputs are left out. Its parameters are the `float32` initializers of more than one element that the
- * logits depend on, rotary angles and frozen quantized weights aside. Exports hold no dropout, so its graphs have no
+ * logits depend on, settings and frozen quantized weights aside; copies of one weight, as of embeddings that are the
+ * output layer, too, are one. Exports hold no dropout, so its graphs have no
  * dropout sites.
  *
  * A model with other inputs than a decoder's, without logits or without `float32` weights ends in
@@ -50,8 +53,11 @@ const isPast = (name: string): boolean => /^past(_key_values)?\./.test(name)
 export const onnxDecoder = (parts: OnnxDecoderParts): Decoder => {
   const { tokenizer, huggingFace, generation, directory, modelFile, graph } = parts
   checkEnds(graph, modelFile)
-  const model = deadCode({ ...graph, outputs: graph.outputs.filter(({ name }) => name === "logits") })
-  const parameters = trainableWeights(model)
+  const whole = deadCode({ ...graph, outputs: graph.outputs.filter(({ name }) => name === "logits") })
+  const weights = trainableWeights(whole)
+  const tied = tiedWeights(weights)
+  const model = tieWeights(whole, tied)
+  const parameters = new Map([...weights].filter(([name]) => !tied.has(name)))
   if (parameters.size === 0) {
     throw new UnsupportedArchitecture({
       message: "the model holds no float32 weights, so it cannot be trained",
@@ -72,7 +78,7 @@ export const onnxDecoder = (parts: OnnxDecoderParts): Decoder => {
     ...tokenIds(huggingFace, generation, tokenizer),
     tokenizer,
     graph: (shape) => staticGraph(model, parameters, limit, shape),
-    source: { kind: "onnx", huggingFace, directory, modelFile, graph },
+    source: { kind: "onnx", huggingFace, directory, modelFile, graph, tied },
   }
 }
 
@@ -206,11 +212,16 @@ const withoutEmpty = (graph: Graph): Graph => {
 const atRows = (graph: Graph, count: number): Graph => {
   const last = producers(graph).get("logits")
   const [x = "", w = ""] = last?.inputs ?? []
-  const isProduct = last?.op === "MatMul" && graph.inputs.some((input) => input.name === w && input.dims?.length === 2)
+  const turned = producers(graph).get(w)?.op === "Transpose"
+  const isMatrix = turned || graph.inputs.some((input) => input.name === w && input.dims?.length === 2)
+  const isProduct = last?.op === "MatMul" && isMatrix
   const source = isProduct ? x : "logits"
   const inner = {
     ...graph,
-    outputs: [graph.values.get(source) ?? graph.outputs.find(({ name }) => name === source)!],
+    outputs: [
+      graph.values.get(source) ?? graph.outputs.find(({ name }) => name === source)!,
+      ...(isProduct && turned ? [describeValue(graph, w)] : []),
+    ],
     nodes: isProduct ? graph.nodes.filter((node) => node !== last) : graph.nodes,
   }
   const g = new GraphBuilder()
@@ -220,5 +231,5 @@ const atRows = (graph: Graph, count: number): Graph => {
   const width = dims.at(-1) ?? 0
   const at = g.reshape(g.input("logit_rows", "int64", [count]), [count, 1])
   const rows = g.op("GatherND", [g.reshape(value, [dims.slice(0, -1).reduce((a, b) => a * b, 1), width]), at])[0]!
-  return g.build({ logits: isProduct ? g.matmul(rows, inputs[w]!) : rows }, graph.name)
+  return g.build({ logits: isProduct ? g.matmul(rows, (turned ? outputs : inputs)[w]!) : rows }, graph.name)
 }

@@ -2,6 +2,7 @@ import type { Graph, Similarity, Tensor } from "@tandem/onnx"
 import type { Runtime } from "@tandem/runtime"
 import type { Effect } from "effect"
 import type { ModelError } from "../Errors.ts"
+import type { TiedWeight } from "../exported/TiedWeights.ts"
 import type { Tokenizer } from "../tokenizer/Tokenizer.ts"
 
 /** One dropout site of a graph: a `bool` input (true keeps an element) and the share of elements to drop. */
@@ -116,6 +117,8 @@ export type EncoderSource =
       /** Path of the model inside the directory, such as `onnx/model.onnx`. */
       readonly modelFile: string
       readonly graph: Graph
+      /** Copies of weights in the file, which follow their weights. */
+      readonly tied: ReadonlyMap<string, TiedWeight>
     }
 
 /** A model that turns texts into token embeddings, with everything that using, training and saving it needs. */

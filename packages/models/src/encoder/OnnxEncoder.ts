@@ -13,6 +13,7 @@ import { Effect } from "effect"
 import { type ModelError, SequenceTooLong, UnsupportedEncoder } from "../Errors.ts"
 import { prepareGraph, prepareInference } from "../exported/PrepareGraph.ts"
 import { settingsOf } from "../exported/Settings.ts"
+import { tiedWeights, tieWeights } from "../exported/TiedWeights.ts"
 import { isSetting, usesOf } from "../exported/TrainableParameters.ts"
 import { attempt } from "../internal/Attempt.ts"
 import type { Tokenizer } from "../tokenizer/Tokenizer.ts"
@@ -38,22 +39,25 @@ const knownOutputs = ["last_hidden_state", "token_embeddings", "hidden_states"]
 /**
  * An encoder over an ONNX model of any architecture. Its parameters are the `float32` initializers of more than one
  * element that the token embeddings depend on, but for scales of quantized weights and settings of positions and masks
- * (`settingsOf`). Exports hold no dropout, so its graphs have no dropout sites.
+ * (`settingsOf`); copies of one weight are one parameter (`tiedWeights`). Exports hold no dropout, so its graphs have no dropout sites.
  *
  * A model with other inputs than the three of encoders, without token embeddings among its outputs or without
  * `float32` weights ends in `UnsupportedEncoder`.
  */
 export const onnxEncoder = (parts: OnnxEncoderParts): Encoder => {
   const { config, tokenizer, pooling, prompts, maxLength, huggingFace, directory, modelFile } = parts
-  const model = tokenEmbeddings(parts.graph, modelFile)
-  const readers = consumers(model)
-  const settings = settingsOf(model)
-  const parameters = new Map(
-    [...model.initializers].filter(
+  const whole = tokenEmbeddings(parts.graph, modelFile)
+  const readers = consumers(whole)
+  const settings = settingsOf(whole)
+  const weights = new Map(
+    [...whole.initializers].filter(
       ([name, { type, data }]) =>
         type === "float32" && data.length > 1 && !settings.has(name) && !isSetting(usesOf(readers, name)),
     ),
   )
+  const tied = tiedWeights(weights)
+  const model = tieWeights(whole, tied)
+  const parameters = new Map([...weights].filter(([name]) => !tied.has(name)))
   if (parameters.size === 0) {
     throw new UnsupportedEncoder({
       message: "the model holds no float32 weights, so it cannot be trained",
@@ -73,7 +77,7 @@ export const onnxEncoder = (parts: OnnxEncoderParts): Encoder => {
     tokenizer,
     graph: (shape) => staticGraph(model, parameters, config, shape),
     anyShapeGraph: attempt(() => withParameterInputs(prepareInference(model), parameters)),
-    source: { kind: "onnx", huggingFace, directory, modelFile, graph: parts.graph },
+    source: { kind: "onnx", huggingFace, directory, modelFile, graph: parts.graph, tied },
   }
 }
 

@@ -6,6 +6,7 @@ import { Effect } from "effect"
 import type { Decoder, LanguageModelSource } from "../decoder/Decoder.ts"
 import { decoderInferenceGraph } from "../decoder/DecoderInference.ts"
 import { InvalidLanguageModel, type ModelError, SaveFailed } from "../Errors.ts"
+import { withCopies } from "../exported/TiedWeights.ts"
 import { attempt } from "../internal/Attempt.ts"
 import { readBytes, reasonOf } from "../internal/node/Files.ts"
 import { asLanguageModel } from "../internal/node/LanguageModelErrors.ts"
@@ -143,7 +144,7 @@ const onnxFiles = Effect.fnUntraced(function* (
     .filter((path) => path !== "config.json" && !path.split(/[/\\]/).some((part) => part.startsWith(".")))
   return yield* attempt(() => {
     const external = (location: string): Uint8Array => readBeside(modelFile, location)
-    const written = writeBackExternal(bytes, parameters, { file: modelFile, external })
+    const written = writeBackExternal(bytes, withCopies(parameters, source.tied), { file: modelFile, external })
     const graph = readModel(written.model, {
       file: modelFile,
       external: (location) => written.files.get(location) ?? external(location),

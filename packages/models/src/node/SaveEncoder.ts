@@ -9,6 +9,7 @@ import { bertFamilies } from "../encoder/BertFamilies.ts"
 import { bertInferenceGraph } from "../encoder/BertGraph.ts"
 import { bertType } from "../encoder/BertTypes.ts"
 import { type Encoder, type EncoderSource, embeddingSize } from "../encoder/Encoder.ts"
+import { withCopies } from "../exported/TiedWeights.ts"
 import { readSimilarity, sentenceTransformersFiles, similarityOf } from "../files/SentenceTransformers.ts"
 import { attempt } from "../internal/Attempt.ts"
 import { exists, readBytes, readJsonIfThere, reasonOf, unreadable } from "../internal/node/Files.ts"
@@ -153,7 +154,7 @@ const onnxFiles = Effect.fnUntraced(function* (
   const settings = yield* similarityFiles(source.directory, encoder)
   return yield* attempt(() => {
     const external = (location: string): Uint8Array => readData(join(folder, location))
-    const written = writeBackExternal(bytes, parameters, { file: modelFile, external })
+    const written = writeBackExternal(bytes, withCopies(parameters, source.tied), { file: modelFile, external })
     const dataFiles = new Map([...written.files].map(([name, data]) => [name, { bytes: data }] as const))
     const graph = readModel(written.model, {
       file: modelFile,
