@@ -4,8 +4,9 @@ import type { TrainApp } from "@tandem/runs/TrainApp"
 import type { TrainSettings } from "@tandem/runs/TrainSettings"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { isMapping, readConfig } from "./ConfigFile.ts"
-import { FlagWithoutEffect, InvalidFlag, MissingFlag, UnknownFlag, type UsageError } from "./Errors.ts"
+import { isMapping } from "./ConfigFile.ts"
+import { FlagWithoutEffect, InvalidFlag, MissingFlag, type UsageError } from "./Errors.ts"
+import { readSettingsFile } from "./SettingsFile.ts"
 import { type FlagValue, flagOf } from "./TrainFlags.ts"
 
 /** What the command line and the settings file say, before defaults. */
@@ -26,14 +27,11 @@ export const trainSettings = Effect.fnUntraced(function* <S extends TrainSetting
   config: string | undefined,
 ): Effect.fn.Return<S, UsageError> {
   const known = settingsOf(app.schema)
-  const file = config === undefined ? {} : yield* fromFile(app, known, config)
-  const given: Record<string, unknown> = { ...file, ...convert(single, known) }
-  for (const [group, flags] of Object.entries(groups)) {
-    const sizes = { ...(isMapping(file[group]) ? file[group] : {}), ...convert(flags, known[group]?.fields ?? {}) }
-    if (Object.keys(sizes).length > 0) given[group] = sizes
-  }
+  const file = config === undefined ? { values: {}, written: true } : yield* readSettingsFile(app, config)
+  const given = overridden(file.values, { single, groups }, known)
   const settings = yield* decode(app, known, given)
-  const useless = app.idle.find(({ setting, when }) => isGiven(given, setting) && when(settings))
+  const written = file.written ? given : overridden({}, { single, groups }, known)
+  const useless = app.idle.find(({ setting, when }) => isGiven(written, setting) && when(settings))
   if (useless !== undefined) {
     const flag = `--${flagAt(useless.setting)}`
     return yield* new FlagWithoutEffect({
@@ -44,6 +42,16 @@ export const trainSettings = Effect.fnUntraced(function* <S extends TrainSetting
   }
   return settings
 })
+
+/** Values of a file with those that flags give in their place. */
+const overridden = (file: Given, { single, groups }: GivenFlags, known: Known): Given => {
+  const given: Record<string, unknown> = { ...file, ...convert(single, known) }
+  for (const [group, flags] of Object.entries(groups)) {
+    const sizes = { ...(isMapping(file[group]) ? file[group] : {}), ...convert(flags, known[group]?.fields ?? {}) }
+    if (Object.keys(sizes).length > 0) given[group] = sizes
+  }
+  return given
+}
 
 /** The flag of a key, or of a path such as `tiny.hidden`. */
 const flagAt = (path: string): string => {
@@ -56,37 +64,6 @@ const isGiven = (given: Given, path: string): boolean => {
   const value = given[first]
   return second === undefined ? value !== undefined : isMapping(value) && value[second] !== undefined
 }
-
-/** Keys of a settings file may be written as the flags are, in camel or in snake case; one that no flag has is refused. */
-const fromFile = Effect.fnUntraced(function* <S extends TrainSettings>(
-  { name }: TrainApp<S>,
-  known: Known,
-  file: string,
-): Effect.fn.Return<Given, UsageError> {
-  const values: Record<string, unknown> = {}
-  for (const [written, value] of Object.entries(yield* readConfig(file))) {
-    const key = camelCase(written)
-    const { kind, fields = {} } = known[key] ?? {}
-    const strange = kind === undefined || !isMapping(value) ? undefined : strangeKey(kind, fields, value)
-    if (kind === undefined || strange !== undefined) {
-      const field = strange === undefined ? written : `${written}.${strange}`
-      return yield* new UnknownFlag({
-        message: `${field} is not a setting of ${name} train`,
-        file,
-        field,
-        hint: nearest(strange ?? key, Object.keys(strange === undefined ? known : fields)),
-      })
-    }
-    values[key] = kind === "texts" && typeof value === "string" ? [value] : value
-  }
-  return values
-})
-
-const strangeKey = (kind: KnownSetting["kind"], fields: Known, value: Given): string | undefined =>
-  kind === "group" ? Object.keys(value).find((key) => !(key in fields)) : undefined
-
-const camelCase = (written: string): string =>
-  written.replace(/[-_]([a-z])/g, (_, letter: string) => letter.toUpperCase())
 
 /** Texts of the command line as the values that settings have; what is not given is left out. */
 const convert = (flags: FlagValues, known: Known): Given =>
@@ -104,13 +81,21 @@ const valueOf = (value: Exclude<FlagValue, undefined>, kind: KnownSetting["kind"
 const numberOr = (text: string): string | number =>
   text.trim() !== "" && Number.isFinite(Number(text)) ? Number(text) : text
 
-/** `2e-5` for all parts, `generator=2e-4` for one; several may follow one another or stand together with commas. */
+/**
+ * `2e-5` for all parts, `generator=2e-4` for one; several may follow one another or stand together with commas. Two for one
+ * part stay the text that they are, which no setting takes.
+ */
 const byPart = (texts: readonly string[]): unknown => {
-  const values = texts.flatMap((text) => text.split(",")).map((text) => text.split("=", 2))
-  if (values.every((value) => value.length === 1)) return numberOr(values.at(-1)?.[0] ?? "")
-  return Object.fromEntries(
-    values.map(([part = "", value]) => (value === undefined ? [allParts, numberOr(part)] : [part, numberOr(value)])),
-  )
+  const values = texts
+    .flatMap((text) => text.split(","))
+    .map((text): readonly [string, string] => {
+      const at = text.indexOf("=")
+      return at < 0 ? [allParts, text] : [text.slice(0, at), text.slice(at + 1)]
+    })
+  const parts = values.map(([part]) => part)
+  if (new Set(parts).size < parts.length) return texts.join(",")
+  if (parts.join() === allParts) return numberOr(values[0]?.[1] ?? "")
+  return Object.fromEntries(values.map(([part, value]) => [part, numberOr(value)]))
 }
 
 const decode = Effect.fnUntraced(function* <S extends TrainSettings>(
@@ -165,15 +150,3 @@ const missing = (app: string, message: string, field: string, expected?: string)
     ...(expected === undefined ? {} : { expected }),
     hint: `tandem ${app} train --help lists the flags; --config F reads them from a file`,
   })
-
-/** The name that shares most pairs of letters with what was written. */
-const nearest = (written: string, names: readonly string[]): string => {
-  const pairs = (word: string) => new Set(Array.from({ length: word.length - 1 }, (_, at) => word.slice(at, at + 2)))
-  const own = pairs(written.toLowerCase())
-  const score = (name: string) => {
-    const other = pairs(name.toLowerCase())
-    return (2 * [...own].filter((pair) => other.has(pair)).length) / (own.size + other.size)
-  }
-  const best = names.toSorted((a, b) => score(b) - score(a))[0]
-  return best !== undefined && score(best) > 0.3 ? `did you mean ${best}?` : `known are ${names.join(", ")}`
-}

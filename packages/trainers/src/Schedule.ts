@@ -28,7 +28,10 @@ export const learningRateAt = (schedule: Schedule, step: number): number => {
   }
 }
 
-/** Warm-up as settings give it: a share of the steps below 1, or a whole number of steps. */
+/**
+ * Warm-up as settings give it: a share of the steps below 1, or a whole number of steps. A run of one step has none: that
+ * step would have the rate 0.
+ */
 export const warmupSteps = (warmup: number, steps: number): number => {
   if (!Number.isFinite(warmup) || warmup < 0 || (warmup >= 1 && !Number.isInteger(warmup))) {
     throw new InvalidSettings({
@@ -38,5 +41,6 @@ export const warmupSteps = (warmup: number, steps: number): number => {
       found: `${warmup}`,
     })
   }
+  if (steps <= 1) return 0
   return warmup < 1 ? Math.ceil(warmup * steps) : Math.min(warmup, steps)
 }

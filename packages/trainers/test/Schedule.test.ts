@@ -44,6 +44,11 @@ test("warm-up as a share rounds up, as a number it is one, and never exceeds the
   )
 })
 
+test("a run of one step has no warm-up: its step would have the rate 0", () => {
+  assert.deepEqual([warmupSteps(0.1, 1), warmupSteps(1, 1), warmupSteps(0.1, 2)], [0, 0, 1])
+  close(rates({ kind: "linear", warmupSteps: warmupSteps(0.1, 1), steps: 1 }), [1, 0, 0])
+})
+
 test("other warm-ups are refused with what was found", () => {
   for (const wrong of [-0.1, 1.5, Number.NaN, Number.POSITIVE_INFINITY]) {
     assert.throws(

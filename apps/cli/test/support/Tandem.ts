@@ -14,13 +14,26 @@ export interface Ended {
   readonly stderr: string
 }
 
+/** Where a process runs, and what it reads. */
+export interface Surroundings {
+  readonly cwd?: string
+  /** What stands on standard input; it is empty where absent. */
+  readonly input?: string
+  readonly environment?: Readonly<Record<string, string>>
+}
+
 /** Runs `tandem` in a process of its own; `watch` sees the process and what it has written so far. */
 export const tandem = (
   args: readonly string[],
   watch: (process: ChildProcess, stderr: string, stdout: string) => void = () => {},
+  { cwd, input = "", environment = {} }: Surroundings = {},
 ): Promise<Ended> =>
   new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [main, ...args], { stdio: ["ignore", "pipe", "pipe"] })
+    const env = { ...process.env, ...environment }
+    const child = spawn(process.execPath, [main, ...args], { cwd, env, stdio: ["pipe", "pipe", "pipe"] })
+    // A process that does not read its input may have ended before.
+    child.stdin.on("error", () => {})
+    child.stdin.end(input)
     let [stdout, stderr] = ["", ""]
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
       stdout += text

@@ -52,6 +52,7 @@ test("--untied: two towers from one model part; each is saved, searched and eval
   const run = join(scratch, "untied")
   losses(await trained(...basics, ...dev, "--model", model, "--untied", "--epochs", "2", "--out", run))
   assert.ok(!sameWeights(join(run, "retriever"), model))
+  assert.ok(!sameWeights(join(run, "passage-retriever"), model))
   assert.ok(!sameWeights(join(run, "retriever"), join(run, "passage-retriever")))
   assert.ok(existsSync(join(run, "passage-retriever/onnx/model.onnx")))
   await use(run)
