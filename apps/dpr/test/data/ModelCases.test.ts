@@ -120,3 +120,29 @@ test("adapter-only, lfs-pointer-safetensors: named for what they are", async () 
     hint: /git lfs pull/,
   })
 })
+
+test("onnx-static-shape, token-outside-table: refused as they are loaded", async () => {
+  await refused("onnx-static-shape", {
+    tag: "UnsupportedEncoder",
+    code: 3,
+    file: at("onnx-static-shape/model/onnx/model.onnx"),
+    field: "input_ids",
+    found: "[2,8]",
+  })
+  await refused("token-outside-table", {
+    tag: "InvalidTokenizer",
+    code: 3,
+    file: at("token-outside-table/model/tokenizer.json"),
+    message: /\[ROTH\] \(id 150\).*150/,
+  })
+})
+
+test("onnx-int32-inputs: ids are converted", async () => {
+  const { run, args } = caseRun("onnx-int32-inputs")
+  await succeed(...args)
+  const saved = readModel(readFileSync(join(run, "retriever/onnx/model.onnx")))
+  assert.deepEqual(
+    saved.inputs.map(({ type }) => type),
+    ["int32", "int32", "int32"],
+  )
+})

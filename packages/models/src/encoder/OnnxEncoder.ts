@@ -1,13 +1,4 @@
-import {
-  consumers,
-  deadCode,
-  fuse,
-  type Graph,
-  GraphBuilder,
-  type Similarity,
-  type Tensor,
-  type Value,
-} from "@tandem/onnx"
+import { consumers, fuse, type Graph, GraphBuilder, type Similarity, type Tensor, type Value } from "@tandem/onnx"
 import { type Runtime, specialize } from "@tandem/runtime"
 import { Effect } from "effect"
 import { type ModelError, SequenceTooLong, UnsupportedEncoder } from "../Errors.ts"
@@ -17,7 +8,16 @@ import { tiedWeights, tieWeights } from "../exported/TiedWeights.ts"
 import { isSetting, usesOf } from "../exported/TrainableParameters.ts"
 import { attempt } from "../internal/Attempt.ts"
 import type { Tokenizer } from "../tokenizer/Tokenizer.ts"
-import type { Encoder, EncoderConfig, EncoderGraph, EncoderShape, Pooling, Prompts } from "./Encoder.ts"
+import {
+  type Encoder,
+  type EncoderConfig,
+  type EncoderGraph,
+  type EncoderShape,
+  embeddingSize,
+  type Pooling,
+  type Prompts,
+} from "./Encoder.ts"
+import { embeddingWidth, idTable, tokenEmbeddings } from "./EncoderEnds.ts"
 
 /** The parts of an encoder that is an ONNX model. */
 export interface OnnxEncoderParts {
@@ -33,20 +33,18 @@ export interface OnnxEncoderParts {
   readonly modelFile: string
 }
 
-const knownInputs = ["input_ids", "attention_mask", "token_type_ids"]
-const knownOutputs = ["last_hidden_state", "token_embeddings", "hidden_states"]
-
 /**
  * An encoder over an ONNX model of any architecture. Its parameters are the `float32` initializers of more than one
  * element that the token embeddings depend on, but for scales of quantized weights and settings of positions and masks
  * (`settingsOf`); copies of one weight are one parameter (`tiedWeights`). Exports hold no dropout, so its graphs have no dropout sites.
  *
- * A model with other inputs than the three of encoders, without token embeddings among its outputs or without
- * `float32` weights ends in `UnsupportedEncoder`.
+ * A model with other inputs than the three of encoders, or with inputs of one shape alone, without token embeddings of the
+ * config's width among its outputs, or without `float32` weights ends in `UnsupportedEncoder`.
  */
 export const onnxEncoder = (parts: OnnxEncoderParts): Encoder => {
   const { config, tokenizer, pooling, prompts, maxLength, huggingFace, directory, modelFile } = parts
-  const whole = tokenEmbeddings(parts.graph, modelFile)
+  const file = `${directory}/${modelFile}`
+  const whole = tokenEmbeddings(parts.graph, file)
   const readers = consumers(whole)
   const settings = settingsOf(whole)
   const weights = new Map(
@@ -61,13 +59,19 @@ export const onnxEncoder = (parts: OnnxEncoderParts): Encoder => {
   if (parameters.size === 0) {
     throw new UnsupportedEncoder({
       message: "the model holds no float32 weights, so it cannot be trained",
-      file: modelFile,
+      file,
       hint: "use the full-precision export, onnx/model.onnx",
     })
   }
+  const width = embeddingWidth(whole, config, file)
   return {
     kind: "encoder",
-    config: { ...config, dropout: { hidden: 0, attention: 0 } },
+    config: {
+      ...config,
+      ...(embeddingSize(config) === 0 && width !== undefined ? { hiddenSize: width } : {}),
+      vocabularySize: idTable(whole)?.dims[0] ?? config.vocabularySize,
+      dropout: { hidden: 0, attention: 0 },
+    },
     inputs: model.inputs.map((input) => input.name),
     parameters,
     pooling,
@@ -78,47 +82,6 @@ export const onnxEncoder = (parts: OnnxEncoderParts): Encoder => {
     graph: (shape) => staticGraph(model, parameters, config, shape),
     anyShapeGraph: attempt(() => withParameterInputs(prepareInference(model), parameters)),
     source: { kind: "onnx", huggingFace, directory, modelFile, graph: parts.graph, tied },
-  }
-}
-
-/** The part of a model that makes token embeddings, as its only output `last_hidden_state`. */
-const tokenEmbeddings = (graph: Graph, file: string): Graph => {
-  const foreign = graph.inputs.find((input) => !knownInputs.includes(input.name))
-  if (foreign !== undefined || !graph.inputs.some((input) => input.name === "input_ids")) {
-    throw new UnsupportedEncoder({
-      message: "the model takes other inputs than an encoder's",
-      file,
-      expected: knownInputs.join(", "),
-      found: graph.inputs.map((input) => input.name).join(", "),
-    })
-  }
-  const output =
-    knownOutputs
-      .map((name) => graph.outputs.find((value) => value.name === name))
-      .find((value) => value !== undefined) ?? graph.outputs.find((value) => value.dims?.length === 3)
-  if (output === undefined) {
-    throw new UnsupportedEncoder({
-      message: "the model has no token embeddings among its outputs",
-      file,
-      expected: knownOutputs.join(", "),
-      found: graph.outputs.map((value) => value.name).join(", "),
-    })
-  }
-  return deadCode(renamed({ ...graph, outputs: [output] }, output.name, "last_hidden_state"))
-}
-
-const renamed = (graph: Graph, from: string, to: string): Graph => {
-  if (from === to) return graph
-  const name = (value: string): string => (value === from ? to : value)
-  return {
-    ...graph,
-    outputs: graph.outputs.map((value) => ({ ...value, name: name(value.name) })),
-    nodes: graph.nodes.map((node) => ({
-      ...node,
-      inputs: node.inputs.map(name),
-      outputs: node.outputs.map(name),
-    })),
-    values: new Map([...graph.values].map(([key, value]) => [name(key), { ...value, name: name(key) }])),
   }
 }
 

@@ -1,7 +1,7 @@
 import { join } from "node:path"
 import { readModel } from "@tandem/onnx"
 import { Effect } from "effect"
-import { InvalidEncoder, type ModelError } from "../Errors.ts"
+import { InvalidEncoder, InvalidTokenizer, type ModelError } from "../Errors.ts"
 import { bertConfig, pickBertWeights } from "../encoder/Bert.ts"
 import { bertType } from "../encoder/BertTypes.ts"
 import type { Encoder, EncoderConfig, Pooling, Prompts } from "../encoder/Encoder.ts"
@@ -75,18 +75,36 @@ export const loadEncoder = Effect.fn("loadEncoder")(function* (
     const config = yield* attempt(() => bertConfig(huggingFace, join(transformer, "config.json")))
     const read = yield* readWeights(transformer)
     if (read === undefined) return yield* noModel(transformer)
-    return yield* attempt(() => {
+    const encoder = yield* attempt(() => {
       const weights = pickBertWeights(config, read.tensors, read.file)
       return weightsEncoder({ ...common, ...weights, config: withCase(config, tokenizer) })
     })
+    return yield* withRowsForTokens(encoder, transformer)
   }
   if (modelFile === undefined) return yield* noModel(transformer)
   const path = join(directory, modelFile)
   const bytes = yield* readBytes(path)
-  return yield* attempt(() => {
+  const encoder = yield* attempt(() => {
     const graph = readModel(bytes, { file: path, external: (location) => readBeside(path, location) })
     const config = withCase(known ? bertConfig(huggingFace) : onnxEncoderConfig(huggingFace), tokenizer)
     return onnxEncoder({ ...common, graph, config, directory, modelFile })
+  })
+  return yield* withRowsForTokens(encoder, transformer)
+})
+
+/** The encoder, if its table of embeddings has a row for every token of its tokenizer. */
+const withRowsForTokens = Effect.fnUntraced(function* (encoder: Encoder, folder: string) {
+  const { token, id } = encoder.tokenizer.lastToken
+  const rows = encoder.config.vocabularySize
+  if (rows === 0 || id < rows) return encoder
+  const file = (yield* firstFile(folder, ["tokenizer.json"])) ?? "vocab.txt"
+  return yield* new InvalidTokenizer({
+    message: `the token ${token} (id ${id}) has no row in the model's table of ${rows} embeddings`,
+    file: join(folder, file),
+    field: token,
+    expected: `ids below ${rows}`,
+    found: `${id}`,
+    hint: "take the tokenizer that the model was trained with, or a model whose table was enlarged for it",
   })
 })
 

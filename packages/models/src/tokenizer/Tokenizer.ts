@@ -52,6 +52,8 @@ export interface TokenizerFiles {
 export interface Tokenizer {
   readonly vocabularySize: number
   readonly padTokenId: number
+  /** The token with the largest id. */
+  readonly lastToken: { readonly token: string; readonly id: number }
   readonly files: TokenizerFiles
   readonly encode: (text: Text, options?: EncodeOptions) => Encoded
   readonly encodeBatch: (texts: readonly Text[], options?: BatchOptions) => EncodedBatch
@@ -120,6 +122,7 @@ export const makeTokenizer = (files: TokenizerFiles, file = "tokenizer.json"): T
   return {
     vocabularySize: vocabulary.size,
     padTokenId,
+    lastToken: lastOf(vocabulary),
     files,
     encode,
     encodeBatch,
@@ -194,6 +197,12 @@ const plain = (first: readonly string[], second: readonly string[] | null): Fram
   tokens: [...first, ...(second ?? [])],
   types: [...first.map(() => 0), ...(second ?? []).map(() => 1)],
 })
+
+const lastOf = (vocabulary: ReadonlyMap<string, number>) => {
+  let last = { token: "", id: -1 }
+  for (const [token, id] of vocabulary) if (id > last.id) last = { token, id }
+  return last
+}
 
 const openLibrary = (files: TokenizerFiles, file: string): Library => {
   try {
