@@ -2,6 +2,7 @@ import * as Cause from "effect/Cause"
 import type { CliError } from "effect/cli"
 import { InvalidFlag, MissingFlag, UnknownCommand, UnknownFlag, type UsageError } from "./Errors.ts"
 import { type ExitCode, exitCodes } from "./ExitCodes.ts"
+import { withFlags } from "./FlagWords.ts"
 
 /** What a person or a program is told about an error; the vocabulary that all packages share. */
 export interface ErrorReport {
@@ -46,14 +47,14 @@ export const reportError = (error: unknown): ErrorReport => {
   const text = Object.fromEntries(
     textFields.flatMap((name) => {
       const value = read(own, name)
-      return value === undefined ? [] : [[name, String(value)] as const]
+      return value === undefined ? [] : [[name, withFlags(String(value))] as const]
     }),
   )
   const [line, opset] = [read(own, "line"), read(own, "opset")]
   const hints = [text["hint"], furtherHints[tag]].filter((hint) => hint !== undefined)
   return {
     tag,
-    message: String(read(own, "message") ?? ""),
+    message: withFlags(String(read(own, "message") ?? "")),
     ...text,
     ...(hints.length === 0 ? {} : { hint: hints.join("; ") }),
     ...(typeof line === "number" ? { line } : {}),

@@ -1,4 +1,5 @@
 import type { RunEvent } from "@tandem/runs/RunEvent"
+import { withFlags } from "./FlagWords.ts"
 import { clock, figure, fit, printable, quantity, rate } from "./ProgressText.ts"
 
 /** Where progress is drawn; `process.stderr` is one. */
@@ -102,7 +103,7 @@ export const makeProgress = (options: ProgressOptions): Progress => {
         line(`going on after step ${event.step}`)
         return
       case "warning":
-        line(`warning: ${event.message}`)
+        line(`warning: ${withFlags(event.message)}`)
         return
       case "done":
         phase = undefined

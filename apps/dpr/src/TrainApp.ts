@@ -22,36 +22,36 @@ export const dprTrainApp: TrainApp<DprSettings> = {
     {
       setting: "hardNegatives",
       when: ({ negatives }) => negatives === "none",
-      because: "with --negatives none",
-      hint: "choose another source with --negatives, or leave --hard-negatives out",
+      because: "with `negatives` none",
+      hint: "choose another source with `negatives`, or leave `hardNegatives` out",
     },
     {
       setting: "model",
       when: ({ queryEncoder }) => queryEncoder !== undefined,
-      because: "beside --query-encoder",
-      hint: "name the other model with --passage-encoder",
+      because: "beside `queryEncoder`",
+      hint: "name the other model with `passageEncoder`",
     },
     ...["model", "queryEncoder", "passageEncoder"].map(withRetriever),
     {
       setting: "untied",
       when: ({ untied, queryEncoder, passageEncoder }) =>
         untied && (queryEncoder !== undefined || passageEncoder !== undefined),
-      because: "beside --query-encoder and --passage-encoder: two encoders are there already",
+      because: "beside `queryEncoder` and `passageEncoder`: two encoders are there already",
       hint: "leave it out",
     },
     ...["patience", "evalEvery"].map(withoutDev),
     ...["hidden", "layers", "heads", "intermediate", "vocabulary"].map((size) => withoutTiny(`tiny.${size}`)),
   ],
   incomplete: ({ data, model, queryEncoder, passageEncoder, retriever }) => {
-    if (data.length === 0) return { message: "--data is needed", setting: "data" }
+    if (data.length === 0) return { message: "`data` is needed", setting: "data" }
     if (model !== undefined || queryEncoder !== undefined || retriever !== undefined) return undefined
     const named = passageEncoder !== undefined
     return {
       message: named
-        ? "--passage-encoder names the model for passages, and none is named for questions"
+        ? "`passageEncoder` names the model for passages, and none is named for questions"
         : "no model is named",
       setting: named ? "queryEncoder" : "model",
-      expected: "--model DIR|HUB_ID|tiny, --query-encoder M with --passage-encoder M, or --retriever RUN",
+      expected: "`model` DIR|HUB_ID|tiny, `queryEncoder` M with `passageEncoder` M, or `retriever` RUN",
     }
   },
   load: async () => (await import("./TrainDpr.ts")).trainDpr,
@@ -66,8 +66,8 @@ function withoutDev(setting: string): IdleRule<DprSettings> {
   return {
     setting,
     when: ({ dev }) => dev.length === 0,
-    because: "without --dev: nothing is evaluated",
-    hint: "name evaluation examples with --dev F",
+    because: "without `dev`: nothing is evaluated",
+    hint: "name evaluation examples with `dev` F",
   }
 }
 
@@ -75,7 +75,7 @@ function withRetriever(setting: string): IdleRule<DprSettings> {
   return {
     setting,
     when: ({ retriever }) => retriever !== undefined,
-    because: "beside --retriever, which brings its own encoders",
+    because: "beside `retriever`, which brings its own encoders",
     hint: "leave one of the two out",
   }
 }
@@ -86,6 +86,6 @@ function withoutTiny(setting: string): IdleRule<DprSettings> {
     setting,
     when: ({ model, queryEncoder, passageEncoder }) => ![model, queryEncoder, passageEncoder].some(isTiny),
     because: "where no model is tiny",
-    hint: "the sizes of other models are in their own files; --model tiny starts from scratch",
+    hint: "the sizes of other models are in their own files; `model` tiny starts from scratch",
   }
 }

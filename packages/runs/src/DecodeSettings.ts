@@ -44,18 +44,18 @@ export const decodeTrainSettings = Effect.fnUntraced(function* <S extends TrainS
   if (lacking !== undefined) {
     const { message, setting, expected, found } = lacking
     return yield* new SettingsError({
-      message: asKeys(message),
+      message: plain(message),
       field: setting,
-      ...(expected === undefined ? {} : { expected: asKeys(expected) }),
+      ...(expected === undefined ? {} : { expected: plain(expected) }),
       ...(found === undefined ? {} : { found }),
     })
   }
   const idle = app.idle.find(({ setting, when }) => at(written, setting.split(".")) !== undefined && when(settings))
   if (idle !== undefined) {
     return yield* new SettingsError({
-      message: `${idle.setting} has no effect ${asKeys(idle.because)}`,
+      message: `${idle.setting} has no effect ${plain(idle.because)}`,
       field: idle.setting,
-      hint: asKeys(idle.hint),
+      hint: plain(idle.hint),
     })
   }
   return settings
@@ -109,8 +109,5 @@ const wrongValue = (known: Known, given: Given, path: readonly string[]): Settin
 const at = (value: unknown, path: readonly string[]): unknown =>
   path.reduce<unknown>((inner, key) => (isRecord(inner) ? inner[key] : undefined), value)
 
-/** Words that speak of flags, `--hard-negatives`, as words about keys. */
-const asKeys = (text: string): string =>
-  text.replace(/--([a-z]+(?:-[a-z]+)*)/g, (_, flag: string) =>
-    flag.replace(/-([a-z])/g, (_pair, letter: string) => letter.toUpperCase()),
-  )
+/** Words in which settings stand between backticks, without these. */
+const plain = (text: string): string => text.replaceAll("`", "")

@@ -3,7 +3,7 @@ import type { RunOptions } from "./RunEvent.ts"
 import type { RunReport } from "./RunReport.ts"
 import type { TrainSettings } from "./TrainSettings.ts"
 
-/** When a setting that was given changes nothing. */
+/** When a setting that was given changes nothing. Words name settings by their keys, between backticks. */
 export interface IdleRule<S> {
   /** Its key; `tiny.hidden` within a group. */
   readonly setting: string
@@ -13,7 +13,7 @@ export interface IdleRule<S> {
   readonly hint: string
 }
 
-/** Settings that are needed together, or exclude each other. */
+/** Settings that are needed together, or exclude each other; in the same words. */
 export interface Incomplete {
   readonly message: string
   /** The key that is wrong or missing. */

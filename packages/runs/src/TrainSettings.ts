@@ -85,7 +85,7 @@ export const trainFields = {
   saveEvery: settingWithDefault(count, 500, countDoc("steps between checkpoints")),
   evalEvery: optionalSetting(count, countDoc("steps between evaluations", "an epoch")),
   patience: optionalSetting(count, countDoc("evaluations without a better one after which training ends")),
-  resume: settingWithDefault(Schema.Boolean, false, switchDoc("go on from the last checkpoint of --out")),
+  resume: settingWithDefault(Schema.Boolean, false, switchDoc("go on from the last checkpoint of the run folder")),
 }
 
 /** Settings of every command that trains. */

@@ -241,7 +241,7 @@ export const train = Effect.fnUntraced(function* <D, B extends Batch, E, R, O>(
       return yield* new TrainingInterrupted({
         message: `training was interrupted after step ${step} of ${schedule.steps}`,
         step,
-        hint: "the same command with --resume goes on from here",
+        hint: "the same settings with `resume` go on from here",
       })
     }
   }

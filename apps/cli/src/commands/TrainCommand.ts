@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import { isMapping } from "../ConfigFile.ts"
 import { printJson, printLine } from "../Console.ts"
 import { reportCause } from "../ErrorReport.ts"
+import { withFlags } from "../FlagWords.ts"
 import { listen } from "../Interrupt.ts"
 import { makeProgress } from "../Progress.ts"
 import { shellCommand } from "../ShellCommand.ts"
@@ -54,7 +55,7 @@ const runTraining = Effect.fnUntraced(function* <S extends TrainSettings>(
         reason = event.reason
       }
       progress.observe(event)
-      if (flags.json && machineEvents.has(event.event)) printJson(event)
+      if (flags.json && machineEvents.has(event.event)) printJson(inFlags(event))
     })
   const { stopRequested, ended } = yield* listen({
     waits: () => training,
@@ -75,6 +76,10 @@ const runTraining = Effect.fnUntraced(function* <S extends TrainSettings>(
   printLine(comparisonTable(report))
   printLine(leftTable(app.outcome(settings)))
 })
+
+/** The event with flags in place of the settings that its words name. */
+const inFlags = (event: RunEvent): RunEvent =>
+  event.event === "warning" ? { ...event, message: withFlags(event.message) } : event
 
 /** Events that `--json` prints as they come; the last one, `done`, is printed when all files are written. */
 const machineEvents: ReadonlySet<string> = new Set(["step", "eval", "checkpoint", "warning"])

@@ -14,7 +14,7 @@ export const onDisk = <A>(file: string, body: () => Promise<A>): Effect.Effect<A
       return new RunFolderError({
         message: `cannot use the run folder: ${cause instanceof Error ? cause.message : String(cause)}`,
         file,
-        ...(full ? { hint: "free some space and go on with --resume" } : {}),
+        ...(full ? { hint: "free some space and go on with `resume`" } : {}),
       })
     },
   })

@@ -34,7 +34,7 @@ export const openRunFolder = Effect.fnUntraced(function* (
       message: `${run} holds a run already`,
       file: run,
       field: "out",
-      hint: "choose another folder, or go on with --resume",
+      hint: "choose another folder, or go on with `resume`",
     })
   }
   yield* onDisk(run, () => fs.mkdir(run, { recursive: true }))
