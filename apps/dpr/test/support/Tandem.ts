@@ -20,7 +20,7 @@ export interface Ended {
 }
 
 export interface StartOptions {
-  readonly environment?: Readonly<Record<string, string>>
+  readonly environment?: Readonly<Record<string, string | undefined>>
   /** Called with everything on standard output as it comes. */
   readonly onOutput?: (text: string, kill: (signal: NodeJS.Signals) => void) => void
 }

@@ -20,6 +20,9 @@ export interface NodeRuntimeOptions {
 /**
  * `Runtime` over onnxruntime-node, in a worker thread so that the calling thread stays responsive.
  *
+ * ONNX Runtime's telemetry is off: `ORT_DISABLE_TELEMETRY` is set to 1 for the process, where it is not set to anything. A
+ * thread cannot set it for its process: whoever builds the layer outside of the main thread sets it beforehand.
+ *
  * The package is one of its own, `npm install onnxruntime-node`. Where it is missing, and where a device cannot be had, the
  * layer ends in `ProviderUnavailable`, which says what to do; only `auto` falls back, and `device.fallbacks` tells.
  */
@@ -65,8 +68,17 @@ const installHint =
 /** Whether the thread ended because the package is not there, in the words of Node, Bun or Deno. */
 const isMissing = ({ message }: RunFailed): boolean => /(find|resolve)\b[^\n]*["']onnxruntime-node["']/i.test(message)
 
+/**
+ * ONNX Runtime's builds write a device id and a file of events into the home folder, and send them, unless this variable of
+ * the process says otherwise; it is read as the library is loaded. What a person has set stays.
+ */
+const withoutTelemetry = Effect.sync(() => {
+  process.env["ORT_DISABLE_TELEMETRY"] ??= "1"
+})
+
 /** Starts the worker and proves that the provider works by running a graph of one node. */
 const start = Effect.fnUntraced(function* (settings: WorkerSettings) {
+  yield* withoutTelemetry
   const url = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url)
   const worker = yield* Effect.acquireRelease(
     Effect.sync(() => new Worker(url, { workerData: settings })),
