@@ -36,7 +36,7 @@ export async function* parseBeir(queries: Source, judgements: Source): AsyncGene
     if (header) continue
     const invalid = (field: string, expected: string, found: string) =>
       new InvalidRowError({
-        message: `${judgements.file}:${line}, field ${field}: expected ${expected}, found ${found}.`,
+        message: `${judgements.file}:${line}, field ${field}: expected ${expected}, found ${found}`,
         file: judgements.file,
         line,
         field,

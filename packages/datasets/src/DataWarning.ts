@@ -29,7 +29,7 @@ export const ignoredTitles = (corpus: Iterable<Passage>): readonly DataWarning[]
       kind: "ignored-titles",
       count: titled.length,
       examples: titled.slice(0, 5).map(({ id }) => id),
-      message: `${titled.length} passages have a title, which the encoder does not read; --titles prefix puts it before the text.`,
+      message: `${titled.length} passages have a title, which the encoder does not read; \`titles\` prefix puts it before the text`,
     },
   ]
 }

@@ -63,7 +63,7 @@ export function* dprCorpusTsv(passages: Iterable<Passage>): Generator<string> {
 
 const invalid = ({ file, line }: TsvRow, field: string, expected: string, found: string) =>
   new InvalidRowError({
-    message: `${file}:${line}, field ${field}: expected ${expected}, found ${found.slice(0, 60)}.`,
+    message: `${file}:${line}, field ${field}: expected ${expected}, found ${found.slice(0, 60)}`,
     file,
     line,
     field,

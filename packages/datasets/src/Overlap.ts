@@ -37,4 +37,4 @@ const warning = (
 ): readonly DataWarning[] =>
   ids.length === 0
     ? []
-    : [{ kind, count: ids.length, examples: ids.slice(0, 5), message: `${ids.length} of ${total} ${what}.` }]
+    : [{ kind, count: ids.length, examples: ids.slice(0, 5), message: `${ids.length} of ${total} ${what}` }]

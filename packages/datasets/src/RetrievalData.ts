@@ -133,13 +133,13 @@ export class RetrievalDataBuilder {
       this.#corpus.set(passage.id, readable)
     } else if (known.text !== readable.text && wordsOf(known.text) !== wordsOf(readable.text)) {
       throw new DuplicatePassageError({
-        message: `${file}:${line} gives passage ${passage.id} another text than it had before.`,
+        message: `${file}:${line} gives passage ${passage.id} another text than it had before`,
         file,
         line,
         field: "id",
         expected: known.text.slice(0, 60),
         found: readable.text.slice(0, 60),
-        hint: "Give every passage an id of its own.",
+        hint: "give every passage an id of its own",
       })
     }
   }
@@ -178,12 +178,12 @@ export class RetrievalDataBuilder {
     const files = [...this.#files].join(", ")
     const slip = this.#remarks.first("unknown-field")
     return new NoExamplesError({
-      message: `${files === "" ? "The data" : files}: none of ${this.#rows} rows has a positive passage.`,
+      message: `${files === "" ? "the data" : files}: none of ${this.#rows} rows has a positive passage`,
       ...(files === "" ? {} : { file: files }),
       field: "positives",
       expected: "at least one row with a positive passage",
       found: `${this.#rows} rows without`,
-      ...(slip === undefined ? {} : { hint: `A field may be misspelt: ${slip}` }),
+      ...(slip === undefined ? {} : { hint: `a field may be misspelt: ${slip}` }),
     })
   }
 
@@ -213,11 +213,11 @@ const isText = (string: string): boolean => /\S\s+\S/.test(string) || isSpaceles
 
 const unknownPassage = (id: string, field: string, passages: number, { file, line }: Place): UnknownPassageError =>
   new UnknownPassageError({
-    message: `${file}:${line}, field ${field}: the corpus has no passage ${id.slice(0, 60)}.`,
+    message: `${file}:${line}, field ${field}: the corpus has no passage ${id.slice(0, 60)}`,
     file,
     line,
     field,
     expected: `one of the ${passages} passages`,
     found: id.slice(0, 60),
-    hint: "Name the corpus file that belongs to these examples (--corpus).",
+    hint: "name the corpus file that belongs to these examples (`corpus`)",
   })

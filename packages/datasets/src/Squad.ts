@@ -85,7 +85,7 @@ async function* paragraphs(source: Source) {
   let text = ""
   for await (const chunk of source.chunks) text += chunk
   const place = { file: source.file, line: 1 }
-  if (text.trim() === "") throw new EmptyFileError({ message: `${source.file} is empty.`, file: source.file })
+  if (text.trim() === "") throw new EmptyFileError({ message: `${source.file} is empty`, file: source.file })
   for (const article of decode(parseJson(text, place, true), place).data) {
     const title = article.title === null || article.title === "" ? undefined : article.title
     for (const { context, qas } of article.paragraphs) {

@@ -39,7 +39,7 @@ const table = (
     const value = Number(number)
     if (!Number.isFinite(value)) {
       throw new InvalidRowError({
-        message: `${file}:${index + 1} is not a line of the form "${expected}".`,
+        message: `${file}:${index + 1} is not a line of the form "${expected}"`,
         file,
         line: index + 1,
         expected,

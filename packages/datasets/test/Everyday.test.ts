@@ -49,7 +49,7 @@ test("a misspelt field is named with the known one: in a warning, or in the erro
   )
   assert.deepEqual(examples[0]?.metadata, { weigth: 2, level: 1 })
   const dropped = await failure(await saved({ query: "a b", postives: ["c d"] }))
-  assert.deepEqual([dropped._tag, dropped.hint], ["NoExamples", "A field may be misspelt: postives → positives?"])
+  assert.deepEqual([dropped._tag, dropped.hint], ["NoExamples", "a field may be misspelt: postives → positives?"])
   const unnamed = await failure(await saved({ qeury: "a b", positives: ["c d"] }), { format: "jsonl" })
   assert.deepEqual([unnamed._tag, unnamed.field, unnamed.hint], ["InvalidRow", "query", "qeury → query?"])
 })
@@ -62,7 +62,7 @@ test("a file whose columns nothing is known by is refused with the known name ne
     "anchr\tpositive\na\tb\n",
   ]) {
     const error = await failure(await save(content))
-    assert.deepEqual([error._tag, error.hint], ["UnknownFormat", "A field may be misspelt: anchr → anchor?"], content)
+    assert.deepEqual([error._tag, error.hint], ["UnknownFormat", "a field may be misspelt: anchr → anchor?"], content)
   }
 })
 

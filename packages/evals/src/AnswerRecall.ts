@@ -32,11 +32,11 @@ const compile = (answer: string): RegExp => {
     } catch {}
   }
   throw new InvalidPattern({
-    message: `The answer pattern ${JSON.stringify(answer.slice(0, 120))} is not a regular expression.`,
+    message: `the answer pattern ${JSON.stringify(answer.slice(0, 120))} is not a regular expression`,
     field: "answers",
     expected: "a regular expression",
     found: answer.slice(0, 120),
-    hint: 'Use mode "string" for plain answers.',
+    hint: 'use mode "string" for plain answers',
   })
 }
 

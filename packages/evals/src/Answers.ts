@@ -11,7 +11,7 @@ export const normalizeAnswer = (text: string): string =>
 const requireAnswers = (answers: readonly string[]): void => {
   if (answers.length === 0)
     throw new InvalidEvaluation({
-      message: "A prediction cannot be scored without a reference answer.",
+      message: "a prediction cannot be scored without a reference answer",
       field: "answers",
       expected: "at least one answer",
       found: "none",
@@ -71,7 +71,7 @@ export const evaluateAnswers = (
   questions: readonly { readonly prediction: string; readonly answers: readonly string[] }[],
 ): AnswerEvaluation => {
   if (questions.length === 0)
-    throw new InvalidEvaluation({ message: "There is no question to evaluate.", field: "questions", found: "none" })
+    throw new InvalidEvaluation({ message: "there is no question to evaluate", field: "questions", found: "none" })
   const exact = Float64Array.from(questions, (question) => exactMatch(question.prediction, question.answers))
   const f1 = Float64Array.from(questions, (question) => tokenF1(question.prediction, question.answers))
   return { n: questions.length, exactMatch: mean(exact), f1: mean(f1), perQuestion: { exactMatch: exact, f1 } }

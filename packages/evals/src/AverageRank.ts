@@ -20,7 +20,7 @@ export const averageRank = (options: {
   const n = gold.length
   if (n === 0 || scores.length !== n * poolSize)
     throw new InvalidEvaluation({
-      message: "The scores do not fit the number of questions and the size of the pool.",
+      message: "the scores do not fit the number of questions and the size of the pool",
       field: "scores",
       expected: n === 0 ? "at least one question" : `${n} × ${poolSize} scores`,
       found: `${scores.length} scores`,
@@ -29,7 +29,7 @@ export const averageRank = (options: {
     const index = gold[question]!
     if (!Number.isInteger(index) || index < 0 || index >= poolSize)
       throw new InvalidEvaluation({
-        message: `The gold passage of question ${question} is not in the pool.`,
+        message: `the gold passage of question ${question} is not in the pool`,
         field: "gold",
         expected: `an index below ${poolSize}`,
         found: String(index),
@@ -41,7 +41,7 @@ export const averageRank = (options: {
       const score = scores[i]!
       if (Number.isNaN(score))
         throw new InvalidEvaluation({
-          message: `The score of question ${question} and passage ${i - question * poolSize} is NaN.`,
+          message: `the score of question ${question} and passage ${i - question * poolSize} is NaN`,
           field: "scores",
           found: "NaN",
         })

@@ -31,9 +31,9 @@ const invalid = (message: string, field: string, expected: string, found: string
 
 const requireOptions = (resamples: number, confidence: number): void => {
   if (!Number.isInteger(resamples) || resamples < 1)
-    throw invalid("A bootstrap needs resamples.", "resamples", "a positive integer", String(resamples))
+    throw invalid("a bootstrap needs resamples", "resamples", "a positive integer", String(resamples))
   if (!(confidence > 0 && confidence < 1))
-    throw invalid("A confidence is a share.", "confidence", "between 0 and 1", String(confidence))
+    throw invalid("a confidence is a share", "confidence", "between 0 and 1", String(confidence))
 }
 
 /**
@@ -47,11 +47,11 @@ export const bootstrapMean = (values: ArrayLike<number>, options: BootstrapOptio
   requireOptions(resamples, confidence)
   const sample = Float64Array.from(values)
   const n = sample.length
-  if (n === 0) throw invalid("A bootstrap needs a sample.", "values", "at least one value", "none")
+  if (n === 0) throw invalid("a bootstrap needs a sample", "values", "at least one value", "none")
   let total = 0
   sample.forEach((value, index) => {
     if (!Number.isFinite(value))
-      throw invalid(`Value ${index} of the sample is ${value}.`, "values", "finite numbers", String(value))
+      throw invalid(`value ${index} of the sample is ${value}`, "values", "finite numbers", String(value))
     total += value
   })
   const next = mulberry32(seed)
@@ -92,7 +92,7 @@ export const pairedBootstrap = (
 ): Interval => {
   if (a.length !== b.length)
     throw invalid(
-      "A paired comparison needs the same questions on both sides.",
+      "a paired comparison needs the same questions on both sides",
       "values",
       `${a.length} values`,
       `${b.length} values`,

@@ -129,7 +129,7 @@ export const evaluateRun = (
     for (const [document, score] of documents)
       if (!Number.isFinite(score))
         throw new InvalidEvaluation({
-          message: `The score of document ${document} for query ${query} is ${score}.`,
+          message: `the score of document ${document} for query ${query} is ${score}`,
           field: "score",
           expected: "a finite number",
           found: String(score),
@@ -141,10 +141,10 @@ export const evaluateRun = (
   if (complete) for (const query of qrels.keys()) if (!run.has(query)) evaluate(query, new Map())
   if (perQuery.size === 0)
     throw new InvalidEvaluation({
-      message: "No query of the run has judgements, so there is nothing to average.",
+      message: "no query of the run has judgements, so there is nothing to average",
       expected: `one of ${qrels.size} judged queries`,
       found: `${run.size} queries in the run`,
-      hint: "Check that both files use the same query ids.",
+      hint: "check that both files use the same query ids",
     })
   return { perQuery, summary: summarise(perQuery) }
 }
@@ -163,7 +163,7 @@ export const requireCutoffs = (cutoffs: readonly number[]): void => {
   for (const k of cutoffs)
     if (!Number.isInteger(k) || k < 1)
       throw new InvalidEvaluation({
-        message: `A cutoff of ${k} counts no documents.`,
+        message: `a cutoff of ${k} counts no documents`,
         field: "cutoffs",
         expected: "positive integers",
         found: String(k),

@@ -87,7 +87,7 @@ export const evaluateRetrieval = (options: {
   requireCutoffs(ks)
   if (results.length === 0 || ks.length === 0)
     throw new InvalidEvaluation({
-      message: "There is nothing to evaluate.",
+      message: "there is nothing to evaluate",
       field: results.length === 0 ? "results" : "ks",
       expected: "at least one",
       found: "none",

@@ -38,7 +38,7 @@ const collect = (
     if (columns.length !== options.columns)
       throw new InvalidTrecFile({
         ...at,
-        message: `${options.file}:${line} has ${columns.length} columns instead of ${options.columns}.`,
+        message: `${options.file}:${line} has ${columns.length} columns instead of ${options.columns}`,
         expected: options.form,
         found: text.slice(0, 80),
       })
@@ -47,7 +47,7 @@ const collect = (
     if (value === undefined)
       throw new InvalidTrecFile({
         ...at,
-        message: `${options.file}:${line}: ${options.valueName} is not a number that can be used.`,
+        message: `${options.file}:${line}: ${options.valueName} is not a number that can be used`,
         field: options.valueName,
         found: row.value,
       })
@@ -55,7 +55,7 @@ const collect = (
     if (documents.has(row.document))
       throw new InvalidTrecFile({
         ...at,
-        message: `${options.file}:${line}: document ${row.document} stands twice for query ${row.query}.`,
+        message: `${options.file}:${line}: document ${row.document} stands twice for query ${row.query}`,
         field: "document",
         found: row.document,
       })

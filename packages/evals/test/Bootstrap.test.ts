@@ -40,7 +40,7 @@ test("a wider confidence is a wider interval", () => {
 
 test("what cannot be resampled is an error", () => {
   assert.throws(() => bootstrapMean([]), InvalidEvaluation)
-  assert.throws(() => bootstrapMean([1, Number.NaN]), /Value 1 of the sample is NaN/)
+  assert.throws(() => bootstrapMean([1, Number.NaN]), /value 1 of the sample is NaN/)
   assert.throws(() => pairedBootstrap([1], [1, 2]), InvalidEvaluation)
   assert.throws(() => bootstrapMean([1], { resamples: 0 }), InvalidEvaluation)
   assert.throws(() => bootstrapMean([1], { confidence: 95 }), InvalidEvaluation)

@@ -53,5 +53,5 @@ const indexAgain = ({ message, field, expected, found }: StoreMismatchError): St
     field,
     expected,
     found,
-    hint: "The index was made by another encoder, with other settings or by an earlier version: index the corpus again.",
+    hint: "the index was made by another encoder, with other settings or by an earlier version: index the corpus again",
   })

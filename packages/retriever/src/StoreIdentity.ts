@@ -32,14 +32,14 @@ export const storeIdentity = (settings: IndexSettings): Effect.Effect<StoreIdent
 export const checkStore = (
   store: StoreIdentity,
   identity: StoreIdentity,
-  hint = "Use the retriever that made the index, or index the corpus again.",
+  hint = "use the retriever that made the index, or index the corpus again",
 ): Effect.Effect<void, StoreMismatchError> => {
   for (const field of ["dimension", "similarity", "fingerprint"] as const) {
     const [expected, found] = [String(store[field]), String(identity[field])]
     if (expected !== found) {
       return Effect.fail(
         new StoreMismatchError({
-          message: `The ${field} of the retriever is ${found}, that of the store ${expected}.`,
+          message: `the ${field} of the retriever is ${found}, that of the store ${expected}`,
           field,
           expected,
           found,

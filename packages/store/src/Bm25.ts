@@ -61,7 +61,7 @@ export const make = (passages: Iterable<Passage>, options: Bm25Options = {}): Bm
     search: (query, k) => {
       if (!Number.isInteger(k) || k < 1)
         throw new InvalidRequestError({
-          message: `A search for ${k} passages is none.`,
+          message: `a search for ${k} passages is none`,
           field: "k",
           expected: "a positive integer",
           found: String(k),

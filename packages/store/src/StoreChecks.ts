@@ -7,7 +7,7 @@ import { DuplicateIdError, InvalidRequestError, InvalidVectorError, StoreMismatc
 
 const mismatch = (field: keyof StoreIdentity, what: string, expected: string, found: string, hint: string) =>
   new StoreMismatchError({
-    message: `The ${field} of ${what} is ${found}, that of the store ${expected}.`,
+    message: `the ${field} of ${what} is ${found}, that of the store ${expected}`,
     field,
     expected,
     found,
@@ -15,9 +15,9 @@ const mismatch = (field: keyof StoreIdentity, what: string, expected: string, fo
   })
 
 const hints: { readonly [field in keyof StoreIdentity]: string } = {
-  dimension: "Use the encoder that made the index, or index the corpus again.",
-  similarity: "Open the store with the similarity that it was made for, or index the corpus again.",
-  fingerprint: "The vectors come from another encoder or other weights: index the corpus again.",
+  dimension: "use the encoder that made the index, or index the corpus again",
+  similarity: "open the store with the similarity that it was made for, or index the corpus again",
+  fingerprint: "the vectors come from another encoder or other weights: index the corpus again",
 }
 
 /** Compares what is given of two identities. */
@@ -40,7 +40,7 @@ export const checkDimension = (dimension: number): InvalidRequestError | undefin
   Number.isInteger(dimension) && dimension > 0
     ? undefined
     : new InvalidRequestError({
-        message: `A store cannot hold vectors of dimension ${dimension}.`,
+        message: `a store cannot hold vectors of dimension ${dimension}`,
         field: "dimension",
         expected: "a positive integer",
         found: String(dimension),
@@ -76,7 +76,7 @@ export const checkRows = (
     return Number.isInteger(perPassage)
       ? mismatch("dimension", "the vectors", String(dimension), String(perPassage), hints.dimension)
       : new InvalidRequestError({
-          message: "The array of vectors does not fit the number of passages.",
+          message: "the array of vectors does not fit the number of passages",
           field: "vectors",
           expected: `${passages.length} × ${dimension} numbers`,
           found: `${vectors.length} numbers`,
@@ -86,7 +86,7 @@ export const checkRows = (
   for (const { id } of passages) {
     if (seen.has(id) || known(id))
       return new DuplicateIdError({
-        message: `Passage ${JSON.stringify(id)} ${seen.has(id) ? "stands twice in what is added" : "is in the store already"}.`,
+        message: `passage ${JSON.stringify(id)} ${seen.has(id) ? "stands twice in what is added" : "is in the store already"}`,
         field: "id",
         found: id,
       })
@@ -95,16 +95,16 @@ export const checkRows = (
   const bad = notFinite(vectors)
   if (bad >= 0)
     return new InvalidVectorError({
-      message: `The vector of passage ${JSON.stringify(passages[Math.floor(bad / dimension)]?.id)} holds ${vectors[bad]} at ${bad % dimension}.`,
+      message: `the vector of passage ${JSON.stringify(passages[Math.floor(bad / dimension)]?.id)} holds ${vectors[bad]} at ${bad % dimension}`,
       field: "vectors",
       expected: "finite numbers",
       found: String(vectors[bad]),
-      hint: "The encoder has diverged or its input was empty.",
+      hint: "the encoder has diverged or its input was empty",
     })
   const zero = similarity === "cosine" ? zeroRow(vectors, dimension) : -1
   if (zero >= 0)
     return new InvalidVectorError({
-      message: `The vector of passage ${JSON.stringify(passages[zero]?.id)} is all zeros, which has no cosine.`,
+      message: `the vector of passage ${JSON.stringify(passages[zero]?.id)} is all zeros, which has no cosine`,
       field: "vectors",
       expected: "a vector of positive length",
       found: "zeros",
@@ -122,10 +122,10 @@ export const checkSearch = (
   const invalid = (message: string, field: string, expected: string, found: string) =>
     new InvalidRequestError({ message, field, expected, found })
   if (!Number.isInteger(k) || k < 1)
-    return invalid(`A search for ${k} passages is none.`, "k", "a positive integer", String(k))
+    return invalid(`a search for ${k} passages is none`, "k", "a positive integer", String(k))
   if (vectors.length % dimension !== 0)
     return new StoreMismatchError({
-      message: `The query vectors are ${vectors.length} numbers, not a multiple of the store's dimension ${dimension}.`,
+      message: `the query vectors are ${vectors.length} numbers, not a multiple of the store's dimension ${dimension}`,
       field: "dimension",
       expected: `a multiple of ${dimension} numbers`,
       found: `${vectors.length} numbers`,
@@ -134,13 +134,13 @@ export const checkSearch = (
   const bad = notFinite(vectors)
   if (bad >= 0)
     return invalid(
-      `Query vector ${Math.floor(bad / dimension)} holds ${vectors[bad]} at ${bad % dimension}.`,
+      `query vector ${Math.floor(bad / dimension)} holds ${vectors[bad]} at ${bad % dimension}`,
       "vectors",
       "finite numbers",
       String(vectors[bad]),
     )
   const zero = similarity === "cosine" ? zeroRow(vectors, dimension) : -1
-  if (zero >= 0) return invalid(`Query vector ${zero} is all zeros.`, "vectors", "a vector of positive length", "zeros")
+  if (zero >= 0) return invalid(`query vector ${zero} is all zeros`, "vectors", "a vector of positive length", "zeros")
   return fingerprint === undefined
     ? undefined
     : checkIdentity({ fingerprint: identity.fingerprint }, { fingerprint }, "the queries")

@@ -107,12 +107,12 @@ const labelOf = (value: Fields, positives: string | undefined, place: Place): 0 
   if (label === 0 || label === 1) return label
   const found = JSON.stringify(label) ?? "nothing"
   throw new InvalidRowError({
-    message: `${place.file}:${place.line}, field ${field}: expected 0 or 1, found ${found.slice(0, 60)}.`,
+    message: `${place.file}:${place.line}, field ${field}: expected 0 or 1, found ${found.slice(0, 60)}`,
     ...place,
     field,
     expected: "0 (the texts do not belong together) or 1 (they do)",
     found: found.slice(0, 60),
-    hint: "Graded similarities are no judgements of passages: keep the pairs that belong together, and leave the column out.",
+    hint: "graded similarities are no judgements of passages: keep the pairs that belong together, and leave the column out",
   })
 }
 
@@ -134,7 +134,7 @@ const answersOf = (value: unknown, place: Place): unknown => {
   if (value === undefined || value === null) return undefined
   if (typeof value === "string" && /^\s*[[{(]/.test(value)) {
     throw new InvalidRowError({
-      message: `${place.file}:${place.line}, field answers: expected a list, found ${value.slice(0, 60)}.`,
+      message: `${place.file}:${place.line}, field answers: expected a list, found ${value.slice(0, 60)}`,
       ...place,
       field: "answers",
       expected: "a list of strings, as JSON or as Python prints it",

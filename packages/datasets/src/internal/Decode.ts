@@ -18,8 +18,8 @@ export const rowDecoder = <S extends Schema.ConstraintDecoder<unknown>>(schema: 
     const expected = first === undefined || missing ? "a value" : first.message.replace(/^Expected /, "")
     throw new InvalidRowError({
       message: missing
-        ? `${place.file}:${place.line} lacks the field ${field}.`
-        : `${place.file}:${place.line}${field === "" ? "" : `, field ${field}`}: expected ${expected}, found ${found}.`,
+        ? `${place.file}:${place.line} lacks the field ${field}`
+        : `${place.file}:${place.line}${field === "" ? "" : `, field ${field}`}: expected ${expected}, found ${found}`,
       ...place,
       ...(field === "" ? {} : { field }),
       expected,

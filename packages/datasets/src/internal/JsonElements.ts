@@ -24,7 +24,7 @@ export async function* jsonElements(source: Source): AsyncGenerator<TableRow> {
 
   const fail = (expected: string, found: string) =>
     new InvalidJsonError({
-      message: `${source.file}:${line} is not valid JSON: expected ${expected}, found ${found}.`,
+      message: `${source.file}:${line} is not valid JSON: expected ${expected}, found ${found}`,
       file: source.file,
       line,
       expected,

@@ -8,7 +8,7 @@ export const parseJson = (text: string, place: Place, mayBeCut: boolean): unknow
   } catch (error) {
     if (mayBeCut && isOpen(text)) throw truncated(place)
     throw new InvalidJsonError({
-      message: `${place.file}:${place.line} is not valid JSON.`,
+      message: `${place.file}:${place.line} is not valid JSON`,
       ...place,
       expected: "JSON",
       found: error instanceof Error ? error.message : String(error),
@@ -18,11 +18,11 @@ export const parseJson = (text: string, place: Place, mayBeCut: boolean): unknow
 
 export const truncated = (place: Place): TruncatedJsonError =>
   new TruncatedJsonError({
-    message: `${place.file} ends in the middle of the JSON value that starts on line ${place.line}.`,
+    message: `${place.file} ends in the middle of the JSON value that starts on line ${place.line}`,
     ...place,
     expected: "the closing bracket",
     found: "the end of the file",
-    hint: "The file was probably cut off while it was copied or downloaded; get it again.",
+    hint: "the file was probably cut off while it was copied or downloaded; get it again",
   })
 
 /** Whether a bracket or a string of the text stands open at its end. */

@@ -13,7 +13,7 @@ export async function* namedTsvRows(source: Source): AsyncGenerator<TableRow> {
     }
     if (fields.length !== names.length) {
       throw new InvalidRowError({
-        message: `${file}:${line} has ${fields.length} columns, the first line ${names.length}.`,
+        message: `${file}:${line} has ${fields.length} columns, the first line ${names.length}`,
         file,
         line,
         expected: `${names.length} columns`,

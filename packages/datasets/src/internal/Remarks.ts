@@ -41,7 +41,7 @@ export class Remarks {
       kind,
       count,
       examples: [...subjects],
-      message: `${sayings[kind]?.(count) ?? `${count} times ${kind}`} (${[...subjects].join(", ")}${subjects.size === named ? ", …" : ""}).`,
+      message: `${sayings[kind]?.(count) ?? `${count} times ${kind}`} (${[...subjects].join(", ")}${subjects.size === named ? ", …" : ""})`,
     }))
   }
 }

@@ -82,7 +82,7 @@ const rowAt = (
 
 const unclosed = (file: string, line: number) =>
   new InvalidRowError({
-    message: `${file}:${line} opens a quoted field that is never closed.`,
+    message: `${file}:${line} opens a quoted field that is never closed`,
     file,
     line,
     expected: 'a closing "',

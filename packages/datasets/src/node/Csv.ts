@@ -45,10 +45,10 @@ const cellsOf = (record: unknown): readonly string[] => (Array.isArray(record) ?
 
 const invalid = (error: CsvError, file: string, line: number): InvalidRowError =>
   new InvalidRowError({
-    message: `${file}:${line} is no row of CSV: ${error.message}.`,
+    message: `${file}:${line} is no row of CSV: ${error.message}`,
     file,
     line,
     expected: "as many columns as the first line has, and quotes that stand around whole fields, doubled within",
     found: error.code,
-    hint: "Write the file again with a CSV writer, or as JSON Lines.",
+    hint: "write the file again with a CSV writer, or as JSON Lines",
   })

@@ -139,11 +139,11 @@ const examplesOf = async (
     case "corpus":
     case "dpr-corpus":
       throw new UnknownFormatError({
-        message: `${path} holds passages and no questions.`,
+        message: `${path} holds passages and no questions`,
         file: path,
         expected: "examples",
         found: `a corpus (${found})`,
-        hint: "Name it as the corpus (--corpus).",
+        hint: "name it as the corpus (`corpus`)",
       })
   }
 }
@@ -168,7 +168,7 @@ async function* passageRows(path: string, signal?: AbortSignal, format?: Format)
     case "beir":
     case "dpr-qa":
       throw new UnknownFormatError({
-        message: `${path} holds no passages.`,
+        message: `${path} holds no passages`,
         file: path,
         expected: "a corpus",
         found,
@@ -207,7 +207,7 @@ const recognise = async (path: string, format: Format | undefined, signal?: Abor
     const source = { file: path, chunks: nothing() }
     if (format === undefined || format === "beir") return { source, found: "beir", rows: () => jsonLines(source) }
     throw new UnknownFormatError({
-      message: `${path} is a folder; only BEIR data come as one.`,
+      message: `${path} is a folder; only BEIR data come as one`,
       file: path,
       expected: `a file of format ${format}`,
       found: "a folder",
@@ -221,7 +221,7 @@ const recognise = async (path: string, format: Format | undefined, signal?: Abor
     return { source: { file: path, chunks: nothing() }, found: layout, rows }
   }
   const [start, source] = await peek(open(path, signal), 65536)
-  if (start.trim() === "") throw new EmptyFileError({ message: `${path} is empty.`, file: path })
+  if (start.trim() === "") throw new EmptyFileError({ message: `${path} is empty`, file: path })
   const found = format ?? recogniseFormat(start)
   if (found === undefined) throw unknownFormat(path, JSON.stringify(start.slice(0, 60)), misspeltName(start))
   return { source, found, rows: () => tableRows(source, start) }
@@ -247,14 +247,14 @@ const tableRows = (source: Source, start: string): AsyncGenerator<TableRow> => {
 
 const unknownFormat = (path: string, found: string, slip: string | undefined): UnknownFormatError =>
   new UnknownFormatError({
-    message: `${path} is in no format that can be read.`,
+    message: `${path} is in no format that can be read`,
     file: path,
     expected: formats.join(", "),
     found,
     hint:
       slip === undefined
-        ? "If it is one of these, say which (--format); columns are named as docs/data-layouts.md lists them."
-        : `A field may be misspelt: ${slip}`,
+        ? "if it is one of these, say which (`format`); columns are named as docs/data-layouts.md lists them"
+        : `a field may be misspelt: ${slip}`,
   })
 
 async function* nothing(): AsyncGenerator<string> {}
@@ -273,7 +273,7 @@ const existing = async (folder: string, name: string): Promise<string> => {
   const found = [name, `${name}.gz`].find((candidate) => names.includes(candidate))
   if (found !== undefined) return join(folder, found)
   throw new UnknownFormatError({
-    message: `The folder ${folder} has no ${name}.`,
+    message: `the folder ${folder} has no ${name}`,
     file: folder,
     expected: name,
     found: names.slice(0, 8).join(", ") || "nothing",
@@ -288,11 +288,11 @@ const judgementsOf = async (folder: string, split: string | undefined): Promise<
   const only = train ?? (names.length === 1 ? names[0] : undefined)
   if (only !== undefined) return join(inner, only)
   throw new UnknownFormatError({
-    message: `${inner} does not say which judgements to use.`,
+    message: `${inner} does not say which judgements to use`,
     file: inner,
     expected: "train.tsv, or a single file",
     found: names.join(", ") || "nothing",
-    hint: `Name one of the files instead of the folder ${basename(folder)}.`,
+    hint: `name one of the files instead of the folder ${basename(folder)}`,
   })
 }
 

@@ -79,9 +79,9 @@ const attempt = async <A>(file: string, body: () => Promise<A>): Promise<A> => {
 
 const invalid = (file: string, found: string): InvalidParquetError =>
   new InvalidParquetError({
-    message: `${file} is damaged Parquet data, or of a kind that is not read: ${found}.`,
+    message: `${file} is damaged Parquet data, or of a kind that is not read: ${found}`,
     file,
     expected: "Parquet with Snappy, gzip, brotli, zstd or no packing",
     found,
-    hint: "Get the file again, or save it as JSON Lines.",
+    hint: "get the file again, or save it as JSON Lines",
   })

@@ -25,11 +25,11 @@ export async function* textChunks(file: string, signal?: AbortSignal): AsyncGene
   } catch (error) {
     if (isSystemError(error) && (error.code?.startsWith("Z_") ?? false)) {
       throw new InvalidGzipError({
-        message: `${file} is damaged gzip data, or cut off.`,
+        message: `${file} is damaged gzip data, or cut off`,
         file,
         expected: "gzip data",
         found: error.message,
-        hint: "Get the file again.",
+        hint: "get the file again",
       })
     }
     throw isSystemError(error) ? unreadable(file, error) : error
@@ -45,12 +45,12 @@ const decode = (decoder: TextDecoder, chunk: Uint8Array | undefined, file: strin
     const before = new TextDecoder().decode(chunk ?? new Uint8Array()).split("\uFFFD")[0] ?? ""
     const at = line + before.split("\n").length - 1
     throw new InvalidUtf8Error({
-      message: `${file}:${at} is not UTF-8 text.`,
+      message: `${file}:${at} is not UTF-8 text`,
       file,
       line: at,
       expected: "UTF-8",
       found: "other bytes",
-      hint: "Save the file as UTF-8.",
+      hint: "save the file as UTF-8",
     })
   }
 }
@@ -63,7 +63,7 @@ const isGzip = async (file: string): Promise<boolean> => {
       const packed = bytesRead === 2 && buffer[0] === 0x1f && buffer[1] === 0x8b
       if (!packed && bytesRead > 0 && file.endsWith(".gz")) {
         throw new InvalidGzipError({
-          message: `${file} is named as gzip data and is none.`,
+          message: `${file} is named as gzip data and is none`,
           file,
           expected: "gzip data",
           found: "other bytes",

@@ -105,7 +105,7 @@ export class Rows {
       if (position === undefined)
         return Effect.fail(
           new PassageNotFoundError({
-            message: `The store holds no passage ${JSON.stringify(id)}.`,
+            message: `the store holds no passage ${JSON.stringify(id)}`,
             field: "id",
             expected: `one of ${this.count} passages`,
             found: id,

@@ -29,7 +29,7 @@ const filesOf = (manifest: Manifest): readonly string[] => [
 const readManifest = async (folder: string): Promise<{ readonly text: string; readonly manifest: Manifest }> => {
   const path = join(folder, manifestName)
   const text = await readFile(path, "utf8").catch((cause: unknown) => {
-    throw unreadable(path, cause, "A store folder holds a manifest.json: check the path.")
+    throw unreadable(path, cause, "a store folder holds a manifest.json: check the path")
   })
   return { text, manifest: decodeJson(Manifest, text, path) }
 }

@@ -132,7 +132,7 @@ export const openSqliteStore = Effect.fnUntraced(function* (
           const row = find.get(id)
           if (row === undefined)
             return Effect.fail(
-              new PassageNotFoundError({ message: `The store holds no passage ${id}.`, field: "id", found: id }),
+              new PassageNotFoundError({ message: `the store holds no passage ${id}`, field: "id", found: id }),
             )
           found.push(passageOf(row["passage"]))
         }

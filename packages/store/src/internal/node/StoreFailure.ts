@@ -8,27 +8,25 @@ const reason = (cause: unknown): string => (cause instanceof Error ? cause.messa
 
 export const unreadable = (file: string, cause: unknown, hint?: string): StoreAccessError =>
   new StoreAccessError({
-    message: `${file} cannot be read: ${reason(cause)}.`,
+    message: `${file} cannot be read: ${reason(cause)}`,
     file,
     ...(hint === undefined ? {} : { hint }),
   })
 
 export const unwritable = (file: string, cause: unknown): StoreAccessError =>
   new StoreAccessError({
-    message: `${file} cannot be written: ${reason(cause)}.`,
+    message: `${file} cannot be written: ${reason(cause)}`,
     file,
-    hint: isCode(cause, "ENOSPC")
-      ? "The disk is full; what was stored before is intact."
-      : "Check path and permissions.",
+    hint: isCode(cause, "ENOSPC") ? "the disk is full; what was stored before is intact" : "check path and permissions",
   })
 
 export const corrupt = (file: string, what: string, expected: string, found: string, line?: number) =>
   new CorruptStoreError({
-    message: `${file}${line === undefined ? "" : `:${line}`} is damaged: ${what}.`,
+    message: `${file}${line === undefined ? "" : `:${line}`} is damaged: ${what}`,
     file,
     expected,
     found,
-    hint: "Index the corpus again, or take the folder from a backup.",
+    hint: "index the corpus again, or take the folder from a backup",
     ...(line === undefined ? {} : { line }),
   })
 

@@ -46,8 +46,8 @@ const rowsPerPiece = 64
 
 const failure = (cause: unknown): IndexFailureError =>
   new IndexFailureError({
-    message: `usearch failed: ${cause instanceof Error ? cause.message : String(cause)}.`,
-    hint: "Memory ran out, or an option is out of range; nothing in the store has changed.",
+    message: `usearch failed: ${cause instanceof Error ? cause.message : String(cause)}`,
+    hint: "memory ran out, or an option is out of range; nothing in the store has changed",
   })
 
 // The library ends the process on a file that is none of its own, so the two marks that it writes are looked at first:
