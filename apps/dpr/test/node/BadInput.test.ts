@@ -58,7 +58,7 @@ const badData: readonly (readonly [string, string, Expected])[] = [
   [
     "a passage that the corpus lacks",
     lines("unknown.jsonl", row, { ...row, positives: ["castle-1"] }),
-    { tag: "UnknownPassage", code: 3, line: 2, field: "positives", message: /castle-1/ },
+    { tag: "UnknownPassage", code: 3, line: 2, field: "positives", message: /castle-1/, hint: /--corpus/ },
   ],
   [
     "bytes that are not UTF-8",
