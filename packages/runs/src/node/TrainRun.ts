@@ -1,31 +1,27 @@
-import { influences } from "@tandem/autodiff"
-import { partOf, type Tensor } from "@tandem/onnx"
-import { type Buffer, type RunFailed, Runtime } from "@tandem/runtime"
+import type { Tensor } from "@tandem/onnx"
+import { Runtime } from "@tandem/runtime"
 import { layer as nodeRuntime } from "@tandem/runtime/node/NodeRuntime"
 import {
   adamW,
   type Batch,
   Checkpoints,
   lion,
-  type Objective,
   type Optimizer,
-  type Program,
   stepsPerEpoch,
   type TrainEvent,
   type TrainResult,
   train,
-  trainableNames,
   warmupSteps,
-  withGradients,
 } from "@tandem/trainers"
 import { layer as directoryCheckpoints } from "@tandem/trainers/node/DirectoryCheckpoints"
 import { Effect, Fiber, Layer, Option } from "effect"
-import { SettingsError } from "../Errors.ts"
-import { differences, intervals, type Measured } from "../Measured.ts"
+import { firstDifferentiated } from "../FirstProgram.ts"
+import type { Measured } from "../Measured.ts"
 import { groupsOf } from "../ParameterGroups.ts"
 import type { RunOptions } from "../RunEvent.ts"
+import { comparedWith, figuresOf } from "../RunFigures.ts"
 import type { RunReport } from "../RunReport.ts"
-import type { Measurement, RunServices, Systems, TrainPlan, Weights } from "../TrainPlan.ts"
+import type { Measurement, RunServices, TrainPlan, Weights } from "../TrainPlan.ts"
 import type { TrainSettings } from "../TrainSettings.ts"
 import { measureBaselines } from "./Baselines.ts"
 import { type MetricsFile, openMetrics } from "./MetricsFile.ts"
@@ -198,49 +194,6 @@ const runPlan = Effect.fnUntraced(function* <D, B extends Batch, E>(
 
 const optimizers: Readonly<Record<TrainSettings["optimizer"], () => Optimizer>> = { adamw: adamW, lion }
 
-/** The objective with the names that are trained; its first program is differentiated, and kept until it is asked for. */
-const firstDifferentiated = Effect.fnUntraced(function* <D, B extends Batch, E>(
-  { objective, example: wantedBatch }: TrainPlan<D, B, E>,
-  { train: parts, freeze }: TrainSettings,
-) {
-  const { parameters } = objective
-  const wanted = yield* trainableNames([...parameters.keys()], {
-    freeze,
-    ...(parts === undefined ? {} : { train: parts }),
-  })
-  const example = yield* wantedBatch === undefined ? firstBatch(objective) : wantedBatch
-  const program = yield* objective.program(example)
-  // An ONNX file can hold tensors that the loss does not depend on; a part of which it reaches nothing is a mistake.
-  const trainable = influences(program.graph, program.loss, wanted)
-  const lost = [...new Set(wanted.map(partOf))].find((part) => !trainable.some((name) => partOf(name) === part))
-  if (lost !== undefined) {
-    return yield* new SettingsError({
-      message: `the loss of ${objective.name} does not reach the part ${lost}, so it cannot be trained`,
-      field: "train",
-      expected: "parts that the loss depends on",
-      found: lost,
-      hint: "freeze it, or see where the loss is cut off from it",
-    })
-  }
-  const first = yield* withGradients(program, new Map(trainable.map((name) => [name, parameters.get(name)!])))
-  const programFor = (batch: B) =>
-    batch.key === example.key ? Effect.succeed<Program>(first) : objective.program(batch)
-  return { ...objective, trainable, program: programFor } satisfies Objective<D, B, E, RunServices>
-})
-
-/** The first batch with the weights that the models brought. */
-const firstBatch = Effect.fnUntraced(function* <D, B extends Batch, E>({
-  parameters,
-  draft,
-  complete,
-}: TrainPlan<D, B, E>["objective"]): Effect.fn.Return<B, E | RunFailed, RunServices> {
-  const { upload } = yield* Runtime
-  const weights: Record<string, Buffer> = {}
-  for (const [name, value] of parameters) weights[name] = yield* upload(value)
-  const [batch] = yield* complete(yield* draft(0), { step: 0, weights })
-  return batch
-}, Effect.scoped)
-
 const keptOf = ({ best, last, steps }: TrainResult): { readonly weights: ReadonlyMap<string, Tensor>; step: number } =>
   best === undefined ? { weights: last, step: steps } : best
 
@@ -250,26 +203,6 @@ const finalMeasure = <E>(
   weights: ReadonlyMap<string, Tensor>,
   step: number,
 ) => (latest?.step === step ? Effect.succeed(latest.measured) : measure({ step, weights: Object.fromEntries(weights) }))
-
-const figuresOf = (systems: Systems | undefined): Partial<RunReport> =>
-  systems === undefined
-    ? {}
-    : {
-        baselines: {
-          ...Object.fromEntries(Object.entries(systems.baselines).map(([name, { metrics }]) => [name, metrics])),
-          untrained: systems.before.metrics,
-        },
-        before: systems.before.metrics,
-      }
-
-const comparedWith = ({ before, baselines }: Systems, after: Measured): Partial<RunReport> => ({
-  after: after.metrics,
-  intervals: intervals(after),
-  differences: {
-    ...Object.fromEntries(Object.entries(baselines).map(([name, other]) => [name, differences(after, other)])),
-    before: differences(after, before),
-  },
-})
 
 const unfinished = (error: unknown): "interrupted" | "diverged" | undefined => {
   const tag = typeof error === "object" && error !== null && "_tag" in error ? error._tag : undefined

@@ -1,0 +1,51 @@
+import { influences } from "@tandem/autodiff"
+import { partOf } from "@tandem/onnx"
+import { type Buffer, type RunFailed, Runtime } from "@tandem/runtime"
+import { type Batch, type Objective, type Program, trainableNames, withGradients } from "@tandem/trainers"
+import { Effect } from "effect"
+import { SettingsError } from "./Errors.ts"
+import type { RunServices, TrainPlan } from "./TrainPlan.ts"
+import type { TrainSettings } from "./TrainSettings.ts"
+
+/** The objective with the names that are trained; its first program is differentiated, and kept until it is asked for. */
+export const firstDifferentiated = Effect.fnUntraced(function* <D, B extends Batch, E>(
+  { objective, example: wantedBatch }: TrainPlan<D, B, E>,
+  { train: parts, freeze }: TrainSettings,
+) {
+  const { parameters } = objective
+  const wanted = yield* trainableNames([...parameters.keys()], {
+    freeze,
+    ...(parts === undefined ? {} : { train: parts }),
+  })
+  const example = yield* wantedBatch === undefined ? firstBatch(objective) : wantedBatch
+  const program = yield* objective.program(example)
+  // An ONNX file can hold tensors that the loss does not depend on; a part of which it reaches nothing is a mistake.
+  const trainable = influences(program.graph, program.loss, wanted)
+  const lost = [...new Set(wanted.map(partOf))].find((part) => !trainable.some((name) => partOf(name) === part))
+  if (lost !== undefined) {
+    return yield* new SettingsError({
+      message: `the loss of ${objective.name} does not reach the part ${lost}, so it cannot be trained`,
+      field: "train",
+      expected: "parts that the loss depends on",
+      found: lost,
+      hint: "freeze it, or see where the loss is cut off from it",
+    })
+  }
+  const first = yield* withGradients(program, new Map(trainable.map((name) => [name, parameters.get(name)!])))
+  const programFor = (batch: B) =>
+    batch.key === example.key ? Effect.succeed<Program>(first) : objective.program(batch)
+  return { ...objective, trainable, program: programFor } satisfies Objective<D, B, E, RunServices>
+})
+
+/** The first batch with the weights that the models brought. */
+const firstBatch = Effect.fnUntraced(function* <D, B extends Batch, E>({
+  parameters,
+  draft,
+  complete,
+}: TrainPlan<D, B, E>["objective"]): Effect.fn.Return<B, E | RunFailed, RunServices> {
+  const { upload } = yield* Runtime
+  const weights: Record<string, Buffer> = {}
+  for (const [name, value] of parameters) weights[name] = yield* upload(value)
+  const [batch] = yield* complete(yield* draft(0), { step: 0, weights })
+  return batch
+}, Effect.scoped)
