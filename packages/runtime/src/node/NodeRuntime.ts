@@ -80,21 +80,38 @@ const withoutTelemetry = Effect.sync(() => {
 const start = Effect.fnUntraced(function* (settings: WorkerSettings) {
   yield* withoutTelemetry
   const url = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url)
+  const pending = new Map<number, (reply: Reply) => void>()
+  let whenIdle: (() => void) | undefined
+  const answered = (id: number): void => {
+    pending.delete(id)
+    if (pending.size === 0) whenIdle?.()
+  }
   const worker = yield* Effect.acquireRelease(
     Effect.sync(() => new Worker(url, { workerData: settings })),
-    (running) => Effect.promise(() => running.terminate()),
+    (running) =>
+      Effect.promise(async () => {
+        // A thread that is ended inside of ONNX Runtime, as it starts above all, can take the process with it.
+        if (pending.size > 0) {
+          await new Promise<void>((resolve) => {
+            whenIdle = resolve
+          })
+        }
+        // Its end is waited for, whether or not anything else keeps the process alive.
+        running.ref()
+        await running.terminate()
+      }),
   )
-  const pending = new Map<number, (reply: Reply) => void>()
   let next = 0
   let dead: string | undefined
   const stop = (message: string): void => {
     dead ??= message
     for (const [id, resume] of pending) resume({ id, ok: false, message })
     pending.clear()
+    whenIdle?.()
   }
   worker.on("message", (reply: Reply) => {
     pending.get(reply.id)?.(reply)
-    pending.delete(reply.id)
+    answered(reply.id)
   })
   worker.on("error", (cause) => stop(`the runtime's thread failed: ${String(cause)}`))
   worker.on("exit", () => stop("the runtime's thread has ended"))
