@@ -6,7 +6,9 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import { noteLine, printJson } from "./Console.ts"
 import { doctor } from "./commands/Doctor.ts"
+import { dprEncode } from "./commands/DprEncode.ts"
 import { dprEval } from "./commands/DprEval.ts"
+import { dprIndex } from "./commands/DprIndex.ts"
 import { dprSearch } from "./commands/DprSearch.ts"
 import { gradCheckCommand } from "./commands/GradCheck.ts"
 import { inspectCommand } from "./commands/Inspect.ts"
@@ -17,7 +19,7 @@ import type { ExitCode } from "./ExitCodes.ts"
 
 const dpr = Command.make("dpr").pipe(
   Command.withDescription("Dense passage retrieval"),
-  Command.withSubcommands([trainCommand(dprTrainApp), dprEval, dprSearch]),
+  Command.withSubcommands([trainCommand(dprTrainApp), dprEval, dprSearch, dprIndex, dprEncode]),
 )
 
 const tandem = Command.make("tandem").pipe(

@@ -35,6 +35,7 @@ export const reportCause = (cause: Cause.Cause<unknown>): ErrorReport =>
 
 /** What this command can do about an error, beside what the package says that it comes from. */
 const furtherHints: Readonly<Record<string, string>> = {
+  StoreMismatch: "`tandem dpr index` does so",
   ProviderUnavailable: "`tandem doctor` says what this machine can do",
 }
 

@@ -1,4 +1,5 @@
-import type { RunEvent } from "@tandem/runs/RunEvent"
+import type { Observe, RunEvent } from "@tandem/runs/RunEvent"
+import * as Effect from "effect/Effect"
 import { withFlags } from "./FlagWords.ts"
 import { clock, figure, fit, printable, quantity, rate } from "./ProgressText.ts"
 
@@ -115,6 +116,12 @@ export const makeProgress = (options: ProgressOptions): Progress => {
     }
   }
   return { observe, note: line, end: settle }
+}
+
+/** Progress of a command as what observes it, and what ends its live line. */
+export const observing = (silent: boolean): { readonly observe: Observe; readonly end: Effect.Effect<void> } => {
+  const progress = makeProgress({ stream: process.stderr, quiet: silent })
+  return { observe: (event) => Effect.sync(() => progress.observe(event)), end: Effect.sync(progress.end) }
 }
 
 const figures = (metrics: Readonly<Record<string, number>>): string =>

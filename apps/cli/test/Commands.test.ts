@@ -67,7 +67,7 @@ test("wrong usage ends with 2 and names the flag", async (t) => {
       /FlagWithoutEffect\] --tiny-hidden/,
     ],
     [["dpr", "search", "--run", "x", "-k", "0", "q"], /error\[InvalidFlag\] --k/],
-    [["dpr", "search", "--run", "x"], /error\[MissingFlag\].*question/],
+    [["dpr", "encode", "--run", "x", "--corpus", "F"], /error\[MissingFlag\] --out is needed/],
     [["dpr", "train", ...needed, "stray"], /error\[InvalidFlag\].*stray/],
   ]
   for (const [index, [args, message]] of cases.entries()) {

@@ -1,16 +1,14 @@
 import { readExamples } from "@tandem/datasets/node/Files"
-import { evaluateTowers, figures } from "@tandem/objectives"
-import { openRetriever } from "@tandem/objectives/node/OpenRetriever"
+import { evaluateBm25, evaluateTowers, figures } from "@tandem/objectives"
 import { progressTo, type RunOptions } from "@tandem/runs"
 import type { NodeProvider } from "@tandem/runtime"
 import { layer } from "@tandem/runtime/node/NodeRuntime"
 import { Effect } from "effect"
 import { readOptions } from "./DprData.ts"
+import { type EncodingSource, openEncoders } from "./OpenEncoders.ts"
 
-/** What `evaluateDpr` is told. */
-export interface EvaluateDprSettings {
-  /** The folder of a finished run. */
-  readonly run: string
+/** On what `evaluateDpr` measures. */
+export interface EvaluationData {
   readonly data: readonly string[]
   readonly corpus?: string
   readonly format?: string
@@ -18,18 +16,43 @@ export interface EvaluateDprSettings {
   readonly threads?: number
 }
 
+/** What `evaluateDpr` is told: a finished run, or models as they are. */
+export type EvaluateDprSettings = EncodingSource & EvaluationData
+
 /**
- * Measures a finished run on examples: their passages, or those of `corpus`, are encoded and searched exactly.
- * Returns the METRICS of docs/formats.md and `n`.
+ * Measures a finished run, or a model without one, on examples: their passages, or those of `corpus`, are encoded and
+ * searched exactly. Returns the METRICS of docs/formats.md and `n`.
  */
 export const evaluateDpr = Effect.fn("dpr.evaluate")((settings: EvaluateDprSettings, { observe }: RunOptions) => {
   const { device, threads } = settings
   return Effect.gen(function* () {
-    yield* observe({ event: "phase", name: "reading data" })
-    const data = yield* readExamples(settings.data, { ...(yield* readOptions(settings)), evaluation: true })
-    for (const { message } of data.warnings) yield* observe({ event: "warning", message })
-    const { towers, retrieval } = yield* openRetriever(settings.run)
+    const data = yield* readEvaluation(settings, { observe })
+    yield* observe({ event: "phase", name: "loading the model" })
+    const { towers, retrieval } = yield* openEncoders(settings, () => [
+      ...[...data.corpus.values()].map(({ text }) => text),
+      ...data.examples.map(({ query }) => query),
+    ])
     const { metrics } = yield* evaluateTowers(towers, data, retrieval, progressTo(observe))
     return figures(metrics)
   }).pipe(Effect.provide(layer({ device, ...(threads === undefined ? {} : { threads }) })))
+})
+
+/** Measures BM25 on examples, as {@link evaluateDpr} does a retriever. */
+export const evaluateWords = Effect.fn("dpr.evaluateWords")(function* (
+  settings: Omit<EvaluationData, "device" | "threads">,
+  { observe }: RunOptions,
+) {
+  const data = yield* readEvaluation(settings, { observe })
+  yield* observe({ event: "phase", name: "measuring bm25" })
+  return figures(evaluateBm25(data).metrics)
+})
+
+const readEvaluation = Effect.fnUntraced(function* (
+  settings: Omit<EvaluationData, "device" | "threads">,
+  { observe }: RunOptions,
+) {
+  yield* observe({ event: "phase", name: "reading data" })
+  const data = yield* readExamples(settings.data, { ...(yield* readOptions(settings)), evaluation: true })
+  for (const { message } of data.warnings) yield* observe({ event: "warning", message })
+  return data
 })

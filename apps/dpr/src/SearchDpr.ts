@@ -1,18 +1,24 @@
 import { encodingOf } from "@tandem/objectives"
 import { openRetriever } from "@tandem/objectives/node/OpenRetriever"
-import { encodeAll, openIndex } from "@tandem/retriever"
-import type { RunOptions } from "@tandem/runs"
+import { makeTextEncoder, openIndex } from "@tandem/retriever"
+import { RunFolderError, type RunOptions } from "@tandem/runs"
 import { runPaths } from "@tandem/runs/node/RunFolder"
 import type { NodeProvider } from "@tandem/runtime"
 import { layer } from "@tandem/runtime/node/NodeRuntime"
 import { Exact } from "@tandem/store"
-import { nodeFolder } from "@tandem/store/node/StoreFolder"
+import { holdsStore, nodeFolder } from "@tandem/store/node/StoreFolder"
 import { Effect } from "effect"
 
-/** What `searchDpr` is told. */
-export interface SearchDprSettings {
+/** What is searched. */
+export interface SearchedRun {
   /** The folder of a finished run. */
   readonly run: string
+  /** The folder of an index that `indexDpr` made; the run's own where absent. */
+  readonly store?: string
+}
+
+/** What `searchDpr` is told. */
+export interface SearchDprSettings extends SearchedRun {
   readonly questions: readonly string[]
   /** Passages wanted for each question. */
   readonly k: number
@@ -29,18 +35,31 @@ export interface FoundPassage {
 }
 
 /**
- * Searches the index of a finished run. An index that another encoder made ends in the store's `StoreMismatch`.
+ * Opens the index of a finished run and answers as long as the scope lives: for each question the `k` best passages, best
+ * first. A run without an index ends in `RunFolderError`, one of another encoder in the store's `StoreMismatch`.
  */
-export const searchDpr = Effect.fn("dpr.search")((settings: SearchDprSettings, { observe }: RunOptions) => {
-  const { device, threads, run, questions, k } = settings
-  return Effect.gen(function* () {
-    yield* observe({ event: "phase", name: "opening the run" })
-    const { towers, retrieval } = yield* openRetriever(run)
-    const { store, identity } = yield* openIndex(
-      { passage: towers.passage, ...encodingOf(retrieval, "passage") },
-      (expected) => Exact.open(nodeFolder(runPaths(run).store), expected),
-    )
-    const { vectors } = yield* encodeAll(towers.query, questions, { kind: "query", ...encodingOf(retrieval, "query") })
+export const openSearch = Effect.fn("dpr.openSearch")(function* (
+  { run, store: folder = runPaths(run).store }: SearchedRun,
+  { observe }: RunOptions,
+) {
+  yield* observe({ event: "phase", name: "opening the run" })
+  const { towers, retrieval } = yield* openRetriever(run)
+  if (!(yield* holdsStore(folder))) {
+    return yield* new RunFolderError({
+      message: `${folder} holds no index: none was written, or writing it was interrupted`,
+      file: folder,
+      field: folder === runPaths(run).store ? "run" : "store",
+      expected: "an index of passages",
+      hint: `tandem dpr index --run ${run} writes it`,
+    })
+  }
+  const { store, identity } = yield* openIndex(
+    { passage: towers.passage, ...encodingOf(retrieval, "passage") },
+    (expected) => Exact.open(nodeFolder(folder), expected),
+  )
+  const encoder = yield* makeTextEncoder(towers.query, encodingOf(retrieval, "query"))
+  return Effect.fnUntraced(function* (questions: readonly string[], k: number) {
+    const vectors = yield* encoder.encode(questions, "query")
     const hits = yield* store.search({ vectors, k, fingerprint: identity.fingerprint })
     return hits.map((list) =>
       list.map(
@@ -52,5 +71,14 @@ export const searchDpr = Effect.fn("dpr.search")((settings: SearchDprSettings, {
         }),
       ),
     )
-  }).pipe(Effect.provide(layer({ device, ...(threads === undefined ? {} : { threads }) })))
+  })
+})
+
+/** Searches the index of a finished run once: see {@link openSearch}. */
+export const searchDpr = Effect.fn("dpr.search")((settings: SearchDprSettings, options: RunOptions) => {
+  const { device, threads, questions, k } = settings
+  return Effect.flatMap(openSearch(settings, options), (search) => search(questions, k)).pipe(
+    Effect.scoped,
+    Effect.provide(layer({ device, ...(threads === undefined ? {} : { threads }) })),
+  )
 })

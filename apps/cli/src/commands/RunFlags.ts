@@ -1,8 +1,11 @@
 import { existsSync } from "node:fs"
 import { join } from "node:path"
+import type { EncodingSource } from "@tandem/dpr/OpenEncoders"
+import { flagName } from "@tandem/runs/Setting"
 import { Flag } from "effect/cli"
 import * as Effect from "effect/Effect"
-import { NoRun } from "../Errors.ts"
+import { FlagWithoutEffect, MissingFlag, NoRun } from "../Errors.ts"
+import { withoutAbsent } from "../WithoutAbsent.ts"
 
 /** A flag that may be left out. */
 export const optional = (name: string, metavar: string, about: string): Flag.Flag<string | undefined> =>
@@ -18,6 +21,79 @@ export const runFolder = Flag.String("run").pipe(
   Flag.withMetavar("RUN"),
   Flag.withDescription("folder of a finished run"),
 )
+
+/** `--run` where models may stand in its place. */
+export const runOrModels = optional("run", "RUN", "folder of a finished run")
+
+/** `--model` and what goes with it, where no run is needed. */
+export const modelFlags = {
+  model: optional("model", "M", "a model without a run: a folder, a hub id (ID@REVISION), tiny"),
+  queryEncoder: optional("query-encoder", "M", "a model that encodes questions"),
+  passageEncoder: optional("passage-encoder", "M", "a model that encodes passages"),
+  maxLength: wholeNumber("max-length", "longest text in tokens (default: the model's own, at most 256)").pipe(
+    Flag.map((count): number | undefined => count),
+    Flag.withDefault(undefined),
+  ),
+  similarity: Flag.Literals("similarity", ["dot", "cosine"]).pipe(
+    Flag.withDescription("how a question and a passage are compared (default: as the model's own files say)"),
+    Flag.map((kind): "dot" | "cosine" | undefined => kind),
+    Flag.withDefault(undefined),
+  ),
+  titles: Flag.Literals("titles", ["pair", "prefix", "none"]).pipe(
+    Flag.withDescription("how a passage's title is seen (default: pair for DPR's models, else none)"),
+    Flag.map((kind): "pair" | "prefix" | "none" | undefined => kind),
+    Flag.withDefault(undefined),
+  ),
+}
+
+/** What `--run` and {@link modelFlags} say. */
+export interface SourceFlags {
+  readonly run: string | undefined
+  readonly model: string | undefined
+  readonly queryEncoder: string | undefined
+  readonly passageEncoder: string | undefined
+  readonly maxLength: number | undefined
+  readonly similarity: "dot" | "cosine" | undefined
+  readonly titles: "pair" | "prefix" | "none" | undefined
+}
+
+/** What encodes: the run, which has to have ended, or the models. What has no effect beside it, and neither, is refused. */
+export const sourceOf = Effect.fnUntraced(function* ({
+  run,
+  ...models
+}: SourceFlags): Effect.fn.Return<EncodingSource, NoRun | MissingFlag | FlagWithoutEffect> {
+  const given = withoutAbsent(models)
+  if (run !== undefined) {
+    const [idle] = Object.keys(given)
+    if (idle !== undefined) {
+      return yield* noEffect(flagName(idle), "beside --run, which brings its own models and how they compare texts")
+    }
+    yield* openRun(run)
+    return { run }
+  }
+  const { model, queryEncoder, passageEncoder } = models
+  if (model !== undefined && queryEncoder !== undefined) {
+    return yield* noEffect("model", "beside --query-encoder")
+  }
+  if (model === undefined && (queryEncoder === undefined || passageEncoder === undefined)) {
+    return yield* new MissingFlag({
+      message: "nothing that encodes texts is named",
+      field: "--run",
+      expected: "--run RUN, --model M, or --query-encoder M with --passage-encoder M",
+    })
+  }
+  return given
+})
+
+const noEffect = (flag: string, because: string): FlagWithoutEffect =>
+  new FlagWithoutEffect({
+    message: `--${flag} has no effect ${because}`,
+    field: `--${flag}`,
+    hint: "leave one of the two out",
+  })
+
+/** `--questions` */
+export const questionsFile = optional("questions", "F", "questions, one a line")
 
 /** `--corpus` */
 export const corpus = optional("corpus", "F", "passages to search; those of the data where absent")

@@ -19,6 +19,8 @@ export interface Surroundings {
   readonly cwd?: string
   /** What stands on standard input; it is empty where absent. */
   readonly input?: string
+  /** Leaves standard input open after `input`. */
+  readonly keepOpen?: boolean
   readonly environment?: Readonly<Record<string, string>>
 }
 
@@ -26,14 +28,15 @@ export interface Surroundings {
 export const tandem = (
   args: readonly string[],
   watch: (process: ChildProcess, stderr: string, stdout: string) => void = () => {},
-  { cwd, input = "", environment = {} }: Surroundings = {},
+  { cwd, input = "", keepOpen = false, environment = {} }: Surroundings = {},
 ): Promise<Ended> =>
   new Promise((resolve, reject) => {
     const env = { ...process.env, ...environment }
     const child = spawn(process.execPath, [main, ...args], { cwd, env, stdio: ["pipe", "pipe", "pipe"] })
     // A process that does not read its input may have ended before.
     child.stdin.on("error", () => {})
-    child.stdin.end(input)
+    if (keepOpen) child.stdin.write(input)
+    else child.stdin.end(input)
     let [stdout, stderr] = ["", ""]
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
       stdout += text

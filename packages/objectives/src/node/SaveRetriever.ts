@@ -2,16 +2,16 @@ import type { Passage } from "@tandem/datasets"
 import type { ModelError, SaveFailed } from "@tandem/models"
 import { saveEncoder } from "@tandem/models/node/SaveEncoder"
 import { type Tensor, takePart } from "@tandem/onnx"
-import { encodeCorpus, encoderOf, partOfSide, type Side, type Towers } from "@tandem/retriever"
-import { type Observe, progressTo } from "@tandem/runs"
+import { encoderOf, partOfSide, type Side, type Towers } from "@tandem/retriever"
+import type { Observe } from "@tandem/runs"
 import { runPaths } from "@tandem/runs/node/RunFolder"
 import type { Runtime } from "@tandem/runtime"
-import { type AddError, Exact } from "@tandem/store"
-import { nodeFolder } from "@tandem/store/node/StoreFolder"
+import type { AddError } from "@tandem/store"
 import type { TrainingDiverged } from "@tandem/trainers"
 import { Effect } from "effect"
 import { divergedAfter, searchTowers } from "../retrieval/MeasureRetrieval.ts"
-import { encodingOf, type RetrievalSettings } from "../retrieval/RetrievalSettings.ts"
+import type { RetrievalSettings } from "../retrieval/RetrievalSettings.ts"
+import { writeIndex } from "./WriteIndex.ts"
 
 /** What is saved of a trained retriever, and where. */
 export interface SavedRetriever {
@@ -49,18 +49,7 @@ export const saveRetriever = Effect.fnUntraced(function* (
   yield* saveEncoder(paths.retriever, compared("query"), parametersOf(towers, "query", trained))
   if (corpus === undefined) return
   const { passage } = searchTowers(towers, Object.fromEntries(trained))
-  const progress = progressTo(observe)
-  const contents = yield* encodeCorpus(
-    {
-      passage,
-      ...encodingOf(retrieval, "passage"),
-      onProgress: (done, total) => progress("indexing passages", done, total),
-    },
-    [...corpus.values()],
-  ).pipe(divergedAfter(step))
-  const store = yield* Exact.make(contents.identity)
-  yield* store.replace(contents)
-  yield* store.snapshot(nodeFolder(paths.store))
+  yield* writeIndex({ passage, retrieval, corpus, folder: paths.store, observe }).pipe(divergedAfter(step))
 })
 
 const parametersOf = (

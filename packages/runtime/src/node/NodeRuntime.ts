@@ -30,6 +30,7 @@ export const layer = (options: NodeRuntimeOptions = {}): Layer.Layer<Runtime, Pr
   Layer.effect(Runtime, make(options))
 
 const make = Effect.fnUntraced(function* (options: NodeRuntimeOptions) {
+  yield* refuseLongCommandLine
   const threads = options.threads ?? availableParallelism()
   const candidates: readonly NodeProvider[] =
     options.device === "auto" ? ["cuda", "webgpu", "cpu"] : [options.device ?? "cpu"]
@@ -47,6 +48,26 @@ const make = Effect.fnUntraced(function* (options: NodeRuntimeOptions) {
     if (result) return service(result.ask, { provider, threads, fallbacks }, forms[provider])
   }
   return yield* new ProviderUnavailable({ message: "no device is left to try" })
+})
+
+/**
+ * ONNX Runtime's telemetry copies the command line of the process to the stack of the runtime's thread, and one of more
+ * than about 14 KB ends the process there, without a word.
+ */
+const longestCommandLine = 12_000
+
+const refuseLongCommandLine: Effect.Effect<void, ProviderUnavailable> = Effect.suspend(() => {
+  const bytes = [...process.execArgv, ...process.argv].reduce((sum, word) => sum + Buffer.byteLength(word) + 1, 0)
+  if (bytes <= longestCommandLine || process.env["ORT_DISABLE_TELEMETRY"] === "1") return Effect.void
+  return Effect.fail(
+    new ProviderUnavailable({
+      message: "the arguments of this process are too long for ONNX Runtime",
+      field: "arguments",
+      expected: `at most ${longestCommandLine} bytes`,
+      found: `${bytes} bytes`,
+      hint: "give long texts in a file or on standard input, or set ORT_DISABLE_TELEMETRY=1",
+    }),
+  )
 })
 
 /** What each provider is given in place of a graph. */
