@@ -2,6 +2,7 @@ import { Tokenizer as Library } from "@huggingface/tokenizers"
 import { type Tensor, tensor } from "@tandem/onnx"
 import { InvalidTokenizer } from "../Errors.ts"
 import { isRecord } from "../internal/Record.ts"
+import { alignNormalizer } from "./Normalizers.ts"
 
 /** A text, or a pair of texts such as a title and a passage. */
 export type Text = string | readonly [first: string, second: string]
@@ -206,7 +207,9 @@ const lastOf = (vocabulary: ReadonlyMap<string, number>) => {
 
 const openLibrary = (files: TokenizerFiles, file: string): Library => {
   try {
-    return new Library(files.tokenizer, files.config)
+    const library = new Library(files.tokenizer, files.config)
+    alignNormalizer(library.normalizer, files.tokenizer["normalizer"])
+    return library
   } catch (cause) {
     throw new InvalidTokenizer({
       message: `the tokenizer cannot be used: ${cause instanceof Error ? cause.message : String(cause)}`,
