@@ -92,6 +92,10 @@ export const makeProgress = (options: ProgressOptions): Progress => {
       case "compile":
         if (event.fallbacks.length > 0) line(`on the CPU: ${event.fallbacks.join(", ")}`)
         return
+      case "baseline":
+        phase = undefined
+        line(`${baselineNames[event.name] ?? event.name}  ${figures(event.metrics)}`)
+        return
       case "eval":
         phase = undefined
         training.evaluated(event.metrics)
@@ -123,6 +127,8 @@ export const observing = (silent: boolean): { readonly observe: Observe; readonl
   const progress = makeProgress({ stream: process.stderr, quiet: silent })
   return { observe: (event) => Effect.sync(() => progress.observe(event)), end: Effect.sync(progress.end) }
 }
+
+const baselineNames: Readonly<Record<string, string>> = { bm25: "BM25" }
 
 const figures = (metrics: Readonly<Record<string, number>>): string =>
   Object.entries(metrics)

@@ -10,8 +10,10 @@ import { runPaths } from "@tandem/runs/node/RunFolder"
 import { Effect, Exit, Schema } from "effect"
 import { printLine } from "./Console.ts"
 import { renderError, reportCause } from "./ErrorReport.ts"
+import { plannedSteps } from "./PlannedSteps.ts"
 import { makeProgress } from "./Progress.ts"
 import { quickstartRecipe } from "./QuickstartRecipe.ts"
+import { announceStages } from "./Stages.ts"
 import { comparisonTable } from "./Tables.ts"
 
 const { values } = parseArgs({
@@ -29,8 +31,13 @@ const recipe = {
   ...(values["max-steps"] === undefined ? {} : { maxSteps: Number(values["max-steps"]) }),
 }
 
-const progress = makeProgress({ stream: process.stderr, quiet: false })
-const observe = (event: RunEvent) => Effect.sync(() => progress.observe(event))
+const progress = makeProgress({ stream: process.stderr, quiet: false, plannedSteps: () => plannedSteps(out) })
+const announce = announceStages(progress.note)
+const observe = (event: RunEvent) =>
+  Effect.sync(() => {
+    announce(event)
+    progress.observe(event)
+  })
 
 const quickstart = Effect.gen(function* () {
   const world = makeWorld({ seed })
@@ -50,11 +57,18 @@ const quickstart = Effect.gen(function* () {
     seed,
   })
   const report = yield* trainDpr(settings, { observe })
-  const questions = world.dev.slice(0, 3).map(({ query }) => query)
+  const asked = world.dev.slice(0, 3)
+  const questions = asked.map(({ query }) => query)
   const found = yield* searchDpr({ run: out, questions, k: 1, device: "cpu" }, { observe: () => Effect.void })
   progress.end()
   printLine(`\n${comparisonTable(report)}`)
-  for (const [index, question] of questions.entries()) printLine(`${question}\n  → ${found[index]?.[0]?.text ?? ""}`)
+  const texts = new Map(world.passages.map(({ id, text }) => [id, text]))
+  for (const [index, { query, positives }] of asked.entries()) {
+    const answer = found[index]?.[0]
+    const right = answer !== undefined && positives.includes(answer.id)
+    printLine(`${query}\n  ${right ? "right" : "wrong"}  ${answer?.text ?? "nothing was found"}`)
+    if (!right) printLine(`  gold   ${texts.get(positives[0] ?? "") ?? ""}`)
+  }
   const paths = runPaths(out)
   printLine(`\nmodel   ${paths.retriever}\nindex   ${paths.store}\nreport  ${paths.page}`)
   printLine(`ask     npm run tandem -- dpr search --run ${out} "${questions[0]}"`)

@@ -204,6 +204,7 @@ test("train, eval and search; --json prints objects and nothing else", async () 
     .map((line) => JSON.parse(line))
   const names = events.map(({ event }) => event)
   assert.deepEqual([...new Set(names)].filter((name) => name !== "warning").toSorted(), [
+    "baseline",
     "checkpoint",
     "done",
     "eval",

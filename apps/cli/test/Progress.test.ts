@@ -3,6 +3,7 @@ import { test } from "node:test"
 import type { RunEvent } from "@tandem/runs"
 import { makeProgress } from "../src/Progress.ts"
 import { clock, fit } from "../src/ProgressText.ts"
+import { announceStages } from "../src/Stages.ts"
 
 const step = (number: number): RunEvent => ({
   event: "step",
@@ -93,4 +94,30 @@ test("words for times, and lines that fit", () => {
   assert.deepEqual([0, 75, 3700].map(clock), ["0:00", "1:15", "1:01:40"])
   assert.equal(fit("one  two  three", 12), "one  two")
   assert.equal(fit("a-very-long-word  b", 8), "a-very…")
+})
+
+test("what training is compared with is shown when it is known, and stages are announced once", () => {
+  const events: readonly RunEvent[] = [
+    { event: "phase", name: "reading data" },
+    { event: "phase", name: "loading the model" },
+    { event: "phase", name: "measuring bm25" },
+    { event: "baseline", name: "bm25", metrics: { "recall@1": 0.5, n: 8 } },
+    { event: "phase", name: "encoding passages", done: 8, total: 8 },
+    { event: "baseline", name: "before", metrics: { "recall@1": 0.25, n: 8 } },
+    step(1),
+    step(2),
+    { event: "phase", name: "saving the model" },
+  ]
+  const shown = draw({ isTTY: false, perEvent: 10_000 }, events).split("\n")
+  const at = (line: string) => shown.findIndex((text) => text.startsWith(line))
+  assert.ok(at("BM25  recall@1 0.500") > at("measuring bm25"))
+  assert.ok(at("before  recall@1 0.250") > at("BM25") && at("before") < at("step 1/100"))
+
+  const announced: string[] = []
+  const announce = announceStages((line) => announced.push(line))
+  for (const event of events) announce(event)
+  assert.deepEqual(
+    announced.map((line) => line.slice(0, 3)),
+    ["1/4", "2/4", "3/4", "4/4"],
+  )
 })

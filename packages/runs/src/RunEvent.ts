@@ -1,12 +1,15 @@
 import type { ProviderUnavailable, Runtime } from "@tandem/runtime"
 import type { TrainEvent } from "@tandem/trainers"
 import { Effect, type Layer } from "effect"
+import type { Metrics } from "./Measured.ts"
 
 /** What happens during a run. */
 export type RunEvent =
   | TrainEvent
   | { readonly event: "phase"; readonly name: string; readonly done?: number; readonly total?: number }
   | { readonly event: "warning"; readonly message: string }
+  /** What training is compared with, as soon as it is measured: `before`, and others such as `bm25`. */
+  | { readonly event: "baseline"; readonly name: string; readonly metrics: Metrics }
 
 /** Hears of everything that happens. */
 export type Observe = (event: RunEvent) => Effect.Effect<void>

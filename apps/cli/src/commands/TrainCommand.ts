@@ -1,16 +1,14 @@
-import { readFileSync } from "node:fs"
-import { join } from "node:path"
 import type { RunEvent } from "@tandem/runs/RunEvent"
 import { settingsOf } from "@tandem/runs/Setting"
 import type { TrainApp } from "@tandem/runs/TrainApp"
 import type { TrainSettings } from "@tandem/runs/TrainSettings"
 import { Command, Flag } from "effect/cli"
 import * as Effect from "effect/Effect"
-import { isMapping } from "../ConfigFile.ts"
 import { printJson, printLine } from "../Console.ts"
 import { reportCause } from "../ErrorReport.ts"
 import { withFlags } from "../FlagWords.ts"
 import { listen } from "../Interrupt.ts"
+import { plannedSteps } from "../PlannedSteps.ts"
 import { makeProgress } from "../Progress.ts"
 import { shellCommand } from "../ShellCommand.ts"
 import { comparisonTable, leftTable } from "../Tables.ts"
@@ -82,17 +80,7 @@ const inFlags = (event: RunEvent): RunEvent =>
   event.event === "warning" ? { ...event, message: withFlags(event.message) } : event
 
 /** Events that `--json` prints as they come; the last one, `done`, is printed when all files are written. */
-const machineEvents: ReadonlySet<string> = new Set(["step", "eval", "checkpoint", "warning"])
-
-/** The steps of the whole run, out of the `config.json` that training writes before its first step. */
-const plannedSteps = (run: string): number | undefined => {
-  try {
-    const value: unknown = JSON.parse(readFileSync(join(run, "config.json"), "utf8"))
-    return isMapping(value) && typeof value["steps"] === "number" ? value["steps"] : undefined
-  } catch {
-    return undefined
-  }
-}
+const machineEvents: ReadonlySet<string> = new Set(["baseline", "step", "eval", "checkpoint", "warning"])
 
 const resumeCommand = (): string => {
   const given = process.argv.slice(2)

@@ -29,9 +29,13 @@ export const measureBaselines = Effect.fnUntraced(function* <E>(
   const baselines: Record<string, Measured> = {}
   for (const [name, measure] of Object.entries(measurement.baselines)) {
     yield* observe({ event: "phase", name: `measuring ${name}` })
-    baselines[name] = yield* measure
+    const measured = yield* measure
+    baselines[name] = measured
+    yield* observe({ event: "baseline", name, metrics: measured.metrics })
   }
-  const systems: Systems = { before: yield* measurement.measure({ step: 0, weights: {} }), baselines }
+  const before = yield* measurement.measure({ step: 0, weights: {} })
+  yield* observe({ event: "baseline", name: "before", metrics: before.metrics })
+  const systems: Systems = { before, baselines }
   yield* writeJson(file, { format: 2, ...systems })
   return systems
 })
