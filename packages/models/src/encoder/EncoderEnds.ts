@@ -131,9 +131,11 @@ const shaped = (graph: Graph): Graph => {
 export const idTable = (graph: Graph): Tensor | undefined => {
   const makers = producers(graph)
   const source = (name: string): string => {
-    const maker = makers.get(name)
-    const passes = maker?.op === "Cast" || maker?.op === "Identity"
-    return passes ? source(maker.inputs[0] ?? "") : name
+    let from = name
+    for (let maker = makers.get(from); maker?.op === "Cast" || maker?.op === "Identity"; maker = makers.get(from)) {
+      from = maker.inputs[0] ?? ""
+    }
+    return from
   }
   const lookup = graph.nodes.find(
     ({ op, domain, inputs }) =>

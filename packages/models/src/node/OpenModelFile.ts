@@ -7,7 +7,7 @@ import { Effect } from "effect"
 import type { ModelError } from "../Errors.ts"
 import { isHubId } from "../files/HubId.ts"
 import { attempt } from "../internal/Attempt.ts"
-import { readJsonIfThere, reasonOf } from "../internal/node/Files.ts"
+import { readJsonIfThere, reasonOf, requireRegular } from "../internal/node/Files.ts"
 import { weightsGraph } from "../internal/node/WeightsGraph.ts"
 import { fetchModel, type HubOptions } from "./Hub.ts"
 
@@ -115,6 +115,7 @@ const read = Effect.fnUntraced(function* (file: string, others: readonly string[
 const largestRead = 2 ** 30
 
 const bytesAt = (file: string): Uint8Array => {
+  requireRegular(file)
   const handle = openSync(file, "r")
   try {
     const bytes = new Uint8Array(fstatSync(handle).size)

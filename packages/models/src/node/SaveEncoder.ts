@@ -12,7 +12,7 @@ import { type Encoder, type EncoderSource, embeddingSize } from "../encoder/Enco
 import { withCopies } from "../exported/TiedWeights.ts"
 import { readSimilarity, sentenceTransformersFiles, similarityOf } from "../files/SentenceTransformers.ts"
 import { attempt } from "../internal/Attempt.ts"
-import { exists, readBytes, readJsonIfThere, reasonOf, unreadable } from "../internal/node/Files.ts"
+import { exists, readBytes, readJsonIfThere, reasonOf, requireRegular, unreadable } from "../internal/node/Files.ts"
 import { type Content, writeDirectory } from "../internal/node/WriteDirectory.ts"
 
 type Weights = Extract<EncoderSource, { kind: "weights" }>
@@ -196,6 +196,7 @@ const similarityFiles = Effect.fnUntraced(function* (
 
 const readData = (file: string): Uint8Array => {
   try {
+    requireRegular(file)
     const buffer = readFileSync(file)
     return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength)
   } catch (error) {

@@ -1,13 +1,16 @@
 // Folders as older versions, adapters' trainers and interrupted downloads leave them.
 import assert from "node:assert/strict"
-import { cp, mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises"
+import { execFileSync } from "node:child_process"
+import { cp, mkdir, mkdtemp, rename, rm, symlink, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, test } from "node:test"
+import { float32, GraphBuilder, writeModelExternal } from "@tandem/onnx"
 import { Effect } from "effect"
-import { InvalidEncoder, InvalidLanguageModel, UnsupportedEncoder } from "../../src/Errors.ts"
+import { InvalidEncoder, InvalidLanguageModel, type ModelError, UnsupportedEncoder } from "../../src/Errors.ts"
 import { loadEncoder } from "../../src/node/LoadEncoder.ts"
 import { loadLanguageModel } from "../../src/node/LoadLanguageModel.ts"
+import { openModelFile } from "../../src/node/OpenModelFile.ts"
 import { saveEncoder } from "../../src/node/SaveEncoder.ts"
 import { goldenPath } from "../support/Golden.ts"
 
@@ -138,5 +141,37 @@ test("pointers of Git LFS are told in every file", async () => {
       [error.file, error.found, "hint" in error && error.hint],
       [join(folder, file), "a pointer of Git LFS", "fetch the file itself: git lfs pull"],
     )
+  }
+})
+
+test("pipes and devices are no files of a model, and are not waited for", async () => {
+  for (const [onnx, file] of [
+    [false, "config.json"],
+    [false, "model.safetensors"],
+    [true, "onnx/model.onnx"],
+  ] as const) {
+    for (const device of ["pipe", "/dev/zero"]) {
+      const folder = await copy({ onnx })
+      await rm(join(folder, file))
+      if (device === "pipe") execFileSync("mkfifo", [join(folder, file)])
+      else await symlink(device, join(folder, file))
+      const error = await failure(folder)
+      assert.match(error.message, /no regular file/)
+      assert.equal("file" in error && error.file, join(folder, file))
+    }
+  }
+})
+
+test("external data that is a pipe ends in an error with its name", async () => {
+  const folder = await copy({ onnx: true })
+  const weight = float32([64, 64], new Float32Array(4096).fill(0.1))
+  const g = new GraphBuilder()
+  const graph = g.build({ y: g.matmul(g.input("x", "float32", [1, 64]), g.initializer("w", weight)) }, "m")
+  const written = writeModelExternal(graph, { location: "model.onnx_data", largestFile: 1e9 })
+  await writeFile(join(folder, "onnx/model.onnx"), written.model)
+  execFileSync("mkfifo", [join(folder, "onnx/model.onnx_data")])
+  for (const effect of [loadEncoder(folder), openModelFile(folder)]) {
+    const error = await Effect.runPromise(Effect.flip<unknown, ModelError, never>(effect))
+    assert.match(error.message, /model\.onnx_data .*no regular file/)
   }
 })

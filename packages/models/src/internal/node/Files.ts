@@ -1,4 +1,5 @@
-import { access, open } from "node:fs/promises"
+import { statSync } from "node:fs"
+import { access, open, stat } from "node:fs/promises"
 import { join } from "node:path"
 import { Effect } from "effect"
 import { InvalidEncoder } from "../../Errors.ts"
@@ -27,8 +28,16 @@ export interface OpenFile {
   readonly read: (start: number, end: number) => Promise<Uint8Array>
 }
 
+/** Refuses what is no regular file: a pipe would be waited for, and a device read without end. */
+export const requireRegular = (file: string): void => {
+  if (!statSync(file).isFile()) throw notRegular()
+}
+
+const notRegular = (): Error => new Error("it is no regular file")
+
 /** Opens a file for as long as it is used. */
 export const withFile = async <A>(file: string, use: (opened: OpenFile) => Promise<A>): Promise<A> => {
+  if (!(await stat(file)).isFile()) throw notRegular()
   const handle = await open(file, "r")
   try {
     const read = async (start: number, end: number): Promise<Uint8Array> => {

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { Effect } from "effect"
 import { InvalidEncoder } from "../../Errors.ts"
-import { exists, isPointer, pointerError, reasonOf } from "./Files.ts"
+import { exists, isPointer, pointerError, reasonOf, requireRegular } from "./Files.ts"
 
 /** The first of these files that a directory holds, relative to it. */
 export const firstFile = Effect.fnUntraced(function* (directory: string, names: readonly string[]) {
@@ -14,6 +14,7 @@ export const firstFile = Effect.fnUntraced(function* (directory: string, names: 
 export const readBeside = (modelFile: string, location: string): Uint8Array => {
   const file = join(dirname(modelFile), location)
   try {
+    requireRegular(file)
     const buffer = readFileSync(file)
     if (isPointer(buffer)) throw pointerError(file)
     return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength)
