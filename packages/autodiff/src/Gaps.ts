@@ -117,8 +117,9 @@ export const differentiateWithGaps = (
     const key = operatorName(node)
     if (Object.hasOwn(lenient, key)) continue
     const rule = ruleFor(graph, node, rules)
-    const width = Math.max(
-      ...graph.nodes.filter((other) => operatorName(other) === key).map(({ inputs }) => inputs.length),
+    const width = graph.nodes.reduce(
+      (most, other) => (operatorName(other) === key ? Math.max(most, other.inputs.length) : most),
+      0,
     )
     lenient[key] = [lenientRule(graph, rule, width, record)]
   }

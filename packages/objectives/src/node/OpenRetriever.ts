@@ -7,6 +7,7 @@ import { onDisk, readJson } from "@tandem/runs/node/RunFiles"
 import { runPaths } from "@tandem/runs/node/RunFolder"
 import { Effect, Schema } from "effect"
 import type { RetrievalSettings, SearchTowers } from "../retrieval/RetrievalSettings.ts"
+import { checkRetrieverFiles } from "./RetrieverFiles.ts"
 
 /** The part of a run's `config.json` that search and evaluation need. */
 const RunConfig = Schema.Struct({
@@ -45,6 +46,7 @@ export const openRetriever = Effect.fnUntraced(function* (run: string) {
       hint: existsSync(paths.config) ? "resume it to its end" : "name the folder of a run",
     })
   }
+  yield* checkRetrieverFiles(run)
   const raw = yield* readJson(paths.config)
   const { retriever } = yield* onDisk(paths.config, async () => Schema.decodeUnknownSync(RunConfig)(raw))
   const query: Encoder = yield* loadEncoder(paths.retriever)

@@ -3,7 +3,7 @@ import type { ModelError, SaveFailed } from "@tandem/models"
 import { saveEncoder } from "@tandem/models/node/SaveEncoder"
 import { type Tensor, takePart } from "@tandem/onnx"
 import { encoderOf, partOfSide, type Side, type Towers } from "@tandem/retriever"
-import type { Observe } from "@tandem/runs"
+import type { Observe, RunFolderError } from "@tandem/runs"
 import { runPaths } from "@tandem/runs/node/RunFolder"
 import type { Runtime } from "@tandem/runtime"
 import type { AddError } from "@tandem/store"
@@ -11,6 +11,7 @@ import type { TrainingDiverged } from "@tandem/trainers"
 import { Effect } from "effect"
 import { divergedAfter, searchTowers } from "../retrieval/MeasureRetrieval.ts"
 import type { RetrievalSettings } from "../retrieval/RetrievalSettings.ts"
+import { recordRetrieverFiles } from "./RetrieverFiles.ts"
 import { writeIndex } from "./WriteIndex.ts"
 
 /** What is saved of a trained retriever, and where. */
@@ -28,7 +29,7 @@ export interface SavedRetriever {
 }
 
 /** What saving can end in. */
-export type SaveFailure = ModelError | SaveFailed | AddError | TrainingDiverged
+export type SaveFailure = ModelError | RunFolderError | SaveFailed | AddError | TrainingDiverged
 
 /**
  * Writes the towers into the run folder, then the index of the corpus that search opens: a run that ends while it indexes
@@ -47,6 +48,7 @@ export const saveRetriever = Effect.fnUntraced(function* (
     yield* saveEncoder(paths.passageRetriever, compared("passage"), parametersOf(towers, "passage", trained))
   }
   yield* saveEncoder(paths.retriever, compared("query"), parametersOf(towers, "query", trained))
+  yield* recordRetrieverFiles(run)
   if (corpus === undefined) return
   const { passage } = searchTowers(towers, Object.fromEntries(trained))
   yield* writeIndex({ passage, retrieval, corpus, folder: paths.store, observe }).pipe(divergedAfter(step))

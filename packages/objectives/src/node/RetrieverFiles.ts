@@ -1,0 +1,47 @@
+import { existsSync, promises as fs } from "node:fs"
+import { basename, join, relative } from "node:path"
+import { RunFolderError } from "@tandem/runs"
+import { hashPath, onDisk, readJson, writeJson } from "@tandem/runs/node/RunFiles"
+import { runPaths } from "@tandem/runs/node/RunFolder"
+import { Effect, Schema } from "effect"
+
+const Recorded = Schema.Struct({ format: Schema.Literal(1), files: Schema.Record(Schema.String, Schema.String) })
+
+const recordOf = (run: string): string => join(run, "retriever-files.json")
+
+/** Writes down, beside a run's retriever, SHA-256 of its tokenizer's and settings' files. */
+export const recordRetrieverFiles = Effect.fnUntraced(function* (run: string) {
+  const { retriever, passageRetriever } = runPaths(run)
+  const files: Record<string, string> = {}
+  for (const folder of [retriever, passageRetriever].filter((path) => existsSync(path))) {
+    const entries = yield* onDisk(folder, () => fs.readdir(folder, { recursive: true, withFileTypes: true }))
+    for (const entry of entries.filter((found) => found.isFile() && /\.(json|txt)$/.test(found.name))) {
+      const file = join(entry.parentPath, entry.name)
+      files[relative(run, file).replaceAll("\\", "/")] = yield* hashPath(file)
+    }
+  }
+  yield* writeJson(recordOf(run), { format: 1, files })
+})
+
+/**
+ * Refuses a retriever whose tokenizer's or settings' files are others than the run wrote, which would embed texts otherwise
+ * than it was trained to. A run that wrote nothing down is taken as it is.
+ */
+export const checkRetrieverFiles = Effect.fnUntraced(function* (run: string) {
+  const record = recordOf(run)
+  if (!existsSync(record)) return
+  const raw = yield* readJson(record)
+  const { files } = yield* onDisk(record, async () => Schema.decodeUnknownSync(Recorded)(raw))
+  for (const [name, expected] of Object.entries(files)) {
+    const file = join(run, name)
+    const found = existsSync(file) ? yield* hashPath(file) : undefined
+    if (found === expected) continue
+    return yield* new RunFolderError({
+      message: `${name} is another file than the run wrote`,
+      file,
+      expected: `SHA-256 ${expected}`,
+      found: found === undefined ? "nothing" : `SHA-256 ${found}`,
+      hint: `put it back; if it was changed on purpose, remove ${basename(record)} from the run's folder`,
+    })
+  }
+})
