@@ -7,6 +7,7 @@ import {
   type RetrievalFailure,
   type RetrievalSettings,
 } from "@tandem/objectives"
+import { baseModels } from "@tandem/objectives/node/BaseModels"
 import { loadTowers, retrievalSettings } from "@tandem/objectives/node/LoadTowers"
 import { retrieverFacts } from "@tandem/objectives/node/OpenRetriever"
 import { type SaveFailure, saveRetriever } from "@tandem/objectives/node/SaveRetriever"
@@ -100,13 +101,14 @@ const planOf = (
       ...copiesIn(query),
       ...(withoutDropout ? ["the model is an ONNX file, which holds no dropout: it is trained without"] : []),
     ],
-    save: (trained, step) =>
+    save: (trained, step, systems) =>
       saveRetriever({
         run: settings.out,
         towers,
         retrieval,
         trained,
         step,
+        card: { bases: baseModels(settings), train: train.statistics, systems },
         corpus: settings.noIndex ? undefined : wholeCorpus(data),
         observe,
       }),

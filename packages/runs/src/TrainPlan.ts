@@ -81,6 +81,13 @@ export interface TrainPlan<D, B extends Batch, E> {
   readonly warnings: readonly string[]
   /** Numbers of steps that the report draws beside loss, rate and gradients. */
   readonly stepCharts?: readonly StepChart[]
-  /** Saves models and what is made with them; `trained` holds the kept weights by joint name. */
-  readonly save: (trained: ReadonlyMap<string, Tensor>, step: number) => Effect.Effect<void, E, RunServices>
+  /**
+   * Saves models and what is made with them; `trained` holds the kept weights by joint name. `systems` is what was measured,
+   * `after` included; undefined where nothing was.
+   */
+  readonly save: (
+    trained: ReadonlyMap<string, Tensor>,
+    step: number,
+    systems: Systems | undefined,
+  ) => Effect.Effect<void, E, RunServices>
 }

@@ -28,6 +28,8 @@ type Onnx = Extract<EncoderSource, { kind: "onnx" }>
  *   files, and a fresh `model_quantized.onnx`; where the encoder's `similarity` is another than their files say,
  *   sentence-transformers' files say it. Weights in other formats are left out, because they would be the old ones.
  *
+ * `documents` are further texts by their paths, such as `README.md`; they take the place of a copied file.
+ *
  * The directory is written aside and put in place at the end. An unwritable folder or a full disk ends in `SaveFailed`
  * and leaves what was there; weights that do not fit the model end in `InvalidEncoder` or `InvalidTensor`.
  *
@@ -45,6 +47,7 @@ export const saveEncoder = Effect.fn("saveEncoder")(function* (
   directory: string,
   encoder: Encoder,
   parameters: ReadonlyMap<string, Tensor> = encoder.parameters,
+  documents: Readonly<Record<string, string>> = {},
 ): Effect.fn.Return<void, ModelError> {
   yield* attempt(() => checkParameters(encoder, parameters))
   const { source } = encoder
@@ -52,7 +55,8 @@ export const saveEncoder = Effect.fn("saveEncoder")(function* (
     source.kind === "weights"
       ? yield* attempt(() => weightsFiles(encoder, source, parameters))
       : yield* onnxFiles(directory, encoder, source, parameters)
-  yield* writeDirectory(directory, files)
+  const texts = Object.entries(documents).map(([path, text]) => [path, { text }] as const)
+  yield* writeDirectory(directory, new Map<string, Content>([...files, ...texts]))
 })
 
 const checkParameters = (encoder: Encoder, parameters: ReadonlyMap<string, Tensor>): void => {

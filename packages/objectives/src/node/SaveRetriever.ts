@@ -10,6 +10,7 @@ import type { AddError } from "@tandem/store"
 import type { TrainingDiverged } from "@tandem/trainers"
 import { Effect } from "effect"
 import { divergedAfter, searchTowers } from "../retrieval/MeasureRetrieval.ts"
+import { type BaseModel, type CardFacts, modelCard } from "../retrieval/ModelCard.ts"
 import type { RetrievalSettings } from "../retrieval/RetrievalSettings.ts"
 import { recordRetrieverFiles } from "./RetrieverFiles.ts"
 import { writeIndex } from "./WriteIndex.ts"
@@ -23,6 +24,8 @@ export interface SavedRetriever {
   /** Trained weights by joint name, and the step that they are of. */
   readonly trained: ReadonlyMap<string, Tensor>
   readonly step: number
+  /** What each side's model was before, the training data, and what was measured, for the model cards. */
+  readonly card: Pick<CardFacts, "train" | "systems"> & { readonly bases: Readonly<Record<Side, BaseModel>> }
   /** Passages to index; absent where there is to be no index. */
   readonly corpus: ReadonlyMap<string, Passage> | undefined
   readonly observe: Observe
@@ -38,16 +41,20 @@ export type SaveFailure = ModelError | RunFolderError | SaveFailed | AddError | 
 export const saveRetriever = Effect.fnUntraced(function* (
   options: SavedRetriever,
 ): Effect.fn.Return<void, SaveFailure, Runtime> {
-  const { run, towers, retrieval, trained, step, corpus, observe } = options
+  const { run, towers, retrieval, trained, step, card, corpus, observe } = options
   const paths = runPaths(run)
   yield* observe({ event: "phase", name: "saving the model" })
   // What is saved says how the run compared embeddings, so that others score as it did.
   const compared = (side: Side) => ({ ...encoderOf(towers, side), similarity: retrieval.similarity })
-  // The query encoder comes last: where it is, there is a retriever.
-  if (towers.kind === "untied") {
-    yield* saveEncoder(paths.passageRetriever, compared("passage"), parametersOf(towers, "passage", trained))
+  const save = (side: Side, folder: string, sides: readonly Side[]) => {
+    const encoder = compared(side)
+    const readme = modelCard({ ...card, base: card.bases[side], encoder, sides, retrieval, step })
+    return saveEncoder(folder, encoder, parametersOf(towers, side, trained), { "README.md": readme })
   }
-  yield* saveEncoder(paths.retriever, compared("query"), parametersOf(towers, "query", trained))
+  // The query encoder comes last: where it is, there is a retriever.
+  const shared = towers.kind === "shared"
+  if (!shared) yield* save("passage", paths.passageRetriever, ["passage"])
+  yield* save("query", paths.retriever, shared ? ["query", "passage"] : ["query"])
   yield* recordRetrieverFiles(run)
   if (corpus === undefined) return
   const { passage } = searchTowers(towers, Object.fromEntries(trained))

@@ -176,7 +176,7 @@ const runPlan = Effect.fnUntraced(function* <D, B extends Batch, E>(
       Effect.gen(function* () {
         const { weights, step } = keptOf(result)
         const after = measurement && (yield* finalMeasure(measurement, latest, weights, step))
-        yield* plan.save(weights, step)
+        yield* plan.save(weights, step, systems && { ...systems, after })
         const completed = report("completed", result.steps, {
           savedStep: step,
           ...(after === undefined || systems === undefined ? {} : comparedWith(systems, after)),
