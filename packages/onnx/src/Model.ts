@@ -112,14 +112,30 @@ const readGraph = (proto: GraphProto, opsets: ReadonlyMap<string, number>, optio
   }
 }
 
-const readNode = (proto: NodeProto, opsets: ReadonlyMap<string, number>, options: ReadModelOptions): Node => ({
-  op: proto.opType,
-  domain: normalDomain(proto.domain),
-  name: proto.name === "" ? (proto.output[0] ?? proto.opType) : proto.name,
-  inputs: proto.input,
-  outputs: proto.output,
-  attributes: Object.fromEntries(proto.attribute.map((entry) => [entry.name, readAttribute(entry, opsets, options)])),
-})
+/** More operands than any exporter writes; work on a node grows with their number. */
+const mostOperands = 10_000
+
+const readNode = (proto: NodeProto, opsets: ReadonlyMap<string, number>, options: ReadModelOptions): Node => {
+  const name = proto.name === "" ? (proto.output[0] ?? proto.opType) : proto.name
+  const operands = Math.max(proto.input.length, proto.output.length)
+  if (operands > mostOperands) {
+    throw new UnsupportedModel({
+      message: `${name} (${proto.opType}) has more operands than are worked on`,
+      ...(options.file === undefined ? {} : { file: options.file }),
+      node: name,
+      expected: `at most ${mostOperands}`,
+      found: `${operands}`,
+    })
+  }
+  return {
+    op: proto.opType,
+    domain: normalDomain(proto.domain),
+    name,
+    inputs: proto.input,
+    outputs: proto.output,
+    attributes: Object.fromEntries(proto.attribute.map((entry) => [entry.name, readAttribute(entry, opsets, options)])),
+  }
+}
 
 const decoder = new TextDecoder("utf-8")
 

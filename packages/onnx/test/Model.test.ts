@@ -293,3 +293,17 @@ test("what cannot be written is refused", () => {
   assert.deepEqual(proto.graph?.node[0]?.attribute[0]?.ints, [2n ** 63n - 1n, -(2n ** 63n)])
   assert.deepEqual(int64([1], [2 ** 63]).data, BigInt64Array.of(2n ** 63n - 1n))
 })
+
+test("a node of more operands than anybody writes is refused by name", () => {
+  const g = new GraphBuilder()
+  const graph = g.build({ y: g.neg(g.input("x", "float32", [2])) }, "m")
+  const sum = (count: number): Graph => ({
+    ...graph,
+    nodes: [{ op: "Sum", domain: "", name: "sum", inputs: Array(count).fill("x"), outputs: ["y"], attributes: {} }],
+  })
+  assert.equal(readModel(writeModel(sum(1000))).nodes[0]?.inputs.length, 1000)
+  assert.throws(
+    () => readModel(writeModel(sum(300_000)), { file: "sum.onnx" }),
+    (error) => error instanceof UnsupportedModel && error.file === "sum.onnx" && error.node === "sum",
+  )
+})
