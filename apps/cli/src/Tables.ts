@@ -35,7 +35,8 @@ export const leftTable = (rows: readonly (readonly string[])[]): string => {
 /** The end of a run for people: every figure after and before training and of BM25. */
 export const comparisonTable = (report: RunReport): string => {
   const head = `${report.steps} steps in ${clock(report.seconds)}, ${report.peakMemoryMiB} MiB at most`
-  const { after, before, baselines, differences } = report
+  const { after, before, baselines, variants = {}, differences } = report
+  const others = Object.entries(variants)
   if (after === undefined) return head
   const cell = (metrics: Metrics | undefined, name: string) =>
     metrics?.[name] === undefined ? "–" : figure(metrics[name])
@@ -44,9 +45,16 @@ export const comparisonTable = (report: RunReport): string => {
     .map((name) => {
       const gain = differences?.before[name]
       const interval = gain === undefined ? "" : `${signed(gain.estimate)} [${signed(gain.low)}, ${signed(gain.high)}]`
-      return [name, cell(after, name), cell(before, name), cell(baselines?.["bm25"], name), interval]
+      return [
+        name,
+        cell(after, name),
+        cell(before, name),
+        cell(baselines?.["bm25"], name),
+        ...others.map(([, metrics]) => cell(metrics, name)),
+        interval,
+      ]
     })
-  return `${head}\n\n${table([["", "after", "before", "BM25", "after − before, 95 %"], ...rows])}\n`
+  return `${head}\n\n${table([["", "after", "before", "BM25", ...others.map(([name]) => name), "after − before, 95 %"], ...rows])}\n`
 }
 
 const signed = (value: number): string => `${value < 0 ? "−" : "+"}${figure(Math.abs(value))}`

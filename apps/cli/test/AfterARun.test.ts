@@ -131,9 +131,10 @@ test("a model without a run is measured as a run's untrained model is, and so is
   const flags = ["--data", data, "--corpus", corpus]
   const training = ["dpr", "train", ...flags, "--dev", data, "--model", golden, "--batch-size", "4", "--out", trained]
   assert.equal((await tandem([...training, "--no-index"])).code, 0)
-  const { before: untrained, baselines } = JSON.parse(readFileSync(join(trained, "report.json"), "utf8"))
+  const { before: untrained, baselines, variants } = JSON.parse(readFileSync(join(trained, "report.json"), "utf8"))
   const measured = await tandem(["dpr", "eval", "--model", golden, ...flags, "--json"])
   assert.deepEqual(lines(measured.stdout), [untrained])
+  assert.deepEqual(Object.keys(variants.q8), Object.keys(untrained))
   const words = await tandem(["dpr", "eval", "--bm25", ...flags, "--json"])
   assert.deepEqual(lines(words.stdout), [baselines.bm25])
   for (const [args, expected] of [

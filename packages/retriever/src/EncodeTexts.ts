@@ -11,7 +11,7 @@ import {
   pooledGraph,
   SequenceTooLong,
 } from "@tandem/models"
-import { elementCount, type Graph, type Similarity, type Tensor } from "@tandem/onnx"
+import { elementCount, type Graph, quantizeDynamic, type Similarity, type Tensor } from "@tandem/onnx"
 import { type Buffer, type Feed, RunFailed, Runtime } from "@tandem/runtime"
 import { Effect, type Scope, Semaphore } from "effect"
 import { type BatchPlan, planBatches } from "./internal/Batches.ts"
@@ -26,6 +26,8 @@ export interface TextEncoderOptions extends RenderOptions {
    * cosine; otherwise the encoder's own pooling decides.
    */
   readonly similarity?: Similarity
+  /** `q8` computes with weights of 8 bits, as the model files of that name hold them, where weights are plain tensors; `fp32` where absent. */
+  readonly precision?: "fp32" | "q8"
 }
 
 /** How much was encoded. */
@@ -77,10 +79,14 @@ export const makeTextEncoder = Effect.fnUntraced(function* (
   yield* checkOptions(encoder, batchSize, maxLength)
   const dimension = embeddingSize(encoder.config)
   const pooling = poolingFor(encoder, options.similarity)
-  const { constants, feeds } = yield* weightsOf(tower)
+  const { constants, feeds } = yield* weightsOf(
+    tower,
+    options.precision === "q8" ? Number.POSITIVE_INFINITY : mostConstantBytes,
+  )
   const runtime = yield* Runtime
   const graph = pooledGraph(yield* encoder.anyShapeGraph, pooling)
-  const executable = yield* runtime.compile(withConstants(graph, constants))
+  const whole = withConstants(graph, constants)
+  const executable = yield* runtime.compile(options.precision === "q8" ? quantizeDynamic(whole) : whole)
   // One run at a time: what runs at once would share the processor, and need the memory of all.
   const turn = yield* Semaphore.make(1)
   let total = nothing
@@ -191,10 +197,10 @@ interface Weights {
  * The encoder's parameters: plain tensors as constants of the graph, which ONNX Runtime puts into the order that its
  * products read fastest, once; resident buffers as they are.
  */
-const weightsOf = Effect.fnUntraced(function* ({
-  encoder,
-  weights,
-}: Tower): Effect.fn.Return<Weights, ModelError, Runtime | Scope.Scope> {
+const weightsOf = Effect.fnUntraced(function* (
+  { encoder, weights }: Tower,
+  mostBytes: number,
+): Effect.fn.Return<Weights, ModelError, Runtime | Scope.Scope> {
   const runtime = yield* Runtime
   const constants = new Map<string, Tensor>()
   const feeds: Record<string, Buffer> = {}
@@ -212,7 +218,7 @@ const weightsOf = Effect.fnUntraced(function* ({
     else constants.set(name, weight)
   }
   const bytes = [...constants.values()].reduce((sum, { dims }) => sum + 4 * elementCount(dims), 0)
-  if (bytes <= mostConstantBytes) return { constants, feeds }
+  if (bytes <= mostBytes) return { constants, feeds }
   for (const [name, weight] of constants) feeds[name] = yield* runtime.upload(weight)
   return { constants: new Map(), feeds }
 })

@@ -18,6 +18,8 @@ export interface RunReport {
   readonly baselines?: Readonly<Record<string, Metrics>>
   readonly before?: Metrics
   readonly after?: Metrics
+  /** The result in other forms, such as `q8`: weights of 8 bits. */
+  readonly variants?: Readonly<Record<string, Metrics>>
   /** 95 % bootstrap intervals of `after`. */
   readonly intervals?: Readonly<Record<string, Interval>>
   /** `after` minus `before` and each baseline, with 95 % paired bootstrap intervals. */

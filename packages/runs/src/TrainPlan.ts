@@ -24,6 +24,11 @@ export interface Measurement<E> {
   readonly measure: (weights: Weights) => Effect.Effect<Measured, E, RunServices>
   /** What else is measured, once: BM25. */
   readonly baselines: Readonly<Record<string, Effect.Effect<Measured, E, RunServices>>>
+  /**
+   * The result in other forms that are saved with it, such as weights of 8 bits: measured once at the end, on the CPU, which
+   * every form runs on.
+   */
+  readonly variants?: Readonly<Record<string, (weights: Weights) => Effect.Effect<Measured, E, RunServices>>>
   readonly page?: MeasurementPage
 }
 

@@ -27,10 +27,10 @@ const onnxDirectory = async (model: string): Promise<string> => {
 }
 
 /** `[texts, dimension]` by our own encoder, without the prompts, which transformers.js does not know. */
-const ourEmbeddings = (directory: string): Promise<Float32Array> =>
+const ourEmbeddings = (directory: string, precision: "fp32" | "q8" = "fp32"): Promise<Float32Array> =>
   Effect.gen(function* () {
     const encoder = yield* loadEncoder(directory, { prompts: { query: "", passage: "" } })
-    const made = yield* makeTextEncoder(towerOf(encoder))
+    const made = yield* makeTextEncoder(towerOf(encoder), { precision })
     return yield* made.encode(
       texts.map((text, index) => ({ id: `${index}`, text })),
       "passage",
@@ -97,6 +97,10 @@ for (const model of ["dynamo", "script"]) {
       Math.max(...Array.from(a, (value, index) => Math.abs(value - (b[index] ?? Number.NaN))))
     assert.ok(distance(ours, untrained) > 1e-3, "training changed no embedding")
     assert.ok(distance(await theirEmbeddings(retriever, "fp32"), ours) < 1e-4)
-    assert.ok(distance(await theirEmbeddings(retriever, "q8"), ours) < 0.2)
+    const q8 = await theirEmbeddings(retriever, "q8")
+    assert.ok(distance(q8, ours) < 0.2)
+    const ourQ8 = await ourEmbeddings(retriever, "q8")
+    assert.ok(distance(q8, ourQ8) < 1e-3, `${distance(q8, ourQ8)}`)
+    assert.ok(distance(ourQ8, ours) > 1e-3, "weights of 8 bits are others")
   })
 }

@@ -28,17 +28,20 @@ export const evaluateTowers = Effect.fn("objectives.evaluateTowers")(function* (
   data: RetrievalData,
   settings: RetrievalSettings,
   progress: Progress,
+  precision: "fp32" | "q8" = "fp32",
 ) {
   const passages = [...data.corpus.values()]
   const corpus = yield* encodeAll(towers.passage, passages, {
     ...encodingOf(settings, "passage"),
     kind: "passage",
+    precision,
     onProgress: (done, total) => progress("encoding passages", done, total),
   })
   const texts = data.examples.map(({ query }) => query)
   const queries = yield* encodeAll(towers.query, texts, {
     ...encodingOf(settings, "query"),
     kind: "query",
+    precision,
     onProgress: (done, total) => progress("encoding questions", done, total),
   })
   const identity = { dimension: corpus.dimension, similarity: "dot", fingerprint: "evaluation" } as const

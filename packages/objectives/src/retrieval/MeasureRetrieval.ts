@@ -31,14 +31,17 @@ export type RetrievalFailure = ModelError | AddError | SearchError | TrainingDiv
  */
 export const measureRetrieval = (options: RetrievalMeasurement): Measurement<RetrievalFailure> => {
   const { dev, towers, retrieval, observe } = options
-  const measure = ({ step, weights }: Weights): Effect.Effect<Measured, RetrievalFailure, Runtime> =>
-    evaluateTowers(searchTowers(towers, weights), dev, retrieval, progressTo(observe)).pipe(
-      Effect.map(measured),
-      divergedAfter(step),
-    )
+  const measureIn =
+    (precision: "fp32" | "q8") =>
+    ({ step, weights }: Weights): Effect.Effect<Measured, RetrievalFailure, Runtime> =>
+      evaluateTowers(searchTowers(towers, weights), dev, retrieval, progressTo(observe), precision).pipe(
+        Effect.map(measured),
+        divergedAfter(step),
+      )
   return {
     metric: "mrr@10",
-    measure,
+    measure: measureIn("fp32"),
+    variants: { q8: measureIn("q8") },
     baselines: { bm25: Effect.sync(() => measured(evaluateBm25(dev))) },
     page: {
       headline: ["recall@1", "answerRecall@1"],

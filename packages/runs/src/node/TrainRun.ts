@@ -28,6 +28,7 @@ import { type MetricsFile, openMetrics } from "./MetricsFile.ts"
 import { writeJson } from "./RunFiles.ts"
 import { openRunFolder, runPaths } from "./RunFolder.ts"
 import { refuseOtherRun, runIdentity } from "./RunIdentity.ts"
+import { measureVariants } from "./Variants.ts"
 import { writeReport } from "./WriteReport.ts"
 
 /** A command that trains. */
@@ -177,8 +178,11 @@ const runPlan = Effect.fnUntraced(function* <D, B extends Batch, E>(
         const { weights, step } = keptOf(result)
         const after = measurement && (yield* finalMeasure(measurement, latest, weights, step))
         yield* plan.save(weights, step, systems && { ...systems, after })
+        const kept = { step, weights: Object.fromEntries(weights) }
+        const variants = measurement && (yield* measureVariants(measurement, kept, observe))
         const completed = report("completed", result.steps, {
           savedStep: step,
+          ...(variants === undefined || Object.keys(variants).length === 0 ? {} : { variants }),
           ...(after === undefined || systems === undefined ? {} : comparedWith(systems, after)),
         })
         yield* write(completed, after)

@@ -33,7 +33,7 @@ export const writeReport = Effect.fnUntraced(function* (run: string, report: Run
   const paths = runPaths(run)
   const { steps, evaluations } = trainingRows(readMetrics(paths.metrics))
   const { page: { names = {}, headline, charts } = {}, stepCharts, statistics, sections, ...standing } = sources
-  const { before, after, baselines: { untrained: _, ...baselines } = {}, differences, savedStep } = report
+  const { before, after, baselines: { untrained: _, ...baselines } = {}, variants, differences, savedStep } = report
   const latest = evaluations.at(-1)
   const outcome = {
     ...(before === undefined ? {} : { before }),
@@ -42,6 +42,7 @@ export const writeReport = Effect.fnUntraced(function* (run: string, report: Run
     baselines: Object.fromEntries(
       Object.entries(baselines).map(([name, metrics]) => [names[name] ?? name, metrics] as const),
     ),
+    ...(variants === undefined ? {} : { variants }),
     ...(differences === undefined ? {} : { differences: { "after − before": differences.before } }),
   }
   const curves = trainingCurves(steps, evaluations, {
