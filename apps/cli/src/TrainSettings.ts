@@ -1,11 +1,11 @@
+import { examineSettings, type SettingsProblem } from "@tandem/runs/DecodeSettings"
 import { allParts } from "@tandem/runs/PerPart"
 import { type KnownSetting, settingsOf } from "@tandem/runs/Setting"
 import type { TrainApp } from "@tandem/runs/TrainApp"
 import type { TrainSettings } from "@tandem/runs/TrainSettings"
 import * as Effect from "effect/Effect"
-import * as Schema from "effect/Schema"
 import { isMapping } from "./ConfigFile.ts"
-import { FlagWithoutEffect, InvalidFlag, MissingFlag, type UsageError } from "./Errors.ts"
+import { FlagWithoutEffect, InvalidFlag, MissingFlag, UnknownFlag, type UsageError } from "./Errors.ts"
 import { readSettingsFile } from "./SettingsFile.ts"
 import { type FlagValue, flagOf } from "./TrainFlags.ts"
 
@@ -29,19 +29,25 @@ export const trainSettings = Effect.fnUntraced(function* <S extends TrainSetting
   const known = settingsOf(app.schema)
   const file = config === undefined ? { values: {}, written: true } : yield* readSettingsFile(app, config)
   const given = overridden(file.values, { single, groups }, known)
-  const settings = yield* decode(app, known, given)
   const written = file.written ? given : overridden({}, { single, groups }, known)
-  const useless = app.idle.find(({ setting, when }) => isGiven(written, setting) && when(settings))
-  if (useless !== undefined) {
-    const flag = `--${flagAt(useless.setting)}`
-    return yield* new FlagWithoutEffect({
-      message: `${flag} has no effect ${useless.because}`,
-      field: flag,
-      hint: useless.hint,
-    })
-  }
-  return settings
+  return yield* Effect.mapError(examineSettings(app, given, written), (problem) => usageError(app.name, problem))
 })
+
+/** A problem in the words of the command line; an error's report puts flags in place of the settings that it names. */
+const usageError = (app: string, { kind, setting, ...problem }: SettingsProblem): UsageError => {
+  const field = `--${flagAt(setting)}`
+  const hint = `tandem ${app} train --help lists the flags; --config F reads them from a file`
+  switch (kind) {
+    case "unknown":
+      return new UnknownFlag({ ...problem, field })
+    case "missing":
+      return new MissingFlag({ ...problem, field, hint })
+    case "wrong":
+      return new InvalidFlag({ ...problem, field })
+    case "idle":
+      return new FlagWithoutEffect({ ...problem, field })
+  }
+}
 
 /** Values of a file with those that flags give in their place. */
 const overridden = (file: Given, { single, groups }: GivenFlags, known: Known): Given => {
@@ -57,12 +63,6 @@ const overridden = (file: Given, { single, groups }: GivenFlags, known: Known): 
 const flagAt = (path: string): string => {
   const [first = "", second] = path.split(".")
   return second === undefined ? flagOf(first) : flagOf(second, first)
-}
-
-const isGiven = (given: Given, path: string): boolean => {
-  const [first = "", second] = path.split(".")
-  const value = given[first]
-  return second === undefined ? value !== undefined : isMapping(value) && value[second] !== undefined
 }
 
 /** Texts of the command line as the values that settings have; what is not given is left out. */
@@ -97,56 +97,3 @@ const byPart = (texts: readonly string[]): unknown => {
   if (parts.join() === allParts) return numberOr(values[0]?.[1] ?? "")
   return Object.fromEntries(values.map(([part, value]) => [part, numberOr(value)]))
 }
-
-const decode = Effect.fnUntraced(function* <S extends TrainSettings>(
-  app: TrainApp<S>,
-  known: Known,
-  given: Given,
-): Effect.fn.Return<S, UsageError> {
-  const validate = Schema.toStandardSchemaV1(app.schema)["~standard"].validate
-  const result = yield* Effect.promise(async () => validate(given))
-  if (result.issues === undefined) return yield* complete(app, known, result.value)
-  const path = (result.issues[0]?.path ?? []).map((part) => String(typeof part === "object" ? part.key : part))
-  const [key = "", inner] = path
-  const group = known[key]?.kind === "group" && inner !== undefined
-  const name = `--${group ? flagOf(inner, key) : flagOf(key)}`
-  const parent = given[key]
-  const found = group && isMapping(parent) ? parent[inner] : parent
-  if (found === undefined) return yield* missing(app.name, `${name} is needed`, name)
-  return yield* new InvalidFlag({
-    message: `${name} has a wrong value`,
-    field: name,
-    expected: (group ? known[key]?.fields?.[inner] : known[key])?.expected ?? "another value",
-    found: typeof found === "string" ? found : JSON.stringify(found),
-  })
-})
-
-/** What is needed together and no schema of single keys can say. */
-const complete = Effect.fnUntraced(function* <S extends TrainSettings>(
-  app: TrainApp<S>,
-  known: Known,
-  settings: S,
-): Effect.fn.Return<S, UsageError> {
-  const lacking = app.incomplete(settings)
-  if (lacking !== undefined) {
-    return yield* missing(app.name, lacking.message, `--${flagAt(lacking.setting)}`, lacking.expected)
-  }
-  const { warmup } = settings
-  if (warmup >= 1 && !Number.isInteger(warmup)) {
-    return yield* new InvalidFlag({
-      message: "--warmup has a wrong value",
-      field: "--warmup",
-      expected: known["warmup"]?.expected ?? "another value",
-      found: String(warmup),
-    })
-  }
-  return settings
-})
-
-const missing = (app: string, message: string, field: string, expected?: string): MissingFlag =>
-  new MissingFlag({
-    message,
-    field,
-    ...(expected === undefined ? {} : { expected }),
-    hint: `tandem ${app} train --help lists the flags; --config F reads them from a file`,
-  })

@@ -33,12 +33,16 @@ export const trainFields = {
     about: "peak learning rate, of all parts or of one",
     expected: "a number above 0",
   }),
-  warmup: settingWithDefault(notNegative, 0.1, {
-    kind: "number",
-    value: "X",
-    about: "warm-up: a share of the steps, or a whole number of steps",
-    expected: "a share from 0 to below 1, or a whole number of steps",
-  }),
+  warmup: settingWithDefault(
+    notNegative.check(Schema.makeFilter((value) => value < 1 || Number.isInteger(value))),
+    0.1,
+    {
+      kind: "number",
+      value: "X",
+      about: "warm-up: a share of the steps, or a whole number of steps",
+      expected: "a share from 0 to below 1, or a whole number of steps",
+    },
+  ),
   schedule: settingWithDefault(
     Schema.Literals(["linear", "cosine", "constant"]),
     "linear",
