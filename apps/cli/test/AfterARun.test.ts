@@ -73,10 +73,11 @@ test("search answers while its input stays open", async () => {
   assert.deepEqual([code, answered], [0, 2])
 })
 
-test("a text of 20 KB is answered from standard input, and refused in words among the arguments", async () => {
+test("a text of 20 KB is answered; among the arguments it is refused in words while telemetry is on", async () => {
   const long = "What can one buy in Elst? ".repeat(800)
   const answered = await search([], `${long}\n`)
   assert.deepEqual([answered.code, lines(answered.stdout)[0].results.length], [0, 2])
+  assert.equal((await search([long], "")).code, 0)
   const refused = await search([long], "", { ORT_DISABLE_TELEMETRY: "0" })
   assert.equal(refused.code, 4)
   const { tag, field, hint } = lines(refused.stdout)[0].error

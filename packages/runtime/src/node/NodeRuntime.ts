@@ -58,7 +58,7 @@ const longestCommandLine = 12_000
 
 const refuseLongCommandLine: Effect.Effect<void, ProviderUnavailable> = Effect.suspend(() => {
   const bytes = [...process.execArgv, ...process.argv].reduce((sum, word) => sum + Buffer.byteLength(word) + 1, 0)
-  if (bytes <= longestCommandLine || process.env["ORT_DISABLE_TELEMETRY"] === "1") return Effect.void
+  if (bytes <= longestCommandLine || (process.env["ORT_DISABLE_TELEMETRY"] ?? "1") === "1") return Effect.void
   return Effect.fail(
     new ProviderUnavailable({
       message: "the arguments of this process are too long for ONNX Runtime",
