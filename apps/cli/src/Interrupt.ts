@@ -7,6 +7,8 @@ export interface Interrupts {
   readonly stopRequested: Effect.Effect<boolean>
   /** Ends with the first one that need not wait. */
   readonly ended: Effect.Effect<void>
+  /** To be called when there is nothing to wait for any more: a signal that waited ends the command now. */
+  readonly settled: () => void
 }
 
 /**
@@ -29,5 +31,11 @@ export const listen = (options: {
     }
     process.on("SIGINT", handle)
     process.on("SIGTERM", handle)
-    return { stopRequested: Effect.sync(() => requested), ended: Deferred.await(ended) }
+    return {
+      stopRequested: Effect.sync(() => requested),
+      ended: Deferred.await(ended),
+      settled: () => {
+        if (requested) Deferred.doneUnsafe(ended, Effect.void)
+      },
+    }
   })

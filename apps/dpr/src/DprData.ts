@@ -96,7 +96,7 @@ const refuseLonely = Effect.fnUntraced(function* (train: RetrievalData, settings
     field: settings.batchSize === 1 ? "batchSize" : "data",
     expected: "at least 2 questions in a batch, or hard negatives",
     found: settings.batchSize === 1 ? "a batch size of 1" : "1 question",
-    hint: "raise --batch-size, or bring hard negatives (--negatives bm25)",
+    hint: "raise `batchSize`, or bring hard negatives (`negatives` bm25)",
   })
 })
 

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from "node:fs"
+import { existsSync, readdirSync, statSync } from "node:fs"
 import { writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { UnwritableFileError } from "@tandem/datasets"
@@ -76,11 +76,13 @@ const files = { embeddings: "embeddings.safetensors", ids: "ids.json" }
 const refuseOtherFiles = (folder: string): Effect.Effect<void, SettingsError> =>
   Effect.suspend(() => {
     const own: readonly string[] = Object.values(files)
-    const other = existsSync(folder) ? readdirSync(folder).find((name) => !own.includes(name)) : undefined
+    const isFile = existsSync(folder) && !statSync(folder).isDirectory()
+    const held = existsSync(folder) && !isFile ? readdirSync(folder) : []
+    const other = isFile ? "a file of that name" : held.find((name) => !own.includes(name))
     if (other === undefined) return Effect.void
     return Effect.fail(
       new SettingsError({
-        message: `${folder} holds other files than embeddings`,
+        message: isFile ? `${folder} is no folder` : `${folder} holds other files than embeddings`,
         file: folder,
         field: "out",
         expected: "a new folder",

@@ -85,13 +85,18 @@ export const train = (input: TrainInput, { onEvent, signal }: TrainOptions = {})
     const observe: Observe = (event) => {
       if (event.event === "resume" || event.event === "step") steps = event.step
       if (event.event === "step") stepping = true
-      if (event.event === "done") stepping = false
+      if (event.event === "done") {
+        stepping = false
+        if (signal?.aborted === true) endNow()
+      }
       return run.observe(event)
     }
+    let endNow = (): void => undefined
     const aborted = Effect.callback<never, TrainingInterrupted>((resume) => {
       const end = (): void => {
         if (!stepping) resume(Effect.suspend(() => Effect.fail(interruptedAfter(steps))))
       }
+      endNow = end
       if (signal?.aborted === true) return end()
       signal?.addEventListener("abort", end)
       return Effect.sync(() => signal?.removeEventListener("abort", end))

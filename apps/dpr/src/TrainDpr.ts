@@ -89,7 +89,7 @@ const planOf = (
         const passages = towers.kind === "untied" ? yield* fingerprint(towerFrom(towers, "passage")) : queries
         return { query: queries, passage: passages }
       }),
-      resolved: retrieval,
+      resolved: { ...retrieval, prompts: query.prompts },
       incidental: ["noIndex"],
     },
     facts: { retriever: retrieverFacts(towers, retrieval), statistics },

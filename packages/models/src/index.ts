@@ -76,6 +76,7 @@ export {
   type ParameterMatches,
   type Partner,
 } from "./exported/MatchParameters.ts"
+export { storedSettings } from "./exported/TrainableParameters.ts"
 export { toFloat32 } from "./Floats.ts"
 export { type HubId, isHubId, parseHubId } from "./files/HubId.ts"
 export { type ModelKind, modelKind, modelTypes } from "./files/ModelTypes.ts"

@@ -1,3 +1,4 @@
+import { type Encoder, storedSettings } from "@tandem/models"
 import { bytesOf, type Similarity, type Tensor } from "@tandem/onnx"
 import { type Feed, type RunFailed, Runtime } from "@tandem/runtime"
 import { Effect } from "effect"
@@ -32,7 +33,7 @@ export const fingerprint = Effect.fnUntraced(function* (
     return [name, tensor.type, tensor.dims, yield* sha256(bytesOf(tensor))] as const
   })
   // Each hash that is under way holds a copy of its tensor.
-  const tensors = yield* Effect.forEach(encoder.parameters, hashed, { concurrency: 2 })
+  const tensors = yield* Effect.forEach([...encoder.parameters, ...settingsOf(encoder)], hashed, { concurrency: 2 })
   tensors.sort(([a], [b]) => (a < b ? -1 : 1))
   const description = canonical({
     format: 1,
@@ -46,6 +47,16 @@ export const fingerprint = Effect.fnUntraced(function* (
   })
   return yield* sha256(new TextEncoder().encode(description))
 })
+
+/** What an ONNX file holds beside its weights that decides embeddings, such as rotary frequencies. */
+const settingsOf = ({ source }: Encoder): readonly (readonly [string, Tensor])[] => {
+  if (source.kind !== "onnx") return []
+  const { initializers } = source.graph
+  return [...storedSettings(source.graph).keys()].flatMap((name) => {
+    const value = initializers.get(name)
+    return value === undefined ? [] : [[name, value] as const]
+  })
+}
 
 const valueOf = (feed: Feed): Effect.Effect<Tensor, RunFailed, Runtime> =>
   "id" in feed ? Effect.flatMap(Runtime, (runtime) => runtime.download(feed)) : Effect.succeed(feed)

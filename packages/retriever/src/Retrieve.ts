@@ -1,7 +1,7 @@
 import type { ModelError } from "@tandem/models"
 import { type Feed, Runtime } from "@tandem/runtime"
 import type { Hit, KnowledgeStoreShape, SearchError } from "@tandem/store"
-import { Effect, Scope } from "effect"
+import { Effect, Exit, Scope } from "effect"
 import { makeTextEncoder, type TextEncoder, type TextEncoderOptions } from "./EncodeTexts.ts"
 import { type Towers, towerFrom } from "./Towers.ts"
 
@@ -36,14 +36,19 @@ export const makeRetrieve = Effect.fnUntraced(function* (
   const { towers, store, withVectors = false, ...encoding } = options
   const runtime = yield* Runtime
   const scope = yield* Effect.scope
-  let made: { readonly weights: Readonly<Record<string, Feed>>; readonly encoder: TextEncoder } | undefined
+  let made:
+    | { readonly weights: Readonly<Record<string, Feed>>; readonly encoder: TextEncoder; readonly own: Scope.Closeable }
+    | undefined
   const encoderFor = Effect.fnUntraced(function* (weights: Readonly<Record<string, Feed>>) {
     if (made?.weights === weights) return made.encoder
+    if (made !== undefined) yield* Scope.close(made.own, Exit.void)
+    made = undefined
+    const own = yield* Scope.fork(scope)
     const encoder = yield* makeTextEncoder(towerFrom(towers, "query", weights), encoding).pipe(
       Effect.provideService(Runtime, runtime),
-      Effect.provideService(Scope.Scope, scope),
+      Effect.provideService(Scope.Scope, own),
     )
-    made = { weights, encoder }
+    made = { weights, encoder, own }
     return encoder
   })
   return Effect.fnUntraced(function* (weights, queries, k) {

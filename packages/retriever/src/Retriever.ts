@@ -34,6 +34,8 @@ export interface IndexOptions {
 export interface RetrieverOptions extends IndexSettings, Pick<TextEncoderOptions, "batchSize"> {
   /** The tower that reads queries; the same object as `passage` where one serves both. */
   readonly query: Tower
+  /** Longest query in tokens; `maxLength`, which is part of the index's identity, where absent. */
+  readonly queryMaxLength?: number | undefined
 }
 
 /** What a `Retriever` does. */
@@ -74,10 +76,13 @@ export const makeRetriever = Effect.fnUntraced(function* (
   options: RetrieverOptions,
 ): Effect.fn.Return<RetrieverShape, ModelError, KnowledgeStore | Runtime | Scope.Scope> {
   const store = yield* KnowledgeStore
+  const { queryMaxLength = options.maxLength } = options
   const identity = yield* storeIdentity(options)
   const passageEncoder = yield* makeTextEncoder(options.passage, options)
   const queryEncoder: TextEncoder =
-    options.query === options.passage ? passageEncoder : yield* makeTextEncoder(options.query, options)
+    options.query === options.passage && queryMaxLength === options.maxLength
+      ? passageEncoder
+      : yield* makeTextEncoder(options.query, { ...options, maxLength: queryMaxLength })
 
   const checked = Effect.flatMap(store.metadata, (found) => checkStore(found, identity))
   const encodeQueries = (queries: readonly string[]) => queryEncoder.encode(queries, "query")

@@ -7,7 +7,7 @@ import { SettingsError } from "./Errors.ts"
 import type { RunServices, TrainPlan } from "./TrainPlan.ts"
 import type { TrainSettings } from "./TrainSettings.ts"
 
-/** The objective with the names that are trained; its first program is differentiated, and kept until it is asked for. */
+/** The objective with the names that are trained; its first program is differentiated, and kept until it is asked for once. */
 export const firstDifferentiated = Effect.fnUntraced(function* <D, B extends Batch, E>(
   { objective, example: wantedBatch }: TrainPlan<D, B, E>,
   { train: parts, freeze }: TrainSettings,
@@ -32,20 +32,28 @@ export const firstDifferentiated = Effect.fnUntraced(function* <D, B extends Bat
     })
   }
   const first = yield* withGradients(program, new Map(trainable.map((name) => [name, parameters.get(name)!])))
-  const programFor = (batch: B) =>
-    batch.key === example.key ? Effect.succeed<Program>(first) : objective.program(batch)
+  let kept: Program | undefined = first
+  const programFor = (batch: B): Effect.Effect<Program, E, RunServices> => {
+    if (kept === undefined || batch.key !== example.key) return objective.program(batch)
+    const program = kept
+    kept = undefined
+    return Effect.succeed(program)
+  }
   return { ...objective, trainable, program: programFor } satisfies Objective<D, B, E, RunServices>
 })
 
-/** The first batch with the weights that the models brought. */
+/** The first batch with the weights that the models brought; what the objective remembers is put back afterwards. */
 const firstBatch = Effect.fnUntraced(function* <D, B extends Batch, E>({
   parameters,
   draft,
   complete,
+  states = [],
 }: TrainPlan<D, B, E>["objective"]): Effect.fn.Return<B, E | RunFailed, RunServices> {
   const { upload } = yield* Runtime
   const weights: Record<string, Buffer> = {}
   for (const [name, value] of parameters) weights[name] = yield* upload(value)
+  const before = yield* Effect.forEach(states, ({ save }) => save)
   const [batch] = yield* complete(yield* draft(0), { step: 0, weights })
+  for (const [index, { restore }] of states.entries()) yield* restore(before[index]!)
   return batch
 }, Effect.scoped)

@@ -37,7 +37,8 @@ export interface Objective<D, B extends Batch, E, R> {
   readonly draft: (index: number) => Effect.Effect<D, E, R>
   /**
    * The draft as what a step computes: as a rule one batch; several where one would not fit into memory, whose
-   * gradients are summed, each times its batch's `weight`.
+   * gradients are summed, each times its batch's `weight`. A run may call it once before its first step, to see whether
+   * the program can be trained; what it remembers beyond a call belongs into `states`.
    */
   readonly complete: (draft: D, live: Live) => Effect.Effect<Passes<B>, E, R>
   /** The program for batches of that shape; asked once for each key while it stays in the cache. */

@@ -29,7 +29,7 @@ export type TrainEvent =
       readonly examples: number
       /** Seconds that the step took. */
       readonly seconds: number
-      /** Other scalar outputs of the program and statistics of its batches, averaged over the step's batches. */
+      /** Other scalar outputs of the program and statistics of its batches, averaged over the step's examples. */
       readonly metrics: Readonly<Record<string, number>>
     }
   | { readonly event: "eval"; readonly step: number; readonly metrics: Readonly<Record<string, number>> }
@@ -176,6 +176,7 @@ export const train = Effect.fnUntraced(function* <D, B extends Batch, E, R, O>(
       const passes = yield* objective.complete(draft, live())
       summed = accumulate > 1 || passes.length > 1 || (passes[0].weight ?? 1) !== 1
       if (summed && part === 0) yield* clearSums(state)
+      const together = passes.reduce((sum, batch) => sum + batch.examples, 0)
       for (const [pass, batch] of passes.entries()) {
         const { weight = 1 } = batch
         const step = yield* stepFor(batch)
@@ -183,7 +184,7 @@ export const train = Effect.fnUntraced(function* <D, B extends Batch, E, R, O>(
         const outputs = yield* step.run(batch, { seed: seed + pass * 2 ** 32, step: index })
         if (summed) yield* addToSums(state, weight)
         for (const [name, value] of Object.entries({ ...outputs.metrics, ...batch.statistics })) {
-          totals[name] = (totals[name] ?? 0) + (weight * value) / accumulate
+          totals[name] = (totals[name] ?? 0) + ((batch.examples / together) * value) / accumulate
         }
         loss += (weight * outputs.loss) / accumulate
         examples += batch.examples
@@ -223,8 +224,17 @@ export const train = Effect.fnUntraced(function* <D, B extends Batch, E, R, O>(
     if (evaluation !== undefined && (ended || step % evaluateEvery === 0)) {
       const metrics = yield* evaluation.run(live())
       yield* options.emit({ event: "eval", step, metrics })
-      const worst = evaluation.better === "smaller" ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY
-      const value = metrics[evaluation.metric] ?? worst
+      const value = metrics[evaluation.metric]
+      if (value === undefined || !Number.isFinite(value)) {
+        yield* Fiber.interrupt(next)
+        return yield* new InvalidSettings({
+          message: `the evaluation after step ${step} has no finite ${evaluation.metric}, by which the best weights are known`,
+          field: "metric",
+          expected: `one of ${Object.keys(metrics).join(", ")}`,
+          found: `${evaluation.metric} ${value ?? "missing"}`,
+          hint: "earlier checkpoints are intact",
+        })
+      }
       const before = progress.best?.value
       best = before === undefined || (evaluation.better === "smaller" ? value < before : value > before)
       progress = { ...progress, best: best ? { step, value } : progress.best, stale: best ? 0 : progress.stale + 1 }
@@ -263,11 +273,26 @@ export const train = Effect.fnUntraced(function* <D, B extends Batch, E, R, O>(
 })
 
 const checkOptions = Effect.fnUntraced(function* <D, B extends Batch, E, R, O>(
-  { trainable, hooks = [], states = [] }: Objective<D, B, E, R>,
+  { trainable, draftsPerEpoch, hooks = [], states = [] }: Objective<D, B, E, R>,
   options: TrainOptions<O>,
   restored: Checkpoint | undefined,
 ): Effect.fn.Return<void, InvalidSettings> {
   yield* checkGroups(options, trainable)
+  const counts = {
+    accumulate: options.accumulate ?? 1,
+    evaluateEverySteps: options.evaluateEverySteps ?? 1,
+    saveEverySteps: options.saveEverySteps,
+    draftsPerEpoch,
+  }
+  for (const [field, value] of Object.entries(counts)) {
+    if (Number.isSafeInteger(value) && value >= 1) continue
+    return yield* new InvalidSettings({
+      message: `${field} has a wrong value`,
+      field,
+      expected: "a whole number, 1 or more",
+      found: `${value}`,
+    })
+  }
   const lazy = hooks.find(({ everySteps }) => !(Number.isSafeInteger(everySteps) && everySteps >= 1))
   const misnamed = states.find(
     ({ name }, at) => !/^[a-z][a-z0-9-]*$/.test(name) || states.findIndex((other) => other.name === name) !== at,

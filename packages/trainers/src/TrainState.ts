@@ -45,9 +45,10 @@ export const residentState = Effect.fnUntraced(function* (
   const given = handOver ? trainedAlone(parameters, trainable) : new Set<Tensor>()
   for (const name of trainable) yield* checkTrainable(name, parameters.get(name))
   for (const name of restored === undefined ? [] : trainable) {
-    yield* checkRestored("weights", name, parameters.get(name), restored?.weights)
-    for (const slot of Object.keys(optimizer?.slots ?? {})) {
-      yield* checkRestored(slot, name, undefined, restored?.slots[slot])
+    const dims = parameters.get(name)?.dims ?? []
+    yield* checkRestored("weights", name, dims, restored?.weights)
+    for (const [slot, shape] of Object.entries(optimizer?.slots ?? {})) {
+      yield* checkRestored(slot, name, shape(dims), restored?.slots[slot])
     }
   }
   for (const [name, tensor] of parameters) {
@@ -94,16 +95,16 @@ const checkTrainable = (name: string, parameter: Tensor | undefined): Effect.Eff
 const checkRestored = (
   slot: string,
   name: string,
-  parameter: Tensor | undefined,
+  dims: readonly number[],
   held: ReadonlyMap<string, Tensor> | undefined,
 ): Effect.Effect<void, CheckpointFailed> => {
   const found = held?.get(name)
-  if (found !== undefined && (parameter === undefined || `${found.dims}` === `${parameter.dims}`)) return Effect.void
+  if (found?.type === "float32" && `${found.dims}` === `${dims}`) return Effect.void
   return Effect.fail(
     new CheckpointFailed({
       message: `the checkpoint does not fit the run: its ${slot} hold ${found === undefined ? "no" : "another shape of"} ${name}`,
       tensor: name,
-      expected: parameter === undefined ? `${slot} of ${name}` : `float32[${parameter.dims}]`,
+      expected: `float32[${dims}]`,
       found: found === undefined ? "nothing" : `${found.type}[${found.dims}]`,
       hint: "go on with the version that began the run, or begin again in another folder",
     }),

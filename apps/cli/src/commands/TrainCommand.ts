@@ -51,11 +51,12 @@ const runTraining = Effect.fnUntraced(function* <S extends TrainSettings>(
       if (event.event === "done") {
         training = false
         reason = event.reason
+        settled()
       }
       progress.observe(event)
       if (flags.json && machineEvents.has(event.event)) printJson(inFlags(event))
     })
-  const { stopRequested, ended } = yield* listen({
+  const { stopRequested, ended, settled } = yield* listen({
     waits: () => training,
     announce: (waiting) =>
       progress.note(waiting ? "finishing the step, saving … (Ctrl-C again ends at once)" : "ending …"),

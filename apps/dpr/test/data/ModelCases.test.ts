@@ -3,9 +3,10 @@ import assert from "node:assert/strict"
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { test } from "node:test"
+import { storedSettings } from "@tandem/models"
 import { loadEncoder } from "@tandem/models/node/LoadEncoder"
-import { readModel } from "@tandem/onnx"
-import { makeTextEncoder, towerOf } from "@tandem/retriever"
+import { float32, readModel, toNumbers } from "@tandem/onnx"
+import { fingerprint, makeTextEncoder, towerOf } from "@tandem/retriever"
 import { layer } from "@tandem/runtime/node/NodeRuntime"
 import { Effect } from "effect"
 import { assertError, assertNothingWritten, type Expected } from "../support/AssertError.ts"
@@ -145,4 +146,22 @@ test("onnx-int32-inputs: ids are converted", async () => {
     saved.inputs.map(({ type }) => type),
     ["int32", "int32", "int32"],
   )
+})
+
+test("another rotary frequency is another encoder, though no weight differs", async () => {
+  const fingerprints = await Effect.gen(function* () {
+    const encoder = yield* loadEncoder(at("rope-dynamo/model"))
+    assert.ok(encoder.source.kind === "onnx")
+    const { graph } = encoder.source
+    const [name = ""] = storedSettings(graph).keys()
+    const stored = graph.initializers.get(name)!
+    const other = float32(
+      stored.dims,
+      toNumbers(stored).map((value) => 2 * value),
+    )
+    const initializers = new Map([...graph.initializers, [name, other]])
+    const changed = { ...encoder, source: { ...encoder.source, graph: { ...graph, initializers } } }
+    return [yield* fingerprint(towerOf(encoder)), yield* fingerprint(towerOf(changed))]
+  }).pipe(Effect.provide(layer({ threads: 1 })), Effect.runPromise)
+  assert.notEqual(fingerprints[0], fingerprints[1])
 })

@@ -2,9 +2,9 @@ import { type Encoder, SequenceTooLong, similarityOf, tinyEncoder, trainWordPiec
 import { openEncoder } from "@tandem/models/node/LoadEncoder"
 import { encoderOf, type Side, sharedTower, TowerMismatchError, type Towers, untiedTowers } from "@tandem/retriever"
 import { partsNamed, SettingsError, valueFor } from "@tandem/runs"
-import { Effect } from "effect"
+import { Effect, Schema } from "effect"
 import type { RetrievalSettings } from "../retrieval/RetrievalSettings.ts"
-import type { RetrieverSettings } from "../retrieval/RetrieverFields.ts"
+import { type RetrieverSettings, TinySizes } from "../retrieval/RetrieverFields.ts"
 import { startingModels } from "./StartingModels.ts"
 
 /** What a model without weights of its own starts from. */
@@ -43,14 +43,10 @@ const loadModel = Effect.fnUntraced(function* (name: string, settings: Retriever
 
 /** A random encoder whose word pieces are trained on the run's own texts. */
 const tinyModel = (seed: number, { tiny, maxLength }: RetrieverSettings, { dropout, texts }: FromNothing): Encoder => {
-  const { vocabulary = 4000, ...sizes } = tiny ?? {}
+  const { vocabulary, ...sizes } = Schema.decodeSync(TinySizes)(tiny ?? {})
   return tinyEncoder({
     seed,
     vocabulary: trainWordPiece(texts(), { vocabularySize: vocabulary }),
-    hidden: 128,
-    layers: 2,
-    heads: 4,
-    intermediate: 512,
     ...sizes,
     dropout: dropout === "model" ? 0 : dropout,
     maxLength:

@@ -33,6 +33,15 @@ export const dataFields = {
   ),
 }
 
+/** Sizes of a model without weights of its own. */
+export const TinySizes = Schema.Struct({
+  hidden: settingWithDefault(count, 128, countDoc("tiny: width")),
+  layers: settingWithDefault(count, 2, countDoc("tiny: layers")),
+  heads: settingWithDefault(count, 4, countDoc("tiny: attention heads")),
+  intermediate: settingWithDefault(count, 512, countDoc("tiny: width of the feed-forward part")),
+  vocabulary: settingWithDefault(count, 4000, countDoc("tiny: word pieces")),
+})
+
 /** Settings on the retriever that a command trains or uses. */
 export const retrieverFields = {
   model: optionalSetting(
@@ -62,16 +71,7 @@ export const retrieverFields = {
     Schema.Literals(["pair", "prefix", "none"]),
     choiceDoc(["pair", "prefix", "none"], "how a passage's title is seen", "pair for DPR's models, else none"),
   ),
-  tiny: settingGroup(
-    Schema.Struct({
-      hidden: settingWithDefault(count, 128, countDoc("tiny: width")),
-      layers: settingWithDefault(count, 2, countDoc("tiny: layers")),
-      heads: settingWithDefault(count, 4, countDoc("tiny: attention heads")),
-      intermediate: settingWithDefault(count, 512, countDoc("tiny: width of the feed-forward part")),
-      vocabulary: settingWithDefault(count, 4000, countDoc("tiny: word pieces")),
-    }),
-    "sizes of a tiny model",
-  ),
+  tiny: settingGroup(TinySizes, "sizes of a tiny model"),
 }
 
 const RetrieverSettings = Schema.Struct(retrieverFields)

@@ -1,6 +1,7 @@
-import { closeSync, constants, existsSync, fsyncSync, openSync, readFileSync, writeSync } from "node:fs"
+import { closeSync, constants, existsSync, fsyncSync, openSync, writeSync } from "node:fs"
+import { readFile } from "node:fs/promises"
 import { Effect, type Scope } from "effect"
-import type { RunFolderError } from "../Errors.ts"
+import { RunFolderError } from "../Errors.ts"
 import { onDisk, writeWhole } from "./RunFiles.ts"
 
 /** One line of `metrics.jsonl`. */
@@ -14,16 +15,27 @@ export interface MetricsFile {
 }
 
 /** Rows of a metrics file; a last line that a kill cut off is left out. */
-export const readMetrics = (file: string): readonly MetricsRow[] => {
-  if (!existsSync(file)) return []
-  return readFileSync(file, "utf8")
-    .split("\n")
-    .slice(0, -1)
-    .flatMap((line) => {
-      const row: unknown = JSON.parse(line)
-      return isRow(row) ? [row] : []
-    })
-}
+export const readMetrics = (file: string): Effect.Effect<readonly MetricsRow[], RunFolderError> =>
+  Effect.gen(function* () {
+    if (!existsSync(file)) return []
+    const lines = (yield* onDisk(file, () => readFile(file, "utf8"))).split("\n").slice(0, -1)
+    const rows: MetricsRow[] = []
+    for (const [index, line] of lines.entries()) {
+      const row = yield* Effect.try({
+        try: (): unknown => JSON.parse(line),
+        catch: () =>
+          new RunFolderError({
+            message: `the metrics of the run are damaged in line ${index + 1}`,
+            file,
+            expected: "a JSON object a line",
+            found: line.slice(0, 60),
+            hint: "take the line out and go on with `resume`: rows after the last checkpoint are made again",
+          }),
+      })
+      if (isRow(row)) rows.push(row)
+    }
+    return rows
+  })
 
 const isRow = (row: unknown): row is MetricsRow =>
   typeof row === "object" && row !== null && "step" in row && typeof row.step === "number"
@@ -33,7 +45,7 @@ export const openMetrics = Effect.fnUntraced(function* (
   file: string,
   step: number,
 ): Effect.fn.Return<MetricsFile, RunFolderError, Scope.Scope> {
-  const kept = readMetrics(file).filter((row) => row.step <= step)
+  const kept = (yield* readMetrics(file)).filter((row) => row.step <= step)
   yield* writeWhole(file, kept.map((row) => `${JSON.stringify(row)}\n`).join(""))
   const handle = yield* Effect.acquireRelease(
     onDisk(file, async () => openSync(file, constants.O_WRONLY | constants.O_APPEND)),

@@ -1,5 +1,5 @@
 import { existsSync, promises as fs, readFileSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
+import { join, resolve } from "node:path"
 import { isAlive } from "@tandem/files/node/IsAlive"
 import { Effect, type Scope } from "effect"
 import { type RunFolderError, RunLockedError, SettingsError } from "../Errors.ts"
@@ -38,10 +38,29 @@ export const openRunFolder = Effect.fnUntraced(function* (
     })
   }
   yield* onDisk(run, () => fs.mkdir(run, { recursive: true }))
-  yield* Effect.acquireRelease(lock(paths.lock), () => Effect.promise(() => fs.rm(paths.lock, { force: true })))
+  const folder = resolve(run)
+  yield* Effect.acquireRelease(lock(paths.lock, folder), () =>
+    Effect.promise(() => fs.rm(paths.lock, { force: true }).finally(() => held.delete(folder))),
+  )
 })
 
-const lock = (file: string): Effect.Effect<void, RunFolderError | RunLockedError> =>
+/** Folders that runs of this process hold: a lock with this process's id may also be that of a dead one. */
+const held = new Set<string>()
+
+const lock = (file: string, folder: string): Effect.Effect<void, RunFolderError | RunLockedError> =>
+  Effect.gen(function* () {
+    if (held.has(folder)) {
+      return yield* new RunLockedError({
+        message: "another run of this process works in this run folder",
+        file,
+        hint: "wait for it, or choose another folder",
+      })
+    }
+    held.add(folder)
+    yield* Effect.onError(lockFile(file), () => Effect.sync(() => held.delete(folder)))
+  })
+
+const lockFile = (file: string): Effect.Effect<void, RunFolderError | RunLockedError> =>
   Effect.gen(function* () {
     while (!(yield* onDisk(file, () => absent("EEXIST", async () => createLock(file))))) {
       const holder = holderOf(file)

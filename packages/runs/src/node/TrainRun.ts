@@ -125,7 +125,7 @@ const runPlan = Effect.fnUntraced(function* <D, B extends Batch, E>(
   let lastStep = 0
   const metrics = yield* openMetrics(paths.metrics, yield* resumeStep(settings))
   const emit = Effect.fnUntraced(function* (event: TrainEvent) {
-    if (event.event === "step") lastStep = event.step
+    if (event.event === "step" || event.event === "resume") lastStep = event.step
     yield* record(metrics, event)
     yield* observe(event)
   })

@@ -31,7 +31,7 @@ export interface ReportSources {
 /** Writes `report.json` and `report.html`. */
 export const writeReport = Effect.fnUntraced(function* (run: string, report: RunReport, sources: ReportSources) {
   const paths = runPaths(run)
-  const { steps, evaluations } = trainingRows(readMetrics(paths.metrics))
+  const { steps, evaluations } = trainingRows(yield* readMetrics(paths.metrics))
   const { page: { names = {}, headline, charts } = {}, stepCharts, statistics, sections, ...standing } = sources
   const { before, after, baselines: { untrained: _, ...baselines } = {}, variants, differences, savedStep } = report
   const latest = evaluations.at(-1)

@@ -5,11 +5,11 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, test } from "node:test"
 import { float32, GraphBuilder, type Tensor } from "@tandem/onnx"
-import { SettingsError, TrainSettings } from "@tandem/runs"
+import { RunFolderError, SettingsError, TrainSettings } from "@tandem/runs"
 import { trainRun } from "@tandem/runs/node/TrainRun"
 import { layer } from "@tandem/runtime/node/NodeRuntime"
 import { asDrafted, type Batch, CheckpointFailed, type Hook, HookFailed } from "@tandem/trainers"
-import { Effect, Schema } from "effect"
+import { Cause, Effect, Exit, Schema } from "effect"
 
 const folder = mkdtempSync(join(tmpdir(), "tandem-runs-"))
 after(() => rmSync(folder, { recursive: true, force: true }))
@@ -152,6 +152,29 @@ test("a hook that fails ends the run; it goes on from its last checkpoint to the
   await Effect.runPromise(run("hook", { resume: true }).effect)
   await Effect.runPromise(run("undisturbed").effect)
   assert.deepEqual(losses(out), losses(join(folder, "undisturbed")))
+})
+
+test("two runs of one process cannot work in one folder", async () => {
+  const [first, second] = await Effect.runPromise(
+    Effect.all([Effect.exit(run("twice").effect), Effect.exit(run("twice").effect)], { concurrency: "unbounded" }),
+  )
+  assert.deepEqual([first, second].filter(Exit.isSuccess).length, 1)
+  const failed = [first, second].find(Exit.isFailure)
+  assert.match(failed === undefined ? "" : Cause.pretty(failed.cause), /another run of this process/)
+  assert.equal(losses(join(folder, "twice")).length, 12)
+  assert.ok(!existsSync(join(folder, "twice/.lock")))
+})
+
+test("damaged metrics are named with their line", async () => {
+  const { out, effect } = run("damaged", { maxSteps: 12 })
+  await Effect.runPromise(effect)
+  const file = join(out, "metrics.jsonl")
+  const lines = readFileSync(file, "utf8").split("\n")
+  writeFileSync(file, [lines[0], "\u0000\u0000", ...lines.slice(2)].join("\n"))
+  const error = await Effect.runPromise(Effect.flip(run("damaged", { resume: true }).effect))
+  assert.ok(error instanceof RunFolderError)
+  assert.equal(error.file, file)
+  assert.match(error.message, /line 2/)
 })
 
 test("a folder that holds a run is refused, as is going on with other settings or from another layout", async () => {

@@ -4,6 +4,7 @@ import { test } from "node:test"
 import { float32, type Tensor } from "@tandem/onnx"
 import { Runtime } from "@tandem/runtime"
 import {
+  adamW,
   type Batch,
   CheckpointFailed,
   Checkpoints,
@@ -156,12 +157,43 @@ test("a checkpoint without a part that the run needs is refused, as is one witho
   assert.match(errors[1]!.message, /no bias/)
 })
 
+test("a metric that an evaluation lacks or that is no number ends the run, and checkpoints stay readable", async () => {
+  for (const metrics of [{ "mrr@10": 0.5 }, { mrr: Number.NaN }]) {
+    const evaluation = { metric: "mrr", run: () => Effect.succeed(metrics) }
+    const { error, last } = await onCpu(
+      Effect.gen(function* () {
+        const error = yield* Effect.flip(train(...runOf([], 20, { evaluation, evaluateEverySteps: 7 })))
+        return { error, last: Option.getOrThrow(yield* (yield* Checkpoints).last) }
+      }),
+    )
+    assert.ok(error instanceof InvalidSettings)
+    assert.deepEqual([error.field, error.expected], ["metric", `one of ${Object.keys(metrics).join(", ")}`])
+    assert.deepEqual([last.state.step, last.state.best], [5, null])
+  }
+})
+
+test("a checkpoint whose slots have another shape than the optimizer's is refused", async () => {
+  const error = await onCpu(
+    Effect.gen(function* () {
+      yield* train(...runOf([], 5))
+      const narrow = { ...adamW(), slots: { ...adamW().slots, second: () => [1] } }
+      return yield* Effect.flip(train(...runOf([], 10, { resume: true, optimizer: narrow })))
+    }),
+  )
+  assert.ok(error instanceof CheckpointFailed)
+  assert.deepEqual([error.tensor, error.expected, error.found], ["w", "float32[1]", "float32[3,1]"])
+})
+
 test("what can have no effect or no name is refused before the first step", async () => {
   const events: TrainEvent[] = []
   const refused = (over: Parameters<typeof runOf>[2]) => onCpu(Effect.flip(train(...runOf(events, 5, over))))
   const part = { save: Effect.succeed({ tensors: new Map(), json: null }), restore: () => Effect.void }
   for (const over of [
     { groups: [{ pattern: "reader/*", rateScale: 2 }] },
+    { accumulate: 0 },
+    { saveEverySteps: 1.5 },
+    { evaluateEverySteps: 0 },
+    { draftsPerEpoch: 0 },
     { hooks: [{ name: "never", everySteps: 0, run: () => Effect.void }] },
     { states: [{ name: "../up", ...part }] },
     {
