@@ -77,7 +77,8 @@ const planOf = (
   const query = encoderOf(towers, "query")
   const statistics = { train: train.statistics, dev: dev?.statistics ?? null }
   const titlesIgnored = settings.titles === undefined && defaultTitles(encoderOf(towers, "passage")) === "none"
-  const withoutDropout = dropout === "model" && query.source.kind === "onnx"
+  const encoders = new Set([query, encoderOf(towers, "passage")])
+  const withoutDropout = dropout === "model" && [...encoders].some(({ source }) => source.kind === "onnx")
   return {
     objective,
     example: objective.draft(0),
@@ -98,8 +99,8 @@ const planOf = (
     warnings: [
       ...data.warnings,
       ...(titlesIgnored ? ignoredTitles(train.corpus.values()).map(({ message }) => message) : []),
-      ...copiesIn(query),
-      ...(withoutDropout ? ["the model is an ONNX file, which holds no dropout: it is trained without"] : []),
+      ...[...encoders].flatMap(copiesIn),
+      ...(withoutDropout ? ["a model is an ONNX file, which holds no dropout: it is trained without"] : []),
     ],
     save: (trained, step, systems) =>
       saveRetriever({

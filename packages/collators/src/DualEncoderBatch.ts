@@ -19,8 +19,8 @@ export interface CollateOptions {
   readonly inputs: readonly string[]
   /** Whether the batch brings `weights` (default false): a program either reads them from every batch or from none. */
   readonly weights?: boolean
-  /** What the passage encoder takes where it is another one than the queries'. */
-  readonly passage?: { readonly padTokenId: number; readonly inputs: readonly string[] }
+  /** What the passage encoder takes where it is another one than the queries'; its bucket is theirs where absent. */
+  readonly passage?: { readonly padTokenId: number; readonly inputs: readonly string[]; readonly bucket?: Bucket }
 }
 
 /** Sizes of a batch. Batches of one shape run on one compiled graph. */

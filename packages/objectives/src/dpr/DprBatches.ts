@@ -96,7 +96,7 @@ export const dprBatches = (towers: Towers, options: DprBatchOptions): DprBatches
   })
   const query = encoderOf(towers, "query")
   const passage = encoderOf(towers, "passage")
-  const bucket = bucketLengths({ multiple: bucketMultiple(maxLength), maximum: maxLength })
+  const bucketOf = (maximum: number) => bucketLengths({ multiple: bucketMultiple(maximum), maximum })
   const encode = memoized(towers, retrieval)
   // Graphs that this project builds leave padding out of token-wise work; a model's own ONNX graph cannot.
   const packs = [query, passage].every(({ source }) => source.kind === "weights")
@@ -109,15 +109,19 @@ export const dprBatches = (towers: Towers, options: DprBatchOptions): DprBatches
   const weighted = examples.some(({ weight = 1 }) => weight !== 1)
   const collateOptions = {
     padTokenId: query.config.padTokenId,
-    bucket,
+    bucket: bucketOf(maxLength),
     hardNegatives,
     inputs: query.inputs,
     weights: weighted,
   }
   /** An encoder's shape without padding, and its rows. */
-  const packed = (mask: Tensor, cut: readonly number[]): { readonly rows: Tensor; readonly shape: EncoderShape } => {
+  const packed = (
+    mask: Tensor,
+    cut: readonly number[],
+    longestText = maxLength,
+  ): { readonly rows: Tensor; readonly shape: EncoderShape } => {
     const [batch = 0, tokens = 0] = mask.dims
-    const groups = lengthGroups(mask, cut, groupBucket(maxLength))
+    const groups = lengthGroups(mask, cut, groupBucket(longestText))
     const rows = packedRows(mask, multiple, groups)
     return {
       rows,
@@ -156,11 +160,19 @@ export const dprBatches = (towers: Towers, options: DprBatchOptions): DprBatches
   const separateBatch = (items: readonly DualEncoderItem[]): DprBatch => {
     const { tensors, shape, statistics } = collateDualEncoder(
       items.toSorted((a, b) => b.positive.text.ids.length - a.positive.text.ids.length),
-      { ...collateOptions, passage: { padTokenId: passage.config.padTokenId, inputs: passage.inputs } },
+      {
+        ...collateOptions,
+        bucket: bucketOf(retrieval.maxLength.query),
+        passage: {
+          padTokenId: passage.config.padTokenId,
+          inputs: passage.inputs,
+          bucket: bucketOf(retrieval.maxLength.passage),
+        },
+      },
     )
     const side = (name: Side, batch: number, tokens: number) =>
       packs
-        ? packed(tensors[`${name}.attention_mask`]!, cuts)
+        ? packed(tensors[`${name}.attention_mask`]!, cuts, retrieval.maxLength[name])
         : { rows: undefined, shape: { batch, tokens } satisfies EncoderShape }
     const queries = side("query", shape.queries, shape.queryTokens)
     const passages = side("passage", shape.passages, shape.passageTokens)

@@ -9,17 +9,23 @@ const Recorded = Schema.Struct({ format: Schema.Literal(1), files: Schema.Record
 
 const recordOf = (run: string): string => join(run, "retriever-files.json")
 
-/** Writes down, beside a run's retriever, SHA-256 of its tokenizer's and settings' files. */
-export const recordRetrieverFiles = Effect.fnUntraced(function* (run: string) {
+/** The tokenizer's and settings' files of a run's retriever, by their path in the run. */
+const filesOf = Effect.fnUntraced(function* (run: string) {
   const { retriever, passageRetriever } = runPaths(run)
-  const files: Record<string, string> = {}
+  const files: string[] = []
   for (const folder of [retriever, passageRetriever].filter((path) => existsSync(path))) {
     const entries = yield* onDisk(folder, () => fs.readdir(folder, { recursive: true, withFileTypes: true }))
-    for (const entry of entries.filter((found) => found.isFile() && /\.(json|txt)$/.test(found.name))) {
-      const file = join(entry.parentPath, entry.name)
-      files[relative(run, file).replaceAll("\\", "/")] = yield* hashPath(file)
-    }
+    for (const { parentPath, name } of entries)
+      if (/\.(json|txt|model|jinja)$/.test(name))
+        files.push(relative(run, join(parentPath, name)).replaceAll("\\", "/"))
   }
+  return files
+})
+
+/** Writes down, beside a run's retriever, SHA-256 of its tokenizer's and settings' files. */
+export const recordRetrieverFiles = Effect.fnUntraced(function* (run: string) {
+  const files: Record<string, string> = {}
+  for (const name of yield* filesOf(run)) files[name] = yield* hashPath(join(run, name))
   yield* writeJson(recordOf(run), { format: 1, files })
 })
 
@@ -44,4 +50,13 @@ export const checkRetrieverFiles = Effect.fnUntraced(function* (run: string) {
       hint: `put it back; if it was changed on purpose, remove ${basename(record)} from the run's folder`,
     })
   }
+  const added = (yield* filesOf(run)).find((name) => files[name] === undefined)
+  if (added === undefined) return
+  return yield* new RunFolderError({
+    message: `${added} is a file that the run did not write`,
+    file: join(run, added),
+    expected: Object.keys(files).join(", "),
+    found: added,
+    hint: `take it away; if it was added on purpose, remove ${basename(record)} from the run's folder`,
+  })
 })

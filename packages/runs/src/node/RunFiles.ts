@@ -37,12 +37,13 @@ export const hashPath = (path: string): Effect.Effect<string, RunFolderError> =>
     const hash = createHash("sha256")
     const isFolder = (await fs.stat(path)).isDirectory()
     const entries = isFolder ? await fs.readdir(path, { recursive: true, withFileTypes: true }) : []
-    const files = isFolder
-      ? entries
-          .filter((entry) => entry.isFile())
-          .map((entry) => join(entry.parentPath, entry.name))
-          .sort()
-      : [path]
+    const files: string[] = isFolder ? [] : [path]
+    for (const entry of entries) {
+      const file = join(entry.parentPath, entry.name)
+      // What a link leads to is read as the data, so it is hashed as the data.
+      if (entry.isFile() || (entry.isSymbolicLink() && (await fs.stat(file)).isFile())) files.push(file)
+    }
+    files.sort()
     for (const file of files) {
       if (isFolder) hash.update(file.slice(path.length))
       for await (const chunk of createReadStream(file)) hash.update(chunk)
