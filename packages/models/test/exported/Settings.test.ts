@@ -12,7 +12,9 @@ import { goldenBytes } from "../support/Golden.ts"
 
 const folder = "exports/"
 const root = fileURLToPath(new URL(`../../../../test/golden/${folder}`, import.meta.url))
-const architectures = readdirSync(root).filter((name) => existsSync(`${root}${name}/reference.safetensors`))
+const architectures = readdirSync(root)
+  .filter((name) => existsSync(`${root}${name}/reference.safetensors`))
+  .sort()
 
 test("in exports of every architecture, what PyTorch trains is a weight and what it does not is a setting", () => {
   const further: string[] = []
