@@ -1,23 +1,15 @@
 // Small data sets that once trained on something else than they say, without a word. Needs $TANDEM_DATA/cases.
 import assert from "node:assert/strict"
-import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { test } from "node:test"
 import { readCorpus, readExamples } from "@tandem/datasets/node/Files"
 import { evaluateBm25 } from "@tandem/objectives"
 import { Effect } from "effect"
 import { assertError } from "../support/AssertError.ts"
+import { at } from "../support/Cases.ts"
 import { scratchFolder, succeed, tandem } from "../support/Tandem.ts"
 
 const scratch = scratchFolder()
-
-const at = (path: string): string => {
-  const root = process.env["TANDEM_DATA"]
-  assert.ok(root, "TANDEM_DATA is not set: point it at the folder that holds cases/")
-  const file = join(root, "cases", path)
-  assert.ok(existsSync(file), `${file} is missing: TANDEM_DATA must point at the folder that holds cases/`)
-  return file
-}
 
 const tiny = [
   ...["--model", "tiny", "--tiny-hidden", "32", "--tiny-layers", "1", "--tiny-heads", "2"],

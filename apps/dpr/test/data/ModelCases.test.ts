@@ -1,6 +1,6 @@
 // Small models that once trained, or were saved, as something else than they are. Needs $TANDEM_DATA/cases.
 import assert from "node:assert/strict"
-import { existsSync, readFileSync } from "node:fs"
+import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { test } from "node:test"
 import { storedSettings } from "@tandem/models"
@@ -10,17 +10,10 @@ import { fingerprint, makeTextEncoder, towerOf } from "@tandem/retriever"
 import { layer } from "@tandem/runtime/node/NodeRuntime"
 import { Effect } from "effect"
 import { assertError, assertNothingWritten, type Expected } from "../support/AssertError.ts"
+import { at } from "../support/Cases.ts"
 import { scratchFolder, succeed, tandem } from "../support/Tandem.ts"
 
 const scratch = scratchFolder()
-
-const at = (path: string): string => {
-  const root = process.env["TANDEM_DATA"]
-  assert.ok(root, "TANDEM_DATA is not set: point it at the folder that holds cases/")
-  const file = join(root, "cases", path)
-  assert.ok(existsSync(file), `${file} is missing: TANDEM_DATA must point at the folder that holds cases/`)
-  return file
-}
 
 const fixed = ["--warmup", "0", "--schedule", "constant", "--lr", "1e-3", "--dropout", "0", "--threads", "1"]
 
