@@ -285,7 +285,7 @@ const checkOptions = Effect.fnUntraced(function* <D, B extends Batch, E, R, O>(
     draftsPerEpoch,
   }
   for (const [field, value] of Object.entries(counts)) {
-    if (Number.isSafeInteger(value) && value >= 1) continue
+    if (isCount(value)) continue
     return yield* new InvalidSettings({
       message: `${field} has a wrong value`,
       field,
@@ -293,22 +293,24 @@ const checkOptions = Effect.fnUntraced(function* <D, B extends Batch, E, R, O>(
       found: `${value}`,
     })
   }
-  const lazy = hooks.find(({ everySteps }) => !(Number.isSafeInteger(everySteps) && everySteps >= 1))
+  const lazy = hooks.find(({ everySteps }) => !isCount(everySteps))
   const misnamed = states.find(
     ({ name }, at) => !/^[a-z][a-z0-9-]*$/.test(name) || states.findIndex((other) => other.name === name) !== at,
   )
-  if (lazy !== undefined || misnamed !== undefined) {
+  if (lazy !== undefined) {
     return yield* new InvalidSettings({
-      message:
-        lazy === undefined
-          ? `a run cannot remember anything as ${misnamed?.name}`
-          : `the hook ${lazy.name} is never due`,
-      field: lazy === undefined ? "states" : "hooks",
-      expected:
-        lazy === undefined
-          ? "names of their own of lower-case letters, digits and hyphens"
-          : "a whole number of steps, 1 or more",
-      found: `${lazy?.everySteps ?? misnamed?.name}`,
+      message: `the hook ${lazy.name} is never due`,
+      field: "hooks",
+      expected: "a whole number of steps, 1 or more",
+      found: `${lazy.everySteps}`,
+    })
+  }
+  if (misnamed !== undefined) {
+    return yield* new InvalidSettings({
+      message: `a run cannot remember anything as ${misnamed.name}`,
+      field: "states",
+      expected: "names of their own of lower-case letters, digits and hyphens",
+      found: misnamed.name,
     })
   }
   if (restored !== undefined && restored.state.fingerprint !== options.fingerprint) {
@@ -320,6 +322,8 @@ const checkOptions = Effect.fnUntraced(function* <D, B extends Batch, E, R, O>(
     })
   }
 })
+
+const isCount = (value: number): boolean => Number.isSafeInteger(value) && value >= 1
 
 const restoreStates = Effect.fnUntraced(function* <E, R>(
   states: readonly StatePart<E, R>[],
