@@ -19,6 +19,7 @@ const layers: Readonly<Record<string, number>> = {
   models: 2,
   store: 2,
   retriever: 3,
+  generator: 3,
   losses: 3,
   inspection: 3,
   collators: 3,

@@ -77,6 +77,11 @@ export const exitCodes: Readonly<Record<string, ExitCode>> = {
   EngineUnavailable: 4,
   // retriever
   TowerMismatch: 3,
+  // generator
+  InvalidTemplate: 3,
+  InvalidPrompt: 3,
+  InvalidGeneration: 2,
+  RemoteFailed: 4,
   // losses and collators
   InvalidBatch: 2,
   // trainers
