@@ -178,7 +178,8 @@ const trainingLine = (now: () => number, plannedSteps: () => number | undefined)
       examplesPerSecond += ((1 - memory) / weight) * (event.examples / event.seconds - examplesPerSecond)
     },
     evaluated: (metrics: Readonly<Record<string, number>>) => {
-      const name = ["mrr@10", "recall@1", ...Object.keys(metrics)].find((known) => metrics[known] !== undefined)
+      const others = Object.keys(metrics).filter((known) => known !== "n")
+      const name = ["mrr@10", "answerRecall@5", ...others].find((known) => metrics[known] !== undefined)
       if (name !== undefined) metric = [name, metrics[name] ?? 0]
     },
     text: (ended = false): string => {

@@ -72,6 +72,17 @@ test("one live line in a terminal, cut to its width, with lines of their own abo
   for (const columns of [12, 20, 40, 60]) screen(draw({ isTTY: true, columns, perEvent: 1000 }, events), columns)
 })
 
+test("the live line shows the figure that decides, which is answer recall where answers alone are known", () => {
+  const metrics = { n: 5, "answerRecall@1": 0.25, "answerRecall@5": 0.75 }
+  const written = draw({ isTTY: true, columns: 120, perEvent: 1000 }, [
+    step(1),
+    { event: "eval", step: 1, metrics },
+    step(2),
+    { event: "done", step: 2, reason: "completed" },
+  ])
+  assert.match(screen(written, 120).at(-2) ?? "", /loss 2\.000 {2}answerRecall@5 0\.750 {2}epoch/)
+})
+
 test("where there is no terminal, a line every few seconds and no control characters", () => {
   const events = Array.from({ length: 30 }, (_, index) => step(index + 1))
   const lines = draw({ isTTY: false, perEvent: 1000 }, events).trim().split("\n")

@@ -12,6 +12,7 @@ import { hasAnswer, prepareText } from "@tandem/evals"
 import { SettingsError } from "@tandem/runs"
 import { Bm25 } from "@tandem/store"
 import { Effect } from "effect"
+import { readEvaluation } from "./EvaluationExamples.ts"
 import type { DprSettings } from "./Settings.ts"
 
 /** What a run trains on and is measured with. */
@@ -30,7 +31,8 @@ export interface DprData {
 export const loadData = Effect.fn("dpr.loadData")(function* (settings: DprSettings) {
   const read = yield* readOptions(settings)
   const raw = yield* readExamples(settings.data, read)
-  const dev = settings.dev.length === 0 ? undefined : yield* readExamples(settings.dev, { ...read, evaluation: true })
+  const evaluation = settings.dev.length === 0 ? undefined : yield* readEvaluation(settings.dev, read)
+  const dev = evaluation?.data
   const train = withNegatives(raw, settings)
   const negatives = settings.negatives === "none" ? 0 : settings.hardNegatives
   const hardNegatives = train.statistics.withNegatives === 0 ? 0 : negatives
@@ -43,10 +45,10 @@ export const loadData = Effect.fn("dpr.loadData")(function* (settings: DprSettin
     })
   }
   const warnings = [
-    ...raw.warnings,
-    ...(dev?.warnings ?? []).map((warning) => ({ ...warning, message: `evaluation: ${warning.message}` })),
-    ...overlapWarnings(train.examples, dev?.examples),
-  ].map(({ message }) => message)
+    ...raw.warnings.map(({ message }) => message),
+    ...(evaluation?.warnings ?? []).map((message) => `evaluation: ${message}`),
+    ...overlapWarnings(train.examples, dev?.examples).map(({ message }) => message),
+  ]
   if (train.statistics.droppedWithoutPositive > 0) {
     warnings.push(
       `${train.statistics.droppedWithoutPositive} of ${train.statistics.rows} rows have no positive passage and were left out`,

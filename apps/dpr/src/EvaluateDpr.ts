@@ -1,10 +1,10 @@
-import { readExamples } from "@tandem/datasets/node/Files"
 import { evaluateBm25, evaluateTowers, figures } from "@tandem/objectives"
 import { progressTo, type RunOptions } from "@tandem/runs"
 import type { NodeProvider } from "@tandem/runtime"
 import { layer } from "@tandem/runtime/node/NodeRuntime"
 import { Effect } from "effect"
 import { readOptions } from "./DprData.ts"
+import { readEvaluation } from "./EvaluationExamples.ts"
 import { type EncodingSource, openEncoders } from "./OpenEncoders.ts"
 
 /** On what `evaluateDpr` measures. */
@@ -26,7 +26,7 @@ export type EvaluateDprSettings = EncodingSource & EvaluationData
 export const evaluateDpr = Effect.fn("dpr.evaluate")((settings: EvaluateDprSettings, { observe }: RunOptions) => {
   const { device, threads } = settings
   return Effect.gen(function* () {
-    const data = yield* readEvaluation(settings, { observe })
+    const data = yield* questions(settings, { observe })
     yield* observe({ event: "phase", name: "loading the model" })
     const { towers, retrieval } = yield* openEncoders(settings, () => [
       ...[...data.corpus.values()].map(({ text }) => text),
@@ -42,17 +42,17 @@ export const evaluateWords = Effect.fn("dpr.evaluateWords")(function* (
   settings: Omit<EvaluationData, "device" | "threads">,
   { observe }: RunOptions,
 ) {
-  const data = yield* readEvaluation(settings, { observe })
+  const data = yield* questions(settings, { observe })
   yield* observe({ event: "phase", name: "measuring bm25" })
   return figures(evaluateBm25(data).metrics)
 })
 
-const readEvaluation = Effect.fnUntraced(function* (
+const questions = Effect.fnUntraced(function* (
   settings: Omit<EvaluationData, "device" | "threads">,
   { observe }: RunOptions,
 ) {
   yield* observe({ event: "phase", name: "reading data" })
-  const data = yield* readExamples(settings.data, { ...(yield* readOptions(settings)), evaluation: true })
-  for (const { message } of data.warnings) yield* observe({ event: "warning", message })
+  const { data, warnings } = yield* readEvaluation(settings.data, yield* readOptions(settings))
+  for (const message of warnings) yield* observe({ event: "warning", message })
   return data
 })

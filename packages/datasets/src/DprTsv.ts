@@ -7,7 +7,7 @@ import type { ExampleRow, PassageRow, Source } from "./Source.ts"
 
 /**
  * Question and answer pairs of DPR: `question <tab> ['answer', "another"]`. The list is a Python literal; it is parsed,
- * never evaluated. The examples have no positives: they serve evaluation by answer string.
+ * never evaluated. The examples have no positives: they serve evaluation by answer string (`AssembleOptions.evaluation`).
  */
 export async function* parseDprQa(source: Source): AsyncGenerator<ExampleRow> {
   for await (const row of tsvRows(source)) {

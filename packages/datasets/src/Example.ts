@@ -28,7 +28,7 @@ export interface DataStatistics {
   readonly rows: number
   /** Rows kept as examples. */
   readonly examples: number
-  /** Rows dropped because they name no positive passage. */
+  /** Rows dropped because they name no positive passage; in an evaluation, because they have no answer either. */
   readonly droppedWithoutPositive: number
   /** Passages of the corpus, inline passages of the examples included. */
   readonly passages: number

@@ -12,8 +12,9 @@ export interface AssembleOptions {
   /** Whether rows without a positive are dropped (default) or kept, for data where only answers are known. */
   readonly requirePositives?: boolean
   /**
-   * Whether the rows are for evaluation (default false): one whose positives are all judged and missing from the corpus is
-   * kept, because a search cannot find them, and that counts.
+   * Whether the rows are for evaluation (default false): one without a positive is kept where it has an answer, which can be
+   * looked for in what was found, and one whose positives are all judged and missing from the corpus is kept, because a
+   * search cannot find them, and that counts.
    */
   readonly evaluation?: boolean
 }
@@ -45,6 +46,7 @@ export class RetrievalDataBuilder {
   readonly #remarks = new Remarks()
   #hasCorpus = false
   #rows = 0
+  #answered = 0
 
   constructor({ requirePositives = true, evaluation = false }: AssembleOptions = {}) {
     this.#requirePositives = requirePositives
@@ -66,7 +68,8 @@ export class RetrievalDataBuilder {
     this.#rows++
     this.#files.add(file)
     for (const remark of remarks) this.#remarks.add(remark)
-    if (this.#requirePositives && example.positives.length === 0) return
+    if (isAnswered(example)) this.#answered++
+    if (example.positives.length === 0 && !this.#isKept(example)) return
     const named = new Map<string, string>()
     for (const [id, text] of this.#hasCorpus ? (texts ?? []) : []) {
       if (this.#corpus.has(text)) named.set(id, text)
@@ -86,11 +89,7 @@ export class RetrievalDataBuilder {
   /** Throws `NoExamplesError` where no row is left and `UnknownPassageError` where an id stands for no passage. */
   finish(): RetrievalData {
     const found = this.#entries.map((entry) => this.#found(entry))
-    const isKept = ({ positives, relevance = {} }: Example): boolean =>
-      !this.#requirePositives ||
-      positives.length > 0 ||
-      (this.#evaluation && Object.values(relevance).some((grade) => grade > 0))
-    const examples = found.filter(isKept)
+    const examples = found.filter((example) => this.#isKept(example))
     if (this.#entries.every(({ judged }) => judged)) this.#refuseOtherCorpus(found)
     if (examples.length === 0) throw this.#noExamples()
     let answersNotInPositives = 0
@@ -174,16 +173,29 @@ export class RetrievalDataBuilder {
     throw unknownPassage(example.positives[0]!, "positives", this.#corpus.size, place)
   }
 
+  #isKept(example: Example): boolean {
+    const { positives, relevance = {} } = example
+    if (!this.#requirePositives || positives.length > 0) return true
+    return this.#evaluation && (isAnswered(example) || Object.values(relevance).some((grade) => grade > 0))
+  }
+
   #noExamples(): NoExamplesError {
     const files = [...this.#files].join(", ")
     const slip = this.#remarks.first("unknown-field")
+    const wanted = this.#evaluation ? "a positive passage or an answer" : "a positive passage"
+    const hint =
+      slip !== undefined
+        ? `a field may be misspelt: ${slip}`
+        : this.#answered > 0
+          ? `${this.#answered} of them have answers, which serve an evaluation alone`
+          : undefined
     return new NoExamplesError({
-      message: `${files === "" ? "the data" : files}: none of ${this.#rows} rows has a positive passage`,
+      message: `${files === "" ? "the data" : files}: none of ${this.#rows} rows has ${wanted}`,
       ...(files === "" ? {} : { file: files }),
       field: "positives",
-      expected: "at least one row with a positive passage",
+      expected: `at least one row with ${wanted}`,
       found: `${this.#rows} rows without`,
-      ...(slip === undefined ? {} : { hint: `a field may be misspelt: ${slip}` }),
+      ...(hint === undefined ? {} : { hint }),
     })
   }
 
@@ -207,6 +219,8 @@ export class RetrievalDataBuilder {
     })
   }
 }
+
+const isAnswered = ({ answers }: Example): boolean => answers.some((answer) => answer.trim() !== "")
 
 /** Whether a string that may be an id or a passage is a passage: it has several words, or a script without spaces. */
 const isText = (string: string): boolean => /\S\s+\S/.test(string) || isSpaceless(string)

@@ -36,8 +36,8 @@ const decode = rowDecoder(
 
 /**
  * Questions of SQuAD and of files of its shape: each with its paragraph as the positive. A question that is marked as
- * unanswerable (version 2) has no positive: its paragraph does not answer it. Questions without text are left out.
- * Answers are trimmed.
+ * unanswerable (version 2) has neither positive nor answers: its paragraph does not answer it. Questions without text are
+ * left out. Answers are trimmed.
  *
  * A paragraph's id is a hash of its text, so it is the same in every file and equal paragraphs are one passage. The
  * article is the passage's title, with spaces for underscores, its `metadata.document` and the example's `group`.
@@ -63,7 +63,7 @@ export async function* parseSquad(source: Source): AsyncGenerator<ExampleRow> {
           query,
           positives: remarks.length > 0 ? [] : [passage.id],
           negatives: [],
-          answers: [...new Set(stringsOf(answers ?? []))].filter((answer) => answer !== ""),
+          answers: remarks.length > 0 ? [] : [...new Set(stringsOf(answers ?? []))].filter((answer) => answer !== ""),
           ...(article === undefined ? {} : { group: article }),
         },
       }

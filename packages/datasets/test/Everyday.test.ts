@@ -223,6 +223,37 @@ test("in an evaluation a question whose passages are all missing counts as not f
   assert.equal((await failure(await beir("nowhere"), { evaluation: true }))._tag, "UnknownPassage")
 })
 
+test("an evaluation keeps answered questions without positives, and none that is marked as no question for its passage", async () => {
+  const labelled = [
+    { query: "who?", passage: "Ann did.", label: 1, answers: ["Ann"] },
+    { query: "who?", passage: "Nobody knows.", label: 0, answers: ["Ann"] },
+  ]
+  const context = "Ann sings."
+  const squad = [
+    { id: "a", question: "who sings?", context, answers: { text: ["Ann"], answer_start: [0] } },
+    { id: "b", question: "who sleeps?", context, answers: { text: ["Ann"] }, is_impossible: true },
+  ]
+  for (const [rows, kept] of [
+    [labelled, ["who?"]],
+    [squad, ["who sings?"]],
+    [
+      [
+        { query: "who?", answers: ["Ann"] },
+        { query: "where?", answers: [" "] },
+      ],
+      ["who?"],
+    ],
+  ] as const) {
+    const file = await save(rows.map((row) => `${JSON.stringify(row)}\n`).join(""))
+    const { examples, statistics } = await read(file, { evaluation: true })
+    assert.deepEqual(
+      examples.map(({ query }) => query),
+      kept,
+    )
+    assert.equal(statistics.droppedWithoutPositive, 1)
+  }
+})
+
 test("titles that an encoder will not read are told", () => {
   assert.deepEqual(
     ignoredTitles([

@@ -102,7 +102,7 @@ test("zstd is unpacked where the runtime can, and refused with its name where no
 })
 
 test("questions and answers alone, for evaluation", async () => {
-  const data = await read("qa.tsv", { requirePositives: false })
+  const data = await read("qa.tsv", { evaluation: true })
   assert.deepEqual(
     data.examples.map(({ query }) => query),
     questions,

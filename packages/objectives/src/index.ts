@@ -1,8 +1,9 @@
 export { type DprBatch, type DprBatches, type DprBatchOptions, dprBatches } from "./dpr/DprBatches.ts"
 export { type DprOptions, dprObjective } from "./dpr/DprObjective.ts"
 export { type DprProgramOptions, type DprShape, dprProgram } from "./dpr/DprProgram.ts"
-export { evaluateBm25, evaluateTowers, type Ranked, type SystemResult } from "./retrieval/EvaluateTowers.ts"
+export { evaluateBm25, evaluateTowers, goldOf, type Ranked, type SystemResult } from "./retrieval/EvaluateTowers.ts"
 export {
+  decidingMetric,
   divergedAfter,
   figures,
   measured,

@@ -63,6 +63,7 @@ export const ownColumns = (value: unknown, place: Place): NamedRow => {
   const rest = Object.fromEntries(Object.entries(value).filter(([name]) => !used.has(name)))
   const label = texts && negatives.length === 0 ? labelOf(value, positives, place) : 1
   const unanswerable = isSquad && value["is_impossible"] === true
+  const isNone = label === 0 || unanswerable
   const title = isSquad && typeof value["title"] === "string" && value["title"] !== "" ? value["title"] : undefined
   const answering = references(positives === undefined ? undefined : value[positives], title)
   const answers = answersOf(positives === "answer" ? value["answers"] : (value["answers"] ?? value["answer"]), place)
@@ -70,12 +71,12 @@ export const ownColumns = (value: unknown, place: Place): NamedRow => {
     ...rest,
     ...(id === undefined ? {} : { id: value[id] }),
     ...(query === undefined ? {} : { query: value[query] }),
-    positives: label === 0 || unanswerable ? [] : answering,
+    positives: isNone ? [] : answering,
     negatives: [
       ...(label === 0 && Array.isArray(answering) ? answering : []),
       ...negatives.flatMap((name) => references(value[name], undefined)),
     ],
-    ...(answers === undefined ? {} : { answers }),
+    ...(isNone ? { answers: [] } : answers === undefined ? {} : { answers }),
     ...(title === undefined || "group" in value ? {} : { group: title }),
   }
   const slips = Object.keys(rest).flatMap((name): Remark[] => {

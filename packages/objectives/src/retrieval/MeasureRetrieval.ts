@@ -6,7 +6,7 @@ import type { Runtime } from "@tandem/runtime"
 import type { AddError, SearchError } from "@tandem/store"
 import { TrainingDiverged } from "@tandem/trainers"
 import { Effect } from "effect"
-import { evaluateBm25, evaluateTowers, type SystemResult } from "./EvaluateTowers.ts"
+import { evaluateBm25, evaluateTowers, goldOf, type SystemResult } from "./EvaluateTowers.ts"
 import { keptRankings, retrievalExamples } from "./RetrievalExamples.ts"
 import type { RetrievalSettings, SearchTowers } from "./RetrievalSettings.ts"
 
@@ -24,8 +24,8 @@ export interface RetrievalMeasurement {
 export type RetrievalFailure = ModelError | AddError | SearchError | TrainingDiverged
 
 /**
- * Retrieval on the evaluation examples: their corpus is encoded with the weights of the moment and searched exactly; MRR
- * decides. Beside it BM25 and, in the report, questions chosen by what training did to them with what each system found.
+ * Retrieval on the evaluation examples: their corpus is encoded with the weights of the moment and searched exactly;
+ * {@link decidingMetric} decides. Beside it BM25 and, in the report, questions chosen by what training did to them with what each system found.
  *
  * Weights can be finite and too large to embed with: that is `TrainingDiverged`.
  */
@@ -39,7 +39,7 @@ export const measureRetrieval = (options: RetrievalMeasurement): Measurement<Ret
         divergedAfter(step),
       )
   return {
-    metric: "mrr@10",
+    metric: decidingMetric(dev),
     measure: measureIn("fp32"),
     variants: { q8: measureIn("q8") },
     baselines: { bm25: Effect.sync(() => measured(evaluateBm25(dev))) },
@@ -50,6 +50,10 @@ export const measureRetrieval = (options: RetrievalMeasurement): Measurement<Ret
     },
   }
 }
+
+/** The figure by which weights are chosen: `mrr@10`, or `answerRecall@5` where answers alone are known. */
+export const decidingMetric = ({ examples }: RetrievalData): "mrr@10" | "answerRecall@5" =>
+  examples.some((example) => goldOf(example).size > 0) ? "mrr@10" : "answerRecall@5"
 
 /** Embeddings that are not finite after a step are the end of its training. */
 export const divergedAfter =
