@@ -1,7 +1,23 @@
 export { answerTokens, hasAnswer, type PreparedText, prepareText } from "./AnswerRecall.ts"
-export { type AnswerEvaluation, evaluateAnswers, exactMatch, normalizeAnswer, tokenF1 } from "./Answers.ts"
+export {
+  type AnswerMetricName,
+  type AnswerMetrics,
+  type AnswerReport,
+  type AnswerResult,
+  compareAnswers,
+  evaluateAnswers,
+} from "./AnswerReport.ts"
+export { exactMatch, normalizeAnswer, tokenF1 } from "./Answers.ts"
 export { averageRank } from "./AverageRank.ts"
-export { type BootstrapOptions, bootstrapMean, type Interval, pairedBootstrap } from "./Bootstrap.ts"
+export {
+  type BootstrapOptions,
+  bootstrapMean,
+  bootstrapRatio,
+  type Interval,
+  pairedBootstrap,
+  pairedBootstrapRatio,
+  type Ratio,
+} from "./Bootstrap.ts"
 export { InvalidEvaluation, InvalidPattern, InvalidTrecFile } from "./EvalsError.ts"
 export { withoutOwnHit } from "./OwnHit.ts"
 export {
@@ -23,4 +39,12 @@ export {
   type RetrievalReport,
   type RetrievalResult,
 } from "./RetrievalReport.ts"
+export { rougeL } from "./RougeL.ts"
 export { formatRun, parseQrels, parseRun, type Qrels, type Run, rankDocuments, type TrecSource } from "./Trec.ts"
+export {
+  type Verdict,
+  type VerdictDifference,
+  type VerdictNeed,
+  type VerdictSystem,
+  verdict,
+} from "./Verdict.ts"

@@ -2,7 +2,6 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 import {
   answerTokens,
-  evaluateAnswers,
   exactMatch,
   hasAnswer,
   InvalidEvaluation,
@@ -66,16 +65,4 @@ test("exact match and token F1 take the best answer", () => {
   assert.equal(tokenF1("the", ["a"]), 1)
   assert.equal(tokenF1("the", ["cat"]), 0)
   assert.throws(() => exactMatch("x", []), InvalidEvaluation)
-})
-
-test("means and vectors over questions", () => {
-  const { n, f1, exactMatch, perQuestion } = evaluateAnswers([
-    { prediction: "a cat", answers: ["cat"] },
-    { prediction: "black cat", answers: ["cat"] },
-  ])
-  assert.equal(n, 2)
-  assert.equal(exactMatch, 0.5)
-  assert.equal(f1, (1 + 2 / 3) / 2)
-  assert.deepEqual([...perQuestion.exactMatch], [1, 0])
-  assert.throws(() => evaluateAnswers([]), InvalidEvaluation)
 })

@@ -17,6 +17,7 @@ export const usualMetrics: Readonly<Record<string, MetricFacts>> = {
   answerRecall: { meaning: "one of the first k holds an answer word for word" },
   exactMatch: { meaning: "the answer is the expected one" },
   f1: { meaning: "words shared with the expected answer" },
+  rougeL: { meaning: "words shared with the expected answer, in its order" },
   nll: { meaning: "nats a token of the expected answer; less is better", better: "lower" },
   perplexity: { meaning: "exp of the nats a token; less is better", better: "lower" },
   averageRank: { meaning: "mean place over data sets; less is better", better: "lower" },

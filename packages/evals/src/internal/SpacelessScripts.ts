@@ -17,3 +17,6 @@ const pieces = new RegExp(`[${scripts}]\\p{M}*|[^${scripts}]+`, "gu")
  */
 export const cutSpaceless = (run: string): readonly string[] =>
   spaceless.test(run) ? (run.match(pieces) ?? []) : [run]
+
+/** Whether a text has a character of a script without spaces. */
+export const isSpaceless = (text: string): boolean => spaceless.test(text)
