@@ -13,8 +13,8 @@ type Known = Readonly<Record<string, KnownSetting>>
 /** What a settings file says, by the keys of settings. */
 export interface FileSettings {
   readonly values: Values
-  /** Whether a person wrote them; a run's `config.json` holds every setting, also those that nobody gave. */
-  readonly written: boolean
+  /** The run's `config.json` that they are of, which holds every setting, also those that nobody gave; absent where a person wrote them. */
+  readonly repeats?: string
 }
 
 /**
@@ -30,7 +30,7 @@ export const readSettingsFile = Effect.fnUntraced(function* <S extends TrainSett
 ): Effect.fn.Return<FileSettings, UsageError> {
   const content = yield* readConfig(file)
   const recorded = content["settings"]
-  if (!isMapping(recorded)) return { values: yield* byKey(app, content, file), written: true }
+  if (!isMapping(recorded)) return { values: yield* byKey(app, content, file) }
   const [expected, found] = [`${app.name} train`, content["command"]]
   if (found !== expected) {
     return yield* new InvalidConfig({
@@ -42,7 +42,7 @@ export const readSettingsFile = Effect.fnUntraced(function* <S extends TrainSett
     })
   }
   const { out: _out, resume: _resume, ...values } = yield* byKey(app, recorded, file)
-  return { values, written: false }
+  return { values, repeats: file }
 })
 
 const byKey = Effect.fnUntraced(function* <S extends TrainSettings>(

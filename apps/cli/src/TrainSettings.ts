@@ -6,7 +6,7 @@ import type { TrainSettings } from "@tandem/runs/TrainSettings"
 import * as Effect from "effect/Effect"
 import { isMapping } from "./ConfigFile.ts"
 import { FlagWithoutEffect, InvalidFlag, MissingFlag, UnknownFlag, type UsageError } from "./Errors.ts"
-import { readSettingsFile } from "./SettingsFile.ts"
+import { type FileSettings, readSettingsFile } from "./SettingsFile.ts"
 import { type FlagValue, flagOf } from "./TrainFlags.ts"
 
 /** What the command line and the settings file say, before defaults. */
@@ -20,17 +20,26 @@ export interface GivenFlags {
   readonly groups: Readonly<Record<string, FlagValues>>
 }
 
+/** An app's settings, and the `config.json` of the run that they repeat, if they are those of one. */
+export interface GivenTraining<S> {
+  readonly settings: S
+  readonly repeats?: string
+}
+
 /** An app's settings out of flags and, where `config` names one, a file whose values the flags override. */
 export const trainSettings = Effect.fnUntraced(function* <S extends TrainSettings>(
   app: TrainApp<S>,
   { single, groups }: GivenFlags,
   config: string | undefined,
-): Effect.fn.Return<S, UsageError> {
+): Effect.fn.Return<GivenTraining<S>, UsageError> {
   const known = settingsOf(app.schema)
-  const file = config === undefined ? { values: {}, written: true } : yield* readSettingsFile(app, config)
-  const given = overridden(file.values, { single, groups }, known)
-  const written = file.written ? given : overridden({}, { single, groups }, known)
-  return yield* Effect.mapError(examineSettings(app, given, written), (problem) => usageError(app.name, problem))
+  const { values, repeats }: FileSettings = config === undefined ? { values: {} } : yield* readSettingsFile(app, config)
+  const given = overridden(values, { single, groups }, known)
+  const written = repeats === undefined ? given : overridden({}, { single, groups }, known)
+  const settings = yield* Effect.mapError(examineSettings(app, given, written), (problem) =>
+    usageError(app.name, problem),
+  )
+  return { settings, ...(repeats === undefined ? {} : { repeats }) }
 })
 
 /** A problem in the words of the command line; an error's report puts flags in place of the settings that it names. */

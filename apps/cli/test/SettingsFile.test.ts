@@ -15,7 +15,9 @@ after(folder.remove)
 const settingsOf = (content: string, single: Readonly<Record<string, string>> = {}) => {
   const file = join(folder.path, "settings.yaml")
   writeFileSync(file, content)
-  return Effect.runPromise(trainSettings(dprTrainApp, { single, groups: {} }, file))
+  return Effect.runPromise(
+    Effect.map(trainSettings(dprTrainApp, { single, groups: {} }, file), ({ settings }) => settings),
+  )
 }
 
 const needed = "data: d.jsonl\nmodel: tiny\nout: run\n"
@@ -82,6 +84,18 @@ test("a run's config.json repeats it in another folder, loss by loss", async () 
   assert.equal(repeated.code, 0, repeated.stderr)
   assert.equal(losses(first).length, 4)
   assert.deepEqual(losses(second), losses(first))
+
+  const { data } = JSON.parse(readFileSync(join(first, "config.json"), "utf8"))
+  const [file = "", hash = ""] = Object.entries<string>(data)[0] ?? []
+  writeFileSync(file, readFileSync(file, "utf8").replace("Arden?", "Arden now?"))
+  const changed = await tandem([...again, "--out", join(folder.path, "third"), "--max-steps", "1", "--json"])
+  const told = `${file} has changed since the run of ${join(first, "config.json")}: expected SHA-256 ${hash.slice(0, 12)}…, found `
+  const warnings = changed.stdout
+    .split("\n")
+    .filter((line) => line.includes('"warning"') && line.includes("has changed"))
+  assert.equal(warnings.length, 1, changed.stdout)
+  assert.ok(JSON.parse(warnings[0] ?? "").message.startsWith(told), warnings[0])
+  assert.ok(changed.stderr.includes(`warning: ${told}`), changed.stderr)
 
   const without = await tandem(again)
   assert.deepEqual([without.code, /error\[MissingFlag\] --out is needed/.test(without.stderr)], [2, true])

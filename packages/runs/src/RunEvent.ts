@@ -19,6 +19,8 @@ export interface RunOptions {
   readonly observe: Observe
   /** Asked after every step; true ends the run with a checkpoint. */
   readonly stopRequested?: Effect.Effect<boolean>
+  /** The `config.json` of a run that is to be repeated: what has changed since then is warned about. */
+  readonly repeats?: string
   /** What computes; where absent, the settings' device with as many threads as they say. */
   readonly runtime?: Layer.Layer<Runtime, ProviderUnavailable>
 }

@@ -36,7 +36,7 @@ const runTraining = Effect.fnUntraced(function* <S extends TrainSettings>(
   app: TrainApp<S>,
   flags: GivenFlags & { readonly config: string | undefined; readonly json: boolean; readonly quiet: boolean },
 ) {
-  const settings = yield* trainSettings(app, flags, flags.config)
+  const { settings, ...repeated } = yield* trainSettings(app, flags, flags.config)
   const run = yield* Effect.promise(app.load)
   const progress = makeProgress({
     stream: process.stderr,
@@ -61,7 +61,7 @@ const runTraining = Effect.fnUntraced(function* <S extends TrainSettings>(
     announce: (waiting) =>
       progress.note(waiting ? "finishing the step, saving … (Ctrl-C again ends at once)" : "ending …"),
   })
-  const report = yield* run(settings, { observe, stopRequested }).pipe(
+  const report = yield* run(settings, { observe, stopRequested, ...repeated }).pipe(
     Effect.raceFirst(Effect.andThen(ended, Effect.interrupt)),
     Effect.ensuring(Effect.sync(progress.end)),
     Effect.onExit((exit) =>

@@ -34,6 +34,44 @@ const deciding = (settings: object, incidental: readonly string[]): Readonly<Rec
 
 const Started = Schema.Struct({ settings: Schema.Record(Schema.String, Schema.Unknown), fingerprint: Schema.String })
 
+const Recorded = Schema.Struct({
+  settings: Schema.Record(Schema.String, Schema.Unknown),
+  data: Schema.Record(Schema.String, Schema.String),
+  models: Schema.Record(Schema.String, Schema.String),
+})
+
+/**
+ * What is not as it was in the run whose `config.json` is repeated, in words: files of data under the same names, and, where
+ * all settings and data are the same, models.
+ */
+export const changedSince = Effect.fnUntraced(function* (
+  config: string,
+  settings: object,
+  identity: Pick<typeof Recorded.Type, "data" | "models">,
+  incidental: readonly string[] = [],
+) {
+  const recorded = Option.getOrUndefined(
+    Option.flatMap(yield* Effect.option(readJson(config)), Schema.decodeUnknownOption(Recorded)),
+  )
+  if (recorded === undefined) return [`${config} does not say which data and models its run had`]
+  const changed = (what: string, before: Readonly<Record<string, string>>, now: Readonly<Record<string, string>>) =>
+    Object.entries(now).flatMap(([name, found]) => {
+      const expected = before[name]
+      return expected === undefined || expected === found
+        ? []
+        : [`${what}${name} has changed since the run of ${config}: expected ${short(expected)}, found ${short(found)}`]
+    })
+  const data = changed("", recorded.data, identity.data)
+  const [before, now] = [recorded.settings, settings].map((all) => JSON.stringify(sorted(deciding(all, incidental))))
+  return data.length > 0 || before !== now ? data : changed("the model ", recorded.models, identity.models)
+})
+
+/** A hash as far as people compare it. */
+const short = (hash: string): string => `SHA-256 ${hash.slice(0, 12)}…`
+
+const sorted = (values: Readonly<Record<string, unknown>>): object =>
+  Object.fromEntries(Object.entries(values).sort(([a], [b]) => (a < b ? -1 : 1)))
+
 /** Refuses to resume a run that was started with other settings, models or data, before anything of it is touched. */
 export const refuseOtherRun = Effect.fnUntraced(function* (
   config: string,

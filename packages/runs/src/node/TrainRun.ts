@@ -27,7 +27,7 @@ import { measureBaselines } from "./Baselines.ts"
 import { type MetricsFile, openMetrics } from "./MetricsFile.ts"
 import { writeJson } from "./RunFiles.ts"
 import { openRunFolder, runPaths } from "./RunFolder.ts"
-import { refuseOtherRun, runIdentity } from "./RunIdentity.ts"
+import { changedSince, refuseOtherRun, runIdentity } from "./RunIdentity.ts"
 import { measureVariants } from "./Variants.ts"
 import { writeReport } from "./WriteReport.ts"
 
@@ -76,15 +76,17 @@ const runPlan = Effect.fnUntraced(function* <D, B extends Batch, E>(
   {
     command,
     settings,
-    options: { observe, stopRequested },
+    options: { observe, stopRequested, repeats },
   }: Pick<TrainCommand<never, D, B, E, never, never, never>, "command" | "settings" | "options">,
   plan: TrainPlan<D, B, E>,
   began: number,
 ) {
   const paths = runPaths(settings.out)
   const { device } = yield* Runtime
-  const warnings = [...device.fallbacks, ...plan.warnings]
-  for (const message of warnings) yield* observe({ event: "warning", message })
+  const warn = (messages: readonly string[]) =>
+    Effect.forEach(messages, (message) => observe({ event: "warning", message }), { discard: true })
+  const known = [...device.fallbacks, ...plan.warnings]
+  yield* warn(known)
   const perEpoch = stepsPerEpoch(plan.objective.draftsPerEpoch, settings.accumulate)
   const steps = Math.min(settings.maxSteps ?? Number.POSITIVE_INFINITY, perEpoch * settings.epochs)
   // Hashing is other threads' work.
@@ -93,10 +95,11 @@ const runPlan = Effect.fnUntraced(function* <D, B extends Batch, E>(
   const objective = yield* firstDifferentiated(plan, settings)
   const { update, learningRate } = yield* groupsOf(settings, objective)
   const identity = yield* Fiber.join(identifying)
-  yield* refuseOtherRun(paths.config, settings, {
-    fingerprint: identity.fingerprint,
-    incidental: plan.inputs.incidental,
-  })
+  const { incidental } = plan.inputs
+  const changed = repeats === undefined ? [] : yield* changedSince(repeats, settings, identity, incidental)
+  yield* warn(changed)
+  const warnings = [...known, ...changed]
+  yield* refuseOtherRun(paths.config, settings, { fingerprint: identity.fingerprint, incidental })
   yield* writeJson(paths.config, {
     format: 1,
     command,
