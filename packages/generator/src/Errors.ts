@@ -10,7 +10,10 @@ const details = {
 }
 
 /** A template of prompts that lacks a placeholder, or cannot be read. */
-export class InvalidTemplate extends Schema.TaggedError<InvalidTemplate>()("InvalidTemplate", details) {}
+export class InvalidTemplate extends Schema.TaggedError<InvalidTemplate>()("InvalidTemplate", {
+  ...details,
+  line: Schema.optional(Schema.Number),
+}) {}
 
 /**
  * A prompt or an answer that a model cannot be given: no token is left of it, it does not fit even without its context, or

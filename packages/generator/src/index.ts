@@ -14,3 +14,14 @@ export {
   type ScoreRequest,
   type TokenPrompt,
 } from "./Generator.ts"
+export type { ChatTemplate, RenderOptions } from "./prompt/ChatTemplate.ts"
+export { defaultChat, defaultTemplate } from "./prompt/DefaultTemplates.ts"
+export { makePrompts, type Prompt, type PromptModel, type PromptSettings, type Prompts } from "./prompt/Prompts.ts"
+export { type Context, promptText } from "./prompt/PromptText.ts"
+export { type RagPrompt, ragPromptJson, readRagPrompt } from "./prompt/RagPrompt.ts"
+export {
+  type ChatTurns,
+  type RagTemplate,
+  ragTemplate,
+  type TextTemplate,
+} from "./prompt/RagTemplate.ts"
