@@ -16,6 +16,19 @@ torch.set_num_threads(1)
 torch.use_deterministic_algorithms(True)
 
 
+class Float64(torch.overrides.TorchFunctionMode):
+    """transformers computes norms, softmaxes and rotary factors in float32 whatever the weights are. Not within this."""
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        if args and isinstance(args[0], torch.Tensor) and args[0].dtype == torch.float64:
+            if function is torch.Tensor.float:
+                return args[0]
+            args = tuple(torch.float64 if value is torch.float32 else value for value in args)
+            kwargs = {key: torch.float64 if value is torch.float32 else value for key, value in kwargs.items()}
+        return function(*args, **kwargs)
+
+
 def folder(name: str) -> Path:
     path = HERE / name
     path.mkdir(parents=True, exist_ok=True)
