@@ -41,7 +41,7 @@ const toFlag = (name: string, setting: KnownSetting): Flag.Flag<FlagValue> => {
   if (setting.kind === "boolean")
     return Flag.Boolean(name).pipe(Flag.withDescription(about), Flag.map(known), Flag.withDefault(undefined))
   const text = Flag.String(name).pipe(Flag.withMetavar(setting.value ?? "X"), Flag.withDescription(about))
-  return setting.kind === "texts" || setting.kind === "number by part"
+  return setting.kind === "texts" || setting.kind === "by part"
     ? text.pipe(Flag.atLeast(0), Flag.map(some))
     : text.pipe(Flag.map(known), Flag.withDefault(undefined))
 }

@@ -83,7 +83,7 @@ const convert = (flags: FlagValues, known: Known): Given =>
   )
 
 const valueOf = (value: Exclude<FlagValue, undefined>, kind: KnownSetting["kind"] | undefined): unknown => {
-  if (kind === "number by part" && Array.isArray(value)) return byPart(value)
+  if (kind === "by part" && Array.isArray(value)) return byPart(value)
   return typeof value === "string" && (kind === "number" || kind === "number or text") ? numberOr(value) : value
 }
 

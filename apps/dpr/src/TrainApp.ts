@@ -1,5 +1,5 @@
 import { join } from "node:path"
-import type { IdleRule, TrainApp } from "@tandem/runs/TrainApp"
+import { type IdleRule, type TrainApp, trainIdle } from "@tandem/runs/TrainApp"
 import { DprSettings } from "./Settings.ts"
 
 /** `tandem dpr train`. */
@@ -19,6 +19,7 @@ export const dprTrainApp: TrainApp<DprSettings> = {
     },
   ],
   idle: [
+    ...trainIdle,
     {
       setting: "hardNegatives",
       when: ({ negatives }) => negatives === "none",

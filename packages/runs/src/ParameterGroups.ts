@@ -2,6 +2,7 @@ import { partOf } from "@tandem/onnx"
 import type { ParameterGroup } from "@tandem/trainers"
 import { Effect } from "effect"
 import { SettingsError } from "./Errors.ts"
+import { loraFor } from "./LoraSetting.ts"
 import { allParts, type PerPart, partsNamed, valueFor } from "./PerPart.ts"
 import { settingsOf } from "./Setting.ts"
 import { type TrainSettings, trainFields } from "./TrainSettings.ts"
@@ -18,14 +19,14 @@ export interface PartRates {
  * by, or for one that does not train, ends in `SettingsError`.
  */
 export const groupsOf = Effect.fnUntraced(function* (
-  settings: Pick<TrainSettings, "lr" | "weightDecay">,
+  settings: Pick<TrainSettings, "lr" | "weightDecay" | "lora">,
   objective: { readonly parameters: ReadonlyMap<string, unknown>; readonly trainable: readonly string[] },
 ): Effect.fn.Return<PartRates, SettingsError> {
   const parts = [...new Set([...objective.parameters.keys()].map(partOf))]
   const trained = [...new Set(objective.trainable.map(partOf))]
-  for (const field of ["lr", "weightDecay"] as const) yield* checkParts(field, settings[field], parts, trained)
-  const rate = (part: string): number => valueFor(settings.lr, part, defaults.lr)
-  const decay = (part: string): number => valueFor(settings.weightDecay, part, defaults.weightDecay)
+  for (const field of ["lr", "weightDecay", "lora"] as const) yield* checkParts(field, settings[field], parts, trained)
+  const rate = (part: string): number => valueFor(settings.lr, part, usualRate(settings, part))
+  const decay = (part: string): number => valueFor(settings.weightDecay, part, defaultDecay)
   const [first = ""] = trained
   const groups = trained.flatMap((part) =>
     rate(part) === rate(first) && decay(part) === decay(first)
@@ -35,12 +36,23 @@ export const groupsOf = Effect.fnUntraced(function* (
   return { learningRate: rate(first), update: { weightDecay: decay(first), groups } }
 })
 
-const known = settingsOf({ fields: trainFields })
-const defaults = { lr: Number(known["lr"]?.default), weightDecay: Number(known["weightDecay"]?.default) }
+const defaultDecay = Number(settingsOf({ fields: trainFields })["weightDecay"]?.default)
+
+/** The learning rate where nothing is said: adapters, which begin at nothing, take larger steps than weights. */
+const usualRate = ({ lora }: Pick<TrainSettings, "lora">, part: string): number =>
+  loraFor(lora, part) === undefined ? 2e-5 : 2e-4
+
+/** Settings with the learning rates that are in force where they say nothing. */
+export const withRates = <S extends TrainSettings>(settings: S): S => {
+  if (settings.lr !== undefined) return settings
+  const named = partsNamed(settings.lora).map((part) => [part, usualRate(settings, part)] as const)
+  const others = usualRate(settings, allParts)
+  return { ...settings, lr: named.length === 0 ? others : { [allParts]: others, ...Object.fromEntries(named) } }
+}
 
 const checkParts = (
   field: string,
-  value: PerPart,
+  value: PerPart<number | string> | undefined,
   parts: readonly string[],
   trained: readonly string[],
 ): Effect.Effect<void, SettingsError> => {

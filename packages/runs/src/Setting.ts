@@ -11,7 +11,7 @@ export interface SettingDoc {
   /** What holds where it is absent and has no default of its own: "the model's own". */
   readonly otherwise?: string
   /** How its text on the command line is read; a group has flags of its own, `--tiny-hidden` for `hidden` in `tiny`. */
-  readonly kind: "text" | "texts" | "number" | "number or text" | "boolean" | "number by part" | "group"
+  readonly kind: "text" | "texts" | "number" | "number or text" | "boolean" | "by part" | "group"
 }
 
 /** A setting as it stands in a schema. */

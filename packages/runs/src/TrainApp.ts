@@ -36,3 +36,13 @@ export interface TrainApp<S extends TrainSettings> {
   /** What lies where at the end: rows of a name and a path. */
   readonly outcome: (settings: S) => readonly (readonly [string, string])[]
 }
+
+/** Settings of every command that trains that change nothing without others. */
+export const trainIdle: readonly IdleRule<TrainSettings>[] = [
+  {
+    setting: "saveAdapters",
+    when: ({ lora, saveAdapters }) => saveAdapters && lora === undefined,
+    because: "without `lora`: there are no adapters",
+    hint: "leave it out, or train adapters with `lora`",
+  },
+]

@@ -1,3 +1,4 @@
+import type { PeftDescription } from "@tandem/models"
 import type { Tensor } from "@tandem/onnx"
 import type { EvaluationChart, Section, StepChart } from "@tandem/report"
 import type { Feed, Runtime } from "@tandem/runtime"
@@ -84,6 +85,8 @@ export interface TrainPlan<D, B extends Batch, E> {
   /** Counts of the data, for the report. */
   readonly statistics: unknown
   readonly warnings: readonly string[]
+  /** What is written into the files of adapters that are saved by themselves, by part. */
+  readonly adapters?: Readonly<Record<string, PeftDescription>>
   /** Numbers of steps that the report draws beside loss, rate and gradients. */
   readonly stepCharts?: readonly StepChart[]
   /**

@@ -1,4 +1,5 @@
 import { Schema } from "effect"
+import { loraDoc, loraSchema } from "./LoraSetting.ts"
 import { perPart } from "./PerPart.ts"
 import {
   choiceDoc,
@@ -27,12 +28,19 @@ export const trainFields = {
   maxSteps: optionalSetting(count, countDoc("ends after so many optimizer steps")),
   batchSize: settingWithDefault(count, 16, countDoc("questions in a batch")),
   accumulate: settingWithDefault(count, 1, countDoc("batches averaged into one optimizer step; adds no negatives")),
-  lr: settingWithDefault(perPart(positive), 2e-5, {
-    kind: "number by part",
+  lr: optionalSetting(perPart(positive), {
+    kind: "by part",
     value: "X|PART=X",
     about: "peak learning rate, of all parts or of one",
     expected: "a number above 0",
+    otherwise: "2e-5, with LoRA 2e-4",
   }),
+  lora: optionalSetting(loraSchema, loraDoc),
+  saveAdapters: settingWithDefault(
+    Schema.Boolean,
+    false,
+    switchDoc("also save LoRA adapters by themselves, as PEFT does; the saved models have them in their weights"),
+  ),
   warmup: settingWithDefault(
     notNegative.check(Schema.makeFilter((value) => value < 1 || Number.isInteger(value))),
     0.1,
@@ -54,7 +62,7 @@ export const trainFields = {
     choiceDoc(["adamw", "lion"], "how gradients become updates"),
   ),
   weightDecay: settingWithDefault(perPart(notNegative), 0.01, {
-    kind: "number by part",
+    kind: "by part",
     value: "X|PART=X",
     about: "decay of weights, not of biases and norms, of all parts or of one",
     expected: "a number, 0 or more",

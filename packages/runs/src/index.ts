@@ -1,7 +1,8 @@
 export { decodeSettings, decodeTrainSettings, type GivenSettings, type SettingsSchema } from "./DecodeSettings.ts"
 export { RunFolderError, RunLockedError, SettingsError } from "./Errors.ts"
+export { loraFor, type PartLora } from "./LoraSetting.ts"
 export { differences, intervals, type Measured, type Metrics } from "./Measured.ts"
-export { groupsOf, type PartRates } from "./ParameterGroups.ts"
+export { groupsOf, type PartRates, withRates } from "./ParameterGroups.ts"
 export { allParts, type PerPart, partsNamed, perPart, valueFor } from "./PerPart.ts"
 export { type Observe, progressTo, type RunEvent, type RunOptions } from "./RunEvent.ts"
 export type { RunReport } from "./RunReport.ts"
@@ -28,6 +29,6 @@ export {
   whole,
   wholeDoc,
 } from "./Setting.ts"
-export type { IdleRule, Incomplete, TrainApp } from "./TrainApp.ts"
+export { type IdleRule, type Incomplete, type TrainApp, trainIdle } from "./TrainApp.ts"
 export type { Measurement, MeasurementPage, RunInputs, RunServices, Systems, TrainPlan, Weights } from "./TrainPlan.ts"
 export { TrainSettings, trainFields } from "./TrainSettings.ts"

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { groupsOf, partsNamed, SettingsError, valueFor } from "@tandem/runs"
-import { Effect } from "effect"
+import { groupsOf, loraFor, partsNamed, SettingsError, TrainSettings, valueFor, withRates } from "@tandem/runs"
+import { Effect, Schema } from "effect"
 
 test("a value by part: its own, else that for all, else what holds otherwise", () => {
   assert.deepEqual([valueFor(3, "query", 9), valueFor(undefined, "query", 9)], [3, 9])
@@ -37,4 +37,43 @@ test("a value for a part that is not there, or does not train, is refused", () =
     assert.ok(error instanceof SettingsError)
     assert.deepEqual([error.field, error.found], ["lr", part])
   }
+})
+
+test("LoRA by part: rank, alpha and the ends of modules' names", () => {
+  const modules = (lora: number | string | Record<string, string>, names: readonly string[]) => {
+    const { targets, exclude } = loraFor(lora, "generator")!
+    const [wanted, unwanted] = [targets === "all-linear" ? ".*" : targets, exclude].map(
+      (text) => new RegExp(`^(?:${text})$`),
+    )
+    return names.filter((name) => wanted!.test(name) && !unwanted!.test(name))
+  }
+  const names = [
+    "generator/h.0.q_proj",
+    "generator/h.0.up",
+    "generator/h.11.up",
+    "generator/lm_head",
+    "query/h.0.q_proj",
+  ]
+  assert.deepEqual(modules(8, names), names.slice(0, 3))
+  assert.deepEqual(modules("8:4:q_proj|lm_head", names), [names[0], names[3]])
+  assert.deepEqual(modules({ all: "2", generator: "8:4:h.1*" }, names), [names[2]])
+  const sizes = (lora: number | string | Record<string, string>) => {
+    const { rank, alpha } = loraFor(lora, "generator") ?? {}
+    return [rank, alpha]
+  }
+  assert.deepEqual(
+    [sizes(8), sizes("8:4.5"), sizes({ generator: "2:1" })],
+    [
+      [8, 16],
+      [8, 4.5],
+      [2, 1],
+    ],
+  )
+  assert.equal(loraFor({ query: "2" }, "generator"), undefined)
+})
+
+test("adapters take ten times the rate of weights where nothing is said", () => {
+  const rates = (given: object) => withRates(Schema.decodeUnknownSync(TrainSettings)({ out: "run", ...given })).lr
+  assert.deepEqual([rates({}), rates({ lora: 8 }), rates({ lora: 8, lr: 1 })], [2e-5, 2e-4, 1])
+  assert.deepEqual(rates({ lora: { generator: 8 } }), { all: 2e-5, generator: 2e-4 })
 })

@@ -73,5 +73,11 @@ export interface StatePart<E, R> {
   readonly restore: (contents: StateContents) => Effect.Effect<void, E, R>
 }
 
-/** `complete` where a draft is the batch already and nothing is retrieved. */
-export const asDrafted = <B extends Batch>(batch: B): Effect.Effect<Passes<B>> => Effect.succeed([batch])
+/**
+ * `complete` where a draft is the batch already, or its passes, and nothing is retrieved. An objective that names it reads
+ * no weights between steps, so that nobody has to prepare any for it.
+ */
+export const asDrafted = <B extends Batch>(draft: B | Passes<B>): Effect.Effect<Passes<B>> =>
+  Effect.succeed(isPasses(draft) ? draft : [draft])
+
+const isPasses = <B extends Batch>(draft: B | Passes<B>): draft is Passes<B> => Array.isArray(draft)

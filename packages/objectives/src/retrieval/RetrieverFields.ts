@@ -53,7 +53,7 @@ export const retrieverFields = {
   untied: settingWithDefault(Schema.Boolean, false, switchDoc("two encoders that start from the same model")),
   retriever: optionalSetting(Schema.String, textDoc("RUN|DIR", "start from the encoders of a finished run")),
   maxLength: optionalSetting(perPart(count), {
-    kind: "number by part",
+    kind: "by part",
     value: "N|PART=N",
     about: "longest text in tokens, of both sides or of query or passage",
     expected: "a whole number, 1 or more",

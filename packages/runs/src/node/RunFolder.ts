@@ -16,6 +16,7 @@ export const runPaths = (run: string) => ({
   retriever: join(run, "retriever"),
   passageRetriever: join(run, "passage-retriever"),
   generator: join(run, "generator"),
+  adapters: join(run, "adapters"),
   store: join(run, "store"),
   lock: join(run, ".lock"),
 })

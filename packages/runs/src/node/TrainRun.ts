@@ -5,6 +5,7 @@ import {
   adamW,
   type Batch,
   Checkpoints,
+  type Live,
   lion,
   type Optimizer,
   stepsPerEpoch,
@@ -17,17 +18,18 @@ import { layer as directoryCheckpoints } from "@tandem/trainers/node/DirectoryCh
 import { Effect, Fiber, Layer, Option } from "effect"
 import { firstDifferentiated } from "../FirstProgram.ts"
 import type { Measured } from "../Measured.ts"
-import { groupsOf } from "../ParameterGroups.ts"
+import { groupsOf, withRates } from "../ParameterGroups.ts"
 import type { RunOptions } from "../RunEvent.ts"
 import { comparedWith, figuresOf } from "../RunFigures.ts"
 import type { RunReport } from "../RunReport.ts"
-import type { Measurement, RunServices, TrainPlan, Weights } from "../TrainPlan.ts"
+import type { Measurement, RunServices, TrainPlan } from "../TrainPlan.ts"
 import type { TrainSettings } from "../TrainSettings.ts"
 import { measureBaselines } from "./Baselines.ts"
 import { type MetricsFile, openMetrics } from "./MetricsFile.ts"
 import { writeJson } from "./RunFiles.ts"
 import { openRunFolder, runPaths } from "./RunFolder.ts"
 import { changedSince, refuseOtherRun, runIdentity } from "./RunIdentity.ts"
+import { saveAdapters } from "./SaveAdapters.ts"
 import { measureVariants } from "./Variants.ts"
 import { writeReport } from "./WriteReport.ts"
 
@@ -50,7 +52,8 @@ export interface TrainCommand<P, D, B extends Batch, E, F, G, R> {
  * was killed goes on exactly with `resume`.
  */
 export const trainRun = <P, D, B extends Batch, E, F, G, R>(run: TrainCommand<P, D, B, E, F, G, R>) => {
-  const { settings, options, prepare } = run
+  const { options, prepare } = run
+  const settings = withRates(run.settings)
   const began = performance.now()
   const runtime =
     options.runtime ??
@@ -64,7 +67,7 @@ export const trainRun = <P, D, B extends Batch, E, F, G, R>(run: TrainCommand<P,
   return Effect.all([Layer.build(Layer.merge(runtime, checkpoints)), prepared], { concurrency: "unbounded" }).pipe(
     Effect.flatMap(([services, loaded]) =>
       Effect.provide(
-        Effect.flatMap(run.plan(loaded), (plan) => runPlan(run, plan, began)),
+        Effect.flatMap(run.plan(loaded), (plan) => runPlan({ ...run, settings }, plan, began)),
         services,
       ),
     ),
@@ -92,7 +95,7 @@ const runPlan = Effect.fnUntraced(function* <D, B extends Batch, E>(
   // Hashing is other threads' work.
   const identifying = yield* Effect.forkChild(runIdentity(settings, plan.inputs, plan.versions))
   // What cannot be trained is refused before anything is written or measured.
-  const objective = yield* firstDifferentiated(plan, settings)
+  const { objective, adaptation } = yield* firstDifferentiated(plan, settings)
   const { update, learningRate } = yield* groupsOf(settings, objective)
   const identity = yield* Fiber.join(identifying)
   const { incidental } = plan.inputs
@@ -119,8 +122,9 @@ const runPlan = Effect.fnUntraced(function* <D, B extends Batch, E>(
   const evaluation = measurement && {
     metric: measurement.metric,
     ...(measurement.better === undefined ? {} : { better: measurement.better }),
-    run: Effect.fnUntraced(function* (live: Weights) {
-      const measured = yield* measurement.measure(live)
+    run: Effect.fnUntraced(function* (live: Live) {
+      const measure = measurement.measure(live)
+      const measured = yield* adaptation === undefined ? measure : adaptation.whileMerged(live, measure)
       latest = { step: live.step, measured }
       return measured.metrics
     }),
@@ -178,9 +182,12 @@ const runPlan = Effect.fnUntraced(function* <D, B extends Batch, E>(
   }).pipe(
     Effect.flatMap((result) =>
       Effect.gen(function* () {
-        const { weights, step } = keptOf(result)
+        const { weights: trained, step } = keptOf(result)
+        const weights = adaptation === undefined ? trained : yield* adaptation.merge(trained)
         const after = measurement && (yield* finalMeasure(measurement, latest, weights, step))
         yield* plan.save(weights, step, systems && { ...systems, after })
+        if (adaptation !== undefined && settings.saveAdapters)
+          yield* saveAdapters(settings.out, adaptation, trained, plan)
         const kept = { step, weights: Object.fromEntries(weights) }
         const variants = measurement && (yield* measureVariants(measurement, kept, observe))
         const completed = report("completed", result.steps, {
