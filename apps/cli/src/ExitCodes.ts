@@ -20,6 +20,7 @@ export const exitCodes: Readonly<Record<string, ExitCode>> = {
   Settings: 2,
   RunLocked: 4,
   RunFolder: 4,
+  InvalidRun: 3,
   // onnx
   InvalidTensor: 3,
   InvalidModel: 3,

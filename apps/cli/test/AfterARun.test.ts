@@ -1,7 +1,7 @@
 // What a finished run can be asked for: search that stays open, an index of other passages, embeddings, and what a model
 // without a run is worth.
 import assert from "node:assert/strict"
-import { readFileSync, rmSync, writeFileSync } from "node:fs"
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { after, before, test } from "node:test"
 import { toNumbers } from "@tandem/onnx"
@@ -35,10 +35,31 @@ test("a run without an index says how to get one, and gets the one that training
   const bare = join(folder.path, "bare")
   assert.equal((await tandem([...smallRun(folder.path, bare), "--no-index"])).code, 0)
   const asking = ["dpr", "search", "--run", bare, "-k", "2", "--json", ...questions]
-  assert.match((await tandem(asking)).stdout, /"tag":"RunFolder".*holds no index.*tandem dpr index --run/)
+  const without = await tandem(asking)
+  assert.equal(without.code, 3)
+  assert.match(without.stdout, /"tag":"InvalidRun".*holds no index.*tandem dpr index --run/)
   const made = await tandem(["dpr", "index", "--run", bare, "--json", "--quiet"])
   assert.deepEqual([made.code, lines(made.stdout)], [0, [{ passages: 8, store: join(bare, "store") }]])
   assert.deepEqual(lines((await tandem(asking)).stdout), lines((await search(questions)).stdout))
+})
+
+test("what a run folder lacks, and what is damaged in it, is bad input and no fault of the machine", async () => {
+  const broken = join(folder.path, "broken")
+  mkdirSync(broken)
+  cpSync(join(run, "retriever"), join(broken, "retriever"), { recursive: true })
+  const config = join(broken, "config.json")
+  const asking = ["dpr", "search", "--run", broken, "--json", ...questions]
+  for (const [content, message] of [
+    [undefined, /lacks config\.json/],
+    ["{", /config\.json of the run folder is not what a run writes/],
+    ['{"format": 7}', /config\.json of the run folder is not what a run writes: .*format/],
+  ] as const) {
+    if (content !== undefined) writeFileSync(config, content)
+    const { code, stdout } = await tandem(asking)
+    const [{ error }] = lines(stdout)
+    assert.deepEqual([code, error.tag, error.file], [3, "InvalidRun", config], stdout)
+    assert.match(error.message, message)
+  }
 })
 
 test("questions come as arguments, from a file, or one after the other on standard input", async () => {

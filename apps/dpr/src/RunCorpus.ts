@@ -1,5 +1,5 @@
 import { type RunOptions, SettingsError } from "@tandem/runs"
-import { hashPath, onDisk, readJson } from "@tandem/runs/node/RunFiles"
+import { hashPath, readRecord } from "@tandem/runs/node/RunFiles"
 import { runPaths } from "@tandem/runs/node/RunFolder"
 import { Effect, Schema } from "effect"
 import { loadData, wholeCorpus } from "./DprData.ts"
@@ -14,8 +14,7 @@ const Recorded = Schema.Struct({
 /** The passages that a run trained and was measured with, read again; files that have changed since are warned about. */
 export const runCorpus = Effect.fnUntraced(function* (run: string, { observe }: RunOptions) {
   const { config } = runPaths(run)
-  const raw = yield* readJson(config)
-  const { settings, data } = yield* onDisk(config, async () => Schema.decodeUnknownSync(Recorded)(raw))
+  const { settings, data } = yield* readRecord(config, Recorded)
   const decoded = yield* Schema.decodeUnknownEffect(DprSettings)(settings).pipe(
     Effect.mapError(
       () =>

@@ -1,7 +1,7 @@
 import { encodingOf } from "@tandem/objectives"
 import { openRetriever } from "@tandem/objectives/node/OpenRetriever"
 import { makeTextEncoder, openIndex } from "@tandem/retriever"
-import { RunFolderError, type RunOptions } from "@tandem/runs"
+import { InvalidRunError, type RunOptions } from "@tandem/runs"
 import { runPaths } from "@tandem/runs/node/RunFolder"
 import type { NodeProvider } from "@tandem/runtime"
 import { layer } from "@tandem/runtime/node/NodeRuntime"
@@ -36,7 +36,7 @@ export interface FoundPassage {
 
 /**
  * Opens the index of a finished run and answers as long as the scope lives: for each question the `k` best passages, best
- * first. A run without an index ends in `RunFolderError`, one of another encoder in the store's `StoreMismatch`.
+ * first. A run without an index ends in `InvalidRunError`, one of another encoder in the store's `StoreMismatch`.
  */
 export const openSearch = Effect.fn("dpr.openSearch")(function* (
   { run, store: folder = runPaths(run).store }: SearchedRun,
@@ -45,7 +45,7 @@ export const openSearch = Effect.fn("dpr.openSearch")(function* (
   yield* observe({ event: "phase", name: "opening the run" })
   const { towers, retrieval } = yield* openRetriever(run)
   if (!(yield* holdsStore(folder))) {
-    return yield* new RunFolderError({
+    return yield* new InvalidRunError({
       message: `${folder} holds no index: none was written, or writing it was interrupted`,
       file: folder,
       field: folder === runPaths(run).store ? "run" : "store",

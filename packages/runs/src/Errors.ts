@@ -15,5 +15,8 @@ export class SettingsError extends Schema.TaggedError<SettingsError>()("Settings
 /** Another process works in the run folder. */
 export class RunLockedError extends Schema.TaggedError<RunLockedError>()("RunLocked", details) {}
 
-/** The run folder cannot be written or read. */
+/** What a run folder holds is not what a run leaves there: a file is missing, damaged or another one. */
+export class InvalidRunError extends Schema.TaggedError<InvalidRunError>()("InvalidRun", details) {}
+
+/** The disk, or what rights there are on it, keeps the run folder from being written or read. */
 export class RunFolderError extends Schema.TaggedError<RunFolderError>()("RunFolder", details) {}

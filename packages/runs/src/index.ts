@@ -1,5 +1,5 @@
 export { decodeSettings, decodeTrainSettings, type GivenSettings, type SettingsSchema } from "./DecodeSettings.ts"
-export { RunFolderError, RunLockedError, SettingsError } from "./Errors.ts"
+export { InvalidRunError, RunFolderError, RunLockedError, SettingsError } from "./Errors.ts"
 export { loraFor, type PartLora } from "./LoraSetting.ts"
 export { differences, intervals, type Measured, type Metrics } from "./Measured.ts"
 export { groupsOf, type PartRates, withRates } from "./ParameterGroups.ts"

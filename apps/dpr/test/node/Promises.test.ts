@@ -88,7 +88,7 @@ test("settings of evaluating and searching are checked alike", async () => {
 test("a rejection is the tagged error itself", async () => {
   const file = out("nowhere.jsonl")
   await assert.rejects(train({ ...few, data: file, out: out("unread") }), { _tag: "UnreadableFile", file })
-  await assert.rejects(search({ run: out("nowhere"), questions: "who?" }), { _tag: "RunFolder" })
+  await assert.rejects(search({ run: out("nowhere"), questions: "who?" }), { _tag: "InvalidRun" })
 })
 
 test("an abort ends with a checkpoint, from which the run goes on with the same losses", async () => {

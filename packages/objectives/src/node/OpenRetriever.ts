@@ -2,8 +2,8 @@ import { existsSync } from "node:fs"
 import type { Encoder } from "@tandem/models"
 import { loadEncoder } from "@tandem/models/node/LoadEncoder"
 import { type Towers, towerOf } from "@tandem/retriever"
-import { RunFolderError } from "@tandem/runs"
-import { onDisk, readJson } from "@tandem/runs/node/RunFiles"
+import { InvalidRunError } from "@tandem/runs"
+import { readRecord } from "@tandem/runs/node/RunFiles"
 import { runPaths } from "@tandem/runs/node/RunFolder"
 import { Effect, Schema } from "effect"
 import type { RetrievalSettings, SearchTowers } from "../retrieval/RetrievalSettings.ts"
@@ -38,7 +38,7 @@ export interface OpenedRetriever {
 export const openRetriever = Effect.fnUntraced(function* (run: string) {
   const paths = runPaths(run)
   if (!existsSync(paths.retriever)) {
-    return yield* new RunFolderError({
+    return yield* new InvalidRunError({
       message: existsSync(paths.config) ? `the run in ${run} has not ended` : `${run} is no run folder`,
       file: run,
       field: "run",
@@ -47,8 +47,7 @@ export const openRetriever = Effect.fnUntraced(function* (run: string) {
     })
   }
   yield* checkRetrieverFiles(run)
-  const raw = yield* readJson(paths.config)
-  const { retriever } = yield* onDisk(paths.config, async () => Schema.decodeUnknownSync(RunConfig)(raw))
+  const { retriever } = yield* readRecord(paths.config, RunConfig)
   const query: Encoder = yield* loadEncoder(paths.retriever)
   const passage = retriever.untied ? yield* loadEncoder(paths.passageRetriever) : query
   const { similarity, temperature, maxLength, titles } = retriever

@@ -1,7 +1,7 @@
 import { existsSync, promises as fs } from "node:fs"
 import { basename, join, relative } from "node:path"
-import { RunFolderError } from "@tandem/runs"
-import { hashPath, onDisk, readJson, writeJson } from "@tandem/runs/node/RunFiles"
+import { InvalidRunError } from "@tandem/runs"
+import { hashPath, onDisk, readRecord, writeJson } from "@tandem/runs/node/RunFiles"
 import { runPaths } from "@tandem/runs/node/RunFolder"
 import { Effect, Schema } from "effect"
 
@@ -36,13 +36,12 @@ export const recordRetrieverFiles = Effect.fnUntraced(function* (run: string) {
 export const checkRetrieverFiles = Effect.fnUntraced(function* (run: string) {
   const record = recordOf(run)
   if (!existsSync(record)) return
-  const raw = yield* readJson(record)
-  const { files } = yield* onDisk(record, async () => Schema.decodeUnknownSync(Recorded)(raw))
+  const { files } = yield* readRecord(record, Recorded)
   for (const [name, expected] of Object.entries(files)) {
     const file = join(run, name)
     const found = existsSync(file) ? yield* hashPath(file) : undefined
     if (found === expected) continue
-    return yield* new RunFolderError({
+    return yield* new InvalidRunError({
       message: `${name} is another file than the run wrote`,
       file,
       expected: `SHA-256 ${expected}`,
@@ -52,7 +51,7 @@ export const checkRetrieverFiles = Effect.fnUntraced(function* (run: string) {
   }
   const added = (yield* filesOf(run)).find((name) => files[name] === undefined)
   if (added === undefined) return
-  return yield* new RunFolderError({
+  return yield* new InvalidRunError({
     message: `${added} is a file that the run did not write`,
     file: join(run, added),
     expected: Object.keys(files).join(", "),

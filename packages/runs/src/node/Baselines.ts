@@ -3,7 +3,7 @@ import { Effect, Schema } from "effect"
 import type { Measured } from "../Measured.ts"
 import type { Observe } from "../RunEvent.ts"
 import type { Measurement, Systems } from "../TrainPlan.ts"
-import { onDisk, readJson, writeJson } from "./RunFiles.ts"
+import { readRecord, writeJson } from "./RunFiles.ts"
 
 const StoredMeasured = Schema.Struct({
   metrics: Schema.Record(Schema.String, Schema.Number),
@@ -22,8 +22,7 @@ export const measureBaselines = Effect.fnUntraced(function* <E>(
   { file, resume, observe }: { readonly file: string; readonly resume: boolean; readonly observe: Observe },
 ) {
   if (resume && existsSync(file)) {
-    const stored = yield* readJson(file)
-    const found: Systems = yield* onDisk(file, async () => Schema.decodeUnknownSync(StoredBaselines)(stored))
+    const found: Systems = yield* readRecord(file, StoredBaselines)
     return found
   }
   const baselines: Record<string, Measured> = {}

@@ -1,7 +1,7 @@
 import { closeSync, constants, existsSync, fsyncSync, openSync, writeSync } from "node:fs"
 import { readFile } from "node:fs/promises"
 import { Effect, type Scope } from "effect"
-import { RunFolderError } from "../Errors.ts"
+import { InvalidRunError, type RunFolderError } from "../Errors.ts"
 import { onDisk, writeWhole } from "./RunFiles.ts"
 
 /** One line of `metrics.jsonl`. */
@@ -15,7 +15,7 @@ export interface MetricsFile {
 }
 
 /** Rows of a metrics file; a last line that a kill cut off is left out. */
-export const readMetrics = (file: string): Effect.Effect<readonly MetricsRow[], RunFolderError> =>
+export const readMetrics = (file: string): Effect.Effect<readonly MetricsRow[], InvalidRunError | RunFolderError> =>
   Effect.gen(function* () {
     if (!existsSync(file)) return []
     const lines = (yield* onDisk(file, () => readFile(file, "utf8"))).split("\n").slice(0, -1)
@@ -24,7 +24,7 @@ export const readMetrics = (file: string): Effect.Effect<readonly MetricsRow[], 
       const row = yield* Effect.try({
         try: (): unknown => JSON.parse(line),
         catch: () =>
-          new RunFolderError({
+          new InvalidRunError({
             message: `the metrics of the run are damaged in line ${index + 1}`,
             file,
             expected: "a JSON object a line",
@@ -44,7 +44,7 @@ const isRow = (row: unknown): row is MetricsRow =>
 export const openMetrics = Effect.fnUntraced(function* (
   file: string,
   step: number,
-): Effect.fn.Return<MetricsFile, RunFolderError, Scope.Scope> {
+): Effect.fn.Return<MetricsFile, InvalidRunError | RunFolderError, Scope.Scope> {
   const kept = (yield* readMetrics(file)).filter((row) => row.step <= step)
   yield* writeWhole(file, kept.map((row) => `${JSON.stringify(row)}\n`).join(""))
   const handle = yield* Effect.acquireRelease(

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, test } from "node:test"
 import { float32, GraphBuilder, type Tensor } from "@tandem/onnx"
-import { RunFolderError, SettingsError, TrainSettings } from "@tandem/runs"
+import { InvalidRunError, SettingsError, TrainSettings } from "@tandem/runs"
 import { trainRun } from "@tandem/runs/node/TrainRun"
 import { layer } from "@tandem/runtime/node/NodeRuntime"
 import { asDrafted, type Batch, CheckpointFailed, type Hook, HookFailed } from "@tandem/trainers"
@@ -172,7 +172,7 @@ test("damaged metrics are named with their line", async () => {
   const lines = readFileSync(file, "utf8").split("\n")
   writeFileSync(file, [lines[0], "\u0000\u0000", ...lines.slice(2)].join("\n"))
   const error = await Effect.runPromise(Effect.flip(run("damaged", { resume: true }).effect))
-  assert.ok(error instanceof RunFolderError)
+  assert.ok(error instanceof InvalidRunError)
   assert.equal(error.file, file)
   assert.match(error.message, /line 2/)
 })
