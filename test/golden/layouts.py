@@ -116,6 +116,33 @@ def main() -> None:
         writer = csv.writer(file, delimiter="\t")
         writer.writerows([("query-id", "corpus-id", "score"), *((f"q{i}", f"p{i}", 2) for i in range(3)),
                           ("q0", "n1", 1), ("q1", "gone", 1), ("q99", "p1", 1), ("q2", "empty", 1), ("q2", "n2", 0)])
+    instructions()
+
+
+def instructions() -> None:
+    """What a generator is trained on: conversations, segments, and columns of one's own."""
+    chats = [
+        {"messages": [
+            {"role": "system", "content": "Answer briefly."},
+            {"role": "user", "content": "Hello"},
+            {"role": "assistant", "content": "Hello!", "weight": 0},
+            {"role": "user", "content": q},
+            {"role": "assistant", "content": a[0], "weight": 1},
+        ]} for q, a in zip(QUESTIONS, ANSWERS)
+    ]
+    lines("chat.jsonl", chats)
+    table = Dataset.from_list(chats)
+    table.to_json(OUT / "chat-table.jsonl", force_ascii=False)
+    table.to_parquet(OUT / "chat-table.parquet")
+    lines("segments.jsonl", [
+        {"segments": [
+            {"label": False, "text": f"<s>[INST] {q} [/INST]"}, {"label": True, "text": f" {a[0]}</s>"},
+        ]} for q, a in zip(QUESTIONS, ANSWERS)
+    ])
+    columns("instructions", {
+        "instruction": ["Answer the question.", "Answer briefly.", "答えて。"], "input": [QUESTIONS[0], "", QUESTIONS[2]],
+        "output": [a[0] for a in ANSWERS],
+    })
 
 
 if __name__ == "__main__":

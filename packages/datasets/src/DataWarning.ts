@@ -12,6 +12,7 @@ export interface DataWarning {
     | "title-alone"
     | "unanswerable"
     | "unknown-field"
+    | "untrained"
     | "ignored-titles"
   /** How many rows, judgements or passages are concerned. */
   readonly count: number

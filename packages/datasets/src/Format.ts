@@ -3,12 +3,15 @@ import { splitCsvLine } from "./internal/CsvLine.ts"
 import { splitTsv } from "./internal/Tsv.ts"
 
 /**
- * The formats that are read. `dpr` is DPR's JSON array or JSON Lines; `jsonl` Tandem's own examples and everyday tables
+ * The formats of questions and passages. `dpr` is DPR's JSON array or JSON Lines; `jsonl` Tandem's own examples and everyday tables
  * (docs/data-layouts.md); `corpus` passages. The last three may also be JSON arrays, CSV, TSV with names, or Parquet.
  */
 export const formats = ["squad", "dpr", "dpr-qa", "dpr-corpus", "beir", "jsonl", "corpus"] as const
 
-export type Format = (typeof formats)[number]
+/** Formats of conversations and texts for a generator: OpenAI's `messages`, and Axolotl's `segments`. */
+export const instructionFormats = ["chat", "segments"] as const
+
+export type Format = (typeof formats)[number] | (typeof instructionFormats)[number]
 
 /** How the rows of a file are laid down. */
 export type Container = "json-lines" | "json-array" | "csv" | "semicolons" | "tsv" | "parquet"
@@ -37,12 +40,15 @@ export const recogniseFormat = (start: string): Format | undefined => {
   return layout === "corpus" ? "corpus" : undefined
 }
 
-/** How the rows of a text are laid down, by its first characters. */
-export const recogniseContainer = (start: string): Exclude<Container, "parquet"> => {
+/**
+ * How the rows of a text are laid down, by its first characters. Names in a table's first line are known by what they are
+ * used for; `fields` are others.
+ */
+export const recogniseContainer = (start: string, fields: readonly string[] = []): Exclude<Container, "parquet"> => {
   const text = start.trimStart()
   if (text.startsWith("{")) return "json-lines"
   if (text.startsWith("[")) return "json-array"
-  return namesOf(text.split(/\r?\n/, 1)[0] ?? "")?.container ?? "json-lines"
+  return namesOf(text.split(/\r?\n/, 1)[0] ?? "", fields)?.container ?? "json-lines"
 }
 
 /** What is probably misspelt in the names of a file that is in no known format: `anchr → anchor?`. */
@@ -62,11 +68,13 @@ const delimiters = [
 ] as const
 
 /** The names in a table's first line, where they are names that something is known by. */
-const namesOf = (line: string) => {
+const namesOf = (line: string, fields: readonly string[] = []) => {
+  const isKnown = (names: readonly string[]): boolean =>
+    names.some((name) => fields.includes(name)) || layoutOf(new Set(names)) !== undefined
   for (const [container, delimiter] of delimiters) {
     if (!line.includes(delimiter)) continue
     const names = splitCsvLine(line, delimiter).map((name) => name.trim())
-    if (names.every((name) => name.length < 60) && layoutOf(new Set(names)) !== undefined) return { container, names }
+    if (names.every((name) => name.length < 60) && isKnown(names)) return { container, names }
   }
   return undefined
 }

@@ -2,6 +2,7 @@ import type { DataWarning } from "./DataWarning.ts"
 import { DuplicatePassageError, NoExamplesError, UnknownPassageError } from "./Errors.ts"
 import type { Example, RetrievalData } from "./Example.ts"
 import { passageIdOf } from "./internal/ContentHash.ts"
+import { freeIds } from "./internal/FreeIds.ts"
 import { Remarks } from "./internal/Remarks.ts"
 import { containsWords, wordsOf } from "./internal/Words.ts"
 import { type Passage, readablePassage } from "./Passage.ts"
@@ -40,7 +41,7 @@ export class RetrievalDataBuilder {
   readonly #evaluation: boolean
   readonly #corpus = new Map<string, Passage>()
   readonly #entries: Entry[] = []
-  readonly #ids = new Map<string, number>()
+  readonly #freeId = freeIds()
   readonly #files = new Set<string>()
   readonly #empty = new Set<string>()
   readonly #remarks = new Remarks()
@@ -197,16 +198,6 @@ export class RetrievalDataBuilder {
       found: `${this.#rows} rows without`,
       ...(hint === undefined ? {} : { hint }),
     })
-  }
-
-  #freeId(id: string): string {
-    let count = this.#ids.get(id) ?? 0
-    let free: string
-    do free = ++count === 1 ? id : `${id}#${count}`
-    while (count > 1 && this.#ids.has(free))
-    this.#ids.set(id, count)
-    if (free !== id) this.#ids.set(free, 1)
-    return free
   }
 
   #hasAnswer({ answers, positives }: Example): boolean {

@@ -1,4 +1,5 @@
 export { beirCorpus, beirJudgements, beirQueries, parseBeir } from "./Beir.ts"
+export { chatRows, parseChat } from "./Chat.ts"
 export { type DataWarning, ignoredTitles } from "./DataWarning.ts"
 export { dprJson, dprRows, parseDpr, parseDprLines } from "./Dpr.ts"
 export { dprCorpusTsv, parseDprCorpus, parseDprQa } from "./DprTsv.ts"
@@ -20,13 +21,38 @@ export {
   UnwritableFileError,
 } from "./Errors.ts"
 export type { DataStatistics, Example, RetrievalData } from "./Example.ts"
-export { type Container, type Format, formats, recogniseContainer, recogniseFormat } from "./Format.ts"
+export {
+  type Container,
+  type Format,
+  formats,
+  instructionFormats,
+  recogniseContainer,
+  recogniseFormat,
+} from "./Format.ts"
+export { collectInstructions, type InstructionData, type InstructionStatistics } from "./InstructionData.ts"
+export {
+  type ChatMessage,
+  type Conversation,
+  type InstructionExample,
+  type InstructionRow,
+  instructionOf,
+  type Segment,
+  type SegmentedText,
+} from "./InstructionExample.ts"
+export {
+  type InstructionMix,
+  type InstructionSet,
+  type MixedSet,
+  type MixOptions,
+  mixInstructions,
+} from "./InstructionMix.ts"
 export { corpusLines, corpusRows, exampleLines, exampleRows, parseCorpus, parseExamples } from "./JsonLines.ts"
 export { overlapWarnings } from "./Overlap.ts"
 export { documentOf, type Passage, readablePassage } from "./Passage.ts"
 export { type AssembleOptions, RetrievalDataBuilder } from "./RetrievalData.ts"
 export { type SameDocumentOptions, sameDocumentNegatives } from "./SameDocumentNegatives.ts"
 export { sameText } from "./SameText.ts"
+export { parseSegments, segmentRows, segmentTokens } from "./Segments.ts"
 export {
   type ExampleRow,
   type PassageRow,
@@ -38,5 +64,6 @@ export {
 } from "./Source.ts"
 export { cutSpaceless, isSpaceless, spacelessScripts } from "./SpacelessScripts.ts"
 export { parseSquad, parseSquadPassages } from "./Squad.ts"
+export { type InstructionTemplate, templateRows } from "./Template.ts"
 export { parseQrels, parseTrecRun, type Qrels, type TrecRun, trecRun } from "./Trec.ts"
 export { makeWorld, type World, type WorldOptions, type WorldStatistics, worldRelations } from "./World.ts"

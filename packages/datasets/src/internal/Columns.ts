@@ -178,7 +178,15 @@ export const ownCorpusColumns = (value: unknown): NamedRow => {
 
 /** The first of some columns' names that is probably a slip of one that a layout is known by, with that one. */
 export const slipAmong = (names: Iterable<string>): string | undefined => {
-  const known = [...synonyms.query, ...synonyms.positives, ...synonyms.negatives, "text", "contents"]
+  const known = [
+    ...synonyms.query,
+    ...synonyms.positives,
+    ...synonyms.negatives,
+    "text",
+    "contents",
+    "messages",
+    "segments",
+  ]
   for (const name of names) {
     const near = known.includes(name) ? undefined : nearestName(name, known)
     if (near !== undefined) return `${name} → ${near}?`
@@ -186,9 +194,15 @@ export const slipAmong = (names: Iterable<string>): string | undefined => {
   return undefined
 }
 
-/** Whether columns of these names make examples, or a corpus. */
-export const layoutOf = (names: ReadonlySet<string>): "squad" | "dpr" | "jsonl" | "corpus" | undefined => {
+/** Whether columns of these names make examples, a corpus, or instructions. */
+export const layoutOf = (
+  names: ReadonlySet<string>,
+): "squad" | "dpr" | "jsonl" | "corpus" | "chat" | "segments" | undefined => {
   const has = (candidates: readonly string[]): boolean => candidates.some((name) => names.has(name))
+  if (!names.has("query")) {
+    if (names.has("messages")) return "chat"
+    if (names.has("segments")) return "segments"
+  }
   if (names.has("data") && !names.has("query")) return "squad"
   const paired = has(synonyms.positives) || has(synonyms.negatives) || [...names].some((name) => numbered.test(name))
   if (names.has("question") && !paired) return "dpr"

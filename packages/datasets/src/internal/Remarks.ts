@@ -14,6 +14,7 @@ const sayings: Readonly<Partial<Record<Kind, (count: number) => string>>> = {
     `${n} ${n === 1 ? "passage has" : "passages have"} a title and no text; the title is taken as the text`,
   unanswerable: (n) =>
     `${n} ${n === 1 ? "question is" : "questions are"} marked as unanswerable; their paragraphs are no positives`,
+  untrained: (n) => `${n} ${n === 1 ? "row has" : "rows have"} nothing to train on; left out`,
   "unknown-field": (n) => `${n} ${n === 1 ? "row has" : "rows have"} a field of an unknown name, kept in metadata`,
 }
 

@@ -1,7 +1,14 @@
 import { readdir, stat } from "node:fs/promises"
 import { join } from "node:path"
 import { EmptyFileError, UnknownFormatError } from "../../Errors.ts"
-import { type Format, formats, misspeltName, recogniseContainer, recogniseFormat } from "../../Format.ts"
+import {
+  type Format,
+  formats,
+  instructionFormats,
+  misspeltName,
+  recogniseContainer,
+  recogniseFormat,
+} from "../../Format.ts"
 import { csvRows } from "../../node/Csv.ts"
 import { isParquet, openParquet } from "../../node/Parquet.ts"
 import { isSystemError, textChunks, unreadable } from "../../node/TextFile.ts"
@@ -29,6 +36,13 @@ const peek = async ({ file, chunks }: Source, length: number): Promise<readonly 
     if (!done) yield* { [Symbol.asyncIterator]: () => iterator }
   }
   return [start, { file, chunks: all() }]
+}
+
+/** The start of a file that has content, and the whole of it. */
+const opened = async (path: string, signal?: AbortSignal): Promise<readonly [string, Source]> => {
+  const [start, source] = await peek(open(path, signal), 65536)
+  if (start.trim() === "") throw new EmptyFileError({ message: `${path} is empty`, file: path })
+  return [start, source]
 }
 
 /** What a file was found to be; `rows` are those of formats that come as rows of named fields. */
@@ -61,18 +75,28 @@ export const recognise = async (
       throw unknownFormat(path, `columns ${names.join(", ")}`, slipAmong(names))
     return { source: { file: path, chunks: nothing() }, found: layout, rows }
   }
-  const [start, source] = await peek(open(path, signal), 65536)
-  if (start.trim() === "") throw new EmptyFileError({ message: `${path} is empty`, file: path })
+  const [start, source] = await opened(path, signal)
   const found = format ?? recogniseFormat(start)
   if (found === undefined) throw unknownFormat(path, JSON.stringify(start.slice(0, 60)), misspeltName(start))
   return { source, found, rows: () => tableRows(source, start) }
 }
 
 /** Formats that come as rows of named fields, whatever holds the rows. */
-const tables: readonly Format[] = ["dpr", "jsonl", "corpus"]
+const tables: readonly Format[] = ["dpr", "jsonl", "corpus", "chat", "segments"]
 
-const tableRows = (source: Source, start: string): AsyncGenerator<TableRow> => {
-  switch (recogniseContainer(start)) {
+/** The rows of a table of any names, of which some are `fields`. */
+export const tableOf = async (
+  path: string,
+  fields: readonly string[],
+  signal?: AbortSignal,
+): Promise<AsyncIterable<TableRow>> => {
+  if (await isParquet(path)) return (await openParquet(path)).rows()
+  const [start, source] = await opened(path, signal)
+  return tableRows(source, start, fields)
+}
+
+const tableRows = (source: Source, start: string, fields?: readonly string[]): AsyncGenerator<TableRow> => {
+  switch (recogniseContainer(start, fields)) {
     case "json-lines":
       return jsonLines(source)
     case "json-array":
@@ -90,7 +114,7 @@ const unknownFormat = (path: string, found: string, slip: string | undefined): U
   new UnknownFormatError({
     message: `${path} is in no format that can be read`,
     file: path,
-    expected: formats.join(", "),
+    expected: [...formats, ...instructionFormats].join(", "),
     found,
     hint:
       slip === undefined

@@ -3,7 +3,7 @@ import { parseBeir } from "../../Beir.ts"
 import { dprRows } from "../../Dpr.ts"
 import { parseDprCorpus, parseDprQa } from "../../DprTsv.ts"
 import { UnknownFormatError } from "../../Errors.ts"
-import type { Format } from "../../Format.ts"
+import { type Format, formats } from "../../Format.ts"
 import { corpusRows, exampleRows } from "../../JsonLines.ts"
 import type { ExampleRow, PassageRow } from "../../Source.ts"
 import { parseSquad, parseSquadPassages } from "../../Squad.ts"
@@ -41,6 +41,14 @@ export const examplesOf = async (
         corpus: await existing(folder, "corpus.jsonl"),
       }
     }
+    case "chat":
+    case "segments":
+      throw new UnknownFormatError({
+        message: `${path} holds instructions for a generator and no questions with passages`,
+        file: path,
+        expected: formats.join(", "),
+        found,
+      })
     case "corpus":
     case "dpr-corpus":
       throw new UnknownFormatError({
@@ -73,6 +81,8 @@ export async function* passageRows(path: string, signal?: AbortSignal, format?: 
     }
     case "beir":
     case "dpr-qa":
+    case "chat":
+    case "segments":
       throw new UnknownFormatError({
         message: `${path} holds no passages`,
         file: path,
