@@ -14,6 +14,7 @@ export {
   type ScoreRequest,
   type TokenPrompt,
 } from "./Generator.ts"
+export { type LocalGeneratorOptions, layerLocal, makeLocalGenerator } from "./local/LocalGenerator.ts"
 export type { ChatTemplate, RenderOptions } from "./prompt/ChatTemplate.ts"
 export { defaultChat, defaultTemplate } from "./prompt/DefaultTemplates.ts"
 export { makePrompts, type Prompt, type PromptModel, type PromptSettings, type Prompts } from "./prompt/Prompts.ts"

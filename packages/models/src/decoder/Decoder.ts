@@ -5,6 +5,7 @@ import type { ModelError } from "../Errors.ts"
 import type { DropoutMask, DropoutRates } from "../encoder/Encoder.ts"
 import type { TiedWeight } from "../exported/TiedWeights.ts"
 import type { Tokenizer } from "../tokenizer/Tokenizer.ts"
+import type { Decoding } from "./Decoding.ts"
 import type { Rope } from "./Rope.ts"
 
 /** Activations of feed-forward layers. */
@@ -147,5 +148,7 @@ export interface Decoder {
    * the model has positions end in `SequenceTooLong`.
    */
   readonly graph: (shape: DecoderShape) => Effect.Effect<DecoderGraph, ModelError, Runtime>
+  /** The model for writing text and scoring it: one graph of any shape. */
+  readonly decoding: Effect.Effect<Decoding, ModelError>
   readonly source: LanguageModelSource
 }

@@ -24,6 +24,7 @@ import { tokenIds } from "../tokenizer/TokenIds.ts"
 import type { Tokenizer } from "../tokenizer/Tokenizer.ts"
 import type { Decoder, DecoderGraph, DecoderShape } from "./Decoder.ts"
 import { decoderInputs } from "./DecoderGraph.ts"
+import { onnxDecoding } from "./OnnxDecoding.ts"
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -78,6 +79,7 @@ export const onnxDecoder = (parts: OnnxDecoderParts): Decoder => {
     ...tokenIds(huggingFace, generation, tokenizer),
     tokenizer,
     graph: (shape) => staticGraph(model, parameters, limit, shape),
+    decoding: attempt(() => onnxDecoding({ graph: tieWeights(graph, tied), parameters, huggingFace, modelFile })),
     source: { kind: "onnx", huggingFace, directory, modelFile, graph, tied },
   }
 }

@@ -4,6 +4,8 @@ import { tokenIds } from "../tokenizer/TokenIds.ts"
 import type { Tokenizer } from "../tokenizer/Tokenizer.ts"
 import type { Decoder, DecoderConfig, DecoderGraph } from "./Decoder.ts"
 import { decoderGraph, decoderInputs, longestSequence } from "./DecoderGraph.ts"
+import type { Decoding } from "./Decoding.ts"
+import { decodingGraph } from "./DecodingGraph.ts"
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -36,6 +38,14 @@ export const weightsDecoder = (parts: WeightsDecoderParts): Decoder => {
     ...tokenIds(huggingFace, generation, tokenizer),
     tokenizer,
     graph: (shape) => attempt((): DecoderGraph => decoderGraph(config, shape)),
+    decoding: attempt(
+      (): Decoding => ({
+        graph: decodingGraph(config),
+        caches: config.layers.map(() => ({ heads: config.keyValueHeads, headSize: config.headSize })),
+        uneven: true,
+        encoder: undefined,
+      }),
+    ),
     source: {
       kind: "weights",
       huggingFace,

@@ -1,6 +1,7 @@
 import type { Graph, Tensor } from "@tandem/onnx"
 import type { Effect } from "effect"
 import type { Activation, LanguageModelSource } from "../decoder/Decoder.ts"
+import type { Decoding } from "../decoder/Decoding.ts"
 import type { ModelError } from "../Errors.ts"
 import type { DropoutMask, DropoutRates } from "../encoder/Encoder.ts"
 import type { Tokenizer } from "../tokenizer/Tokenizer.ts"
@@ -123,5 +124,7 @@ export interface Seq2Seq {
    * `SequenceTooLong`.
    */
   readonly graph: (shape: Seq2SeqShape) => Effect.Effect<Seq2SeqGraph, ModelError>
+  /** The model for writing text and scoring it: graphs of any shape. */
+  readonly decoding: Effect.Effect<Decoding, ModelError>
   readonly source: Extract<LanguageModelSource, { kind: "weights" }>
 }

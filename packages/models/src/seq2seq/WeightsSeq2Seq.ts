@@ -1,8 +1,10 @@
 import type { Tensor } from "@tandem/onnx"
+import type { Decoding } from "../decoder/Decoding.ts"
 import { attempt } from "../internal/Attempt.ts"
 import { tokenIds } from "../tokenizer/TokenIds.ts"
 import type { Tokenizer } from "../tokenizer/Tokenizer.ts"
 import type { Seq2Seq, Seq2SeqConfig, Seq2SeqGraph } from "./Seq2Seq.ts"
+import { seq2seqDecodingGraph, seq2seqPrefixGraph } from "./Seq2SeqDecoding.ts"
 import { seq2seqGraph, seq2seqInputs } from "./Seq2SeqGraph.ts"
 
 type Json = Readonly<Record<string, unknown>>
@@ -45,6 +47,17 @@ export const weightsSeq2Seq = (parts: WeightsSeq2SeqParts): Seq2Seq => {
     startTokenId: start ?? ends.padTokenId,
     tokenizer,
     graph: (shape) => attempt((): Seq2SeqGraph => seq2seqGraph(config, shape, buffers)),
+    decoding: attempt(
+      (): Decoding => ({
+        graph: seq2seqDecodingGraph(config, buffers),
+        caches: Array.from({ length: config.decoder.layers }, () => ({
+          heads: config.decoder.heads,
+          headSize: config.headSize,
+        })),
+        uneven: true,
+        encoder: seq2seqPrefixGraph({ config, parameters, buffers }),
+      }),
+    ),
     source: {
       kind: "weights",
       huggingFace,

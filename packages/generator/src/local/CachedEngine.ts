@@ -1,0 +1,177 @@
+import type { Decoding, ModelError } from "@tandem/models"
+import { int64 } from "@tandem/onnx"
+import { type Buffer, Runtime } from "@tandem/runtime"
+import { Effect, type Scope } from "effect"
+import type { Engine, EngineOptions, Reading, Writing } from "./Engine.ts"
+import {
+  byRow,
+  compiledLater,
+  floats,
+  isData,
+  reorderGraph,
+  whole,
+  withLogProbabilities,
+  withNormalizers,
+} from "./Graphs.ts"
+import { layOut, paddedPositions } from "./Layout.ts"
+import { weightsOf } from "./Weights.ts"
+
+type Buffers = Readonly<Record<string, Buffer>>
+
+/** Keys and values that rows share and that no run changes. */
+interface Prefix {
+  /** Position of what stands at each column of each prefix, −1 where nothing does. */
+  readonly positions: readonly (readonly number[])[]
+  /** By input name. */
+  readonly buffers: Buffers
+}
+
+/** Texts are written token after token, over keys and values that stay on the device. */
+export const cachedEngine = Effect.fnUntraced(function* (
+  { model, adapt = (graph) => graph, weights: own = Object.fromEntries(model.parameters) }: EngineOptions,
+  decoding: Decoding,
+): Effect.fn.Return<Engine, ModelError, Runtime | Scope.Scope> {
+  const runtime = yield* Runtime
+  const graph = adapt(decoding.graph)
+  const weights = yield* weightsOf(graph, own, isData)
+  const encoder = decoding.encoder === undefined ? undefined : adapt(decoding.encoder)
+  const encoding = encoder && {
+    executable: yield* compiledLater(() => encoder),
+    weights: yield* weightsOf(encoder, { ...own, ...weights }, isData),
+  }
+  const stepping = yield* compiledLater(() => withNormalizers(graph))
+  const scoring = yield* compiledLater(() => withLogProbabilities(graph))
+  const reordering = yield* compiledLater(() => reorderGraph(decoding))
+  const { heads } = decoding.caches[0]!
+  const parts = decoding.caches.flatMap(({ headSize }, layer) =>
+    ["key", "value"].map((part) => ({ name: `${layer}.${part}`, headSize })),
+  )
+  /** Buffers for keys and values of every layer, named with `kind`. */
+  const keysAndValues = Effect.fnUntraced(function* (kind: string, rows: number, length: number) {
+    const buffers: Record<string, Buffer> = {}
+    for (const { name, headSize } of parts) {
+      buffers[`${kind}.${name}`] = yield* runtime.zeros("float32", [rows, heads, length, headSize])
+    }
+    return buffers
+  })
+  /** The same where nothing is read of them but that they are there: one buffer for all of one size. */
+  const nothing = Effect.fnUntraced(function* (kind: string, rows: number, length: number) {
+    const bySize = new Map<number, Buffer>()
+    const buffers: Record<string, Buffer> = {}
+    for (const { name, headSize } of parts) {
+      const buffer = bySize.get(headSize) ?? (yield* runtime.zeros("float32", [rows, heads, length, headSize]))
+      bySize.set(headSize, buffer)
+      buffers[`${kind}.${name}`] = buffer
+    }
+    return buffers
+  })
+  const renamed = (buffers: Buffers, kind: string): Buffers =>
+    Object.fromEntries(Object.entries(buffers).map(([name, buffer]) => [name.replace(/^[a-z]+/, kind), buffer]))
+  const empty = (rows: number, length: number): readonly (readonly number[])[] =>
+    Array.from({ length: rows }, () => new Array<number>(length).fill(-1))
+  const none: Prefix = { positions: [[-1]], buffers: yield* nothing("prefix", 1, 1) }
+
+  /** Runs the writing graph; its logits lie on the device until they are downloaded, which spares a copy of all outputs. */
+  const runForLogits = Effect.fnUntraced(function* (
+    inputs: Parameters<Effect.Success<typeof stepping>["run"]>[0],
+    presents: Buffers,
+    wanted: readonly number[],
+  ) {
+    const executable = yield* stepping
+    const logits = yield* runtime.zeros("float32", [wanted.length, model.vocabularySize])
+    const normalizers = yield* runtime.zeros("float32", [wanted.length, 1])
+    const into = { ...renamed(presents, "present"), logits, normalizers }
+    yield* executable.run({ ...weights, ...inputs, logit_tokens: whole(wanted) }, { into, only: [] })
+    return {
+      logits: floats(yield* runtime.download(logits)),
+      normalizers: floats(yield* runtime.download(normalizers)),
+    }
+  }, Effect.scoped)
+
+  const score = (prefix: Prefix): Reading["score"] =>
+    Effect.fnUntraced(function* (rows, targets) {
+      const executable = yield* scoring
+      const width = rows.reduce((widest, { ids }) => Math.max(widest, ids.length), 1)
+      const before = empty(rows.length, width)
+      const layout = { rows, capacity: width, column: 0, before, prefix: prefix.positions, heads }
+      const { tensors, first } = layOut(layout)
+      const places = rows.flatMap(({ ids }, row) =>
+        Array.from({ length: targets[row]! }, (_, index) => ({ row, at: ids.length - targets[row]! + index })),
+      )
+      const { log_probabilities: found } = yield* executable.run({
+        ...weights,
+        ...prefix.buffers,
+        ...(yield* nothing("past", rows.length, width)),
+        ...tensors,
+        logit_tokens: whole(places.map(({ row, at }) => first[row]! + at - 1)),
+        targets: whole(places.map(({ row, at }) => rows[row]!.ids[at]!)),
+      })
+      return byRow(floats(found), targets)
+    }, Effect.scoped)
+
+  const write = (prefix: Prefix): Reading["write"] =>
+    Effect.fnUntraced(function* (rows, capacity) {
+      const buffers = yield* keysAndValues("past", rows, capacity)
+      let positions = empty(rows, capacity)
+      const step: Writing["step"] = Effect.fnUntraced(function* (tokens, column) {
+        const layout = { rows: tokens, capacity, column, before: positions, prefix: prefix.positions, heads }
+        const { tensors, after } = layOut(layout)
+        const count = tokens.reduce((sum, { ids }) => sum + ids.length, 0)
+        const next = yield* runForLogits({ ...prefix.buffers, ...buffers, ...tensors }, buffers, [
+          ...Array(count).keys(),
+        ])
+        positions = after
+        return next
+      })
+      const reorder: Writing["reorder"] = Effect.fnUntraced(function* (parents) {
+        if (parents.every((parent, row) => parent === row)) return
+        const executable = yield* reordering
+        yield* executable.run({ ...buffers, parents: whole(parents) }, { into: renamed(buffers, "present"), only: [] })
+        positions = parents.map((parent) => positions[parent]!)
+      })
+      return { step, reorder }
+    })
+
+  const read: Engine["read"] = Effect.fnUntraced(function* (prompts) {
+    const lengths = prompts.map(({ length }) => length)
+    const width = Math.max(...lengths)
+    const prefix: Prefix = {
+      positions: paddedPositions(lengths),
+      buffers: yield* keysAndValues("prefix", prompts.length, width),
+    }
+    const ends = { write: write(prefix), score: score(prefix) }
+    if (encoding !== undefined) {
+      const executable = yield* encoding.executable
+      const dims = [prompts.length, width]
+      const ids = prompts.flatMap((each) => [...each, ...Array<number>(width - each.length).fill(model.padTokenId)])
+      const mask = prefix.positions.flat().map((position) => (position < 0 ? 0 : 1))
+      yield* executable.run(
+        { ...encoding.weights, input_ids: int64(dims, ids), attention_mask: int64(dims, mask) },
+        { into: prefix.buffers, only: [] },
+      )
+      return { lengths: lengths.map(() => 0), next: undefined, ...ends }
+    }
+    const next = yield* Effect.scoped(
+      Effect.gen(function* () {
+        const rows = prompts.map((ids) => ({ ids, start: 0 }))
+        const before = empty(prompts.length, width)
+        const { tensors, first } = layOut({ rows, capacity: width, column: 0, before, prefix: none.positions, heads })
+        const inputs = { ...none.buffers, ...(yield* nothing("past", prompts.length, width)), ...tensors }
+        return yield* runForLogits(
+          inputs,
+          prefix.buffers,
+          first.map((at, row) => at + lengths[row]! - 1),
+        )
+      }),
+    )
+    return { lengths, next, ...ends }
+  })
+
+  return {
+    vocabularySize: model.vocabularySize,
+    uneven: decoding.uneven,
+    sharesPrefixes: decoding.uneven && encoding === undefined,
+    read,
+    score: score(none),
+  }
+})

@@ -1,0 +1,224 @@
+import type { LanguageModel, ModelError } from "@tandem/models"
+import type { Runtime } from "@tandem/runtime"
+import { Effect, Layer, Queue, type Scope, Semaphore, Stream } from "effect"
+import { InvalidGeneration, InvalidPrompt } from "../Errors.ts"
+import {
+  type GenerateOptions,
+  type Generation,
+  type GenerationPart,
+  Generator,
+  type GeneratorError,
+  type GeneratorShape,
+  type Message,
+  type ModelInput,
+  type ScoreRequest,
+} from "../Generator.ts"
+import { batchesOf } from "./Batches.ts"
+import { type EngineOptions, makeEngine } from "./Engine.ts"
+import { type GenerateSettings, generationOf, searchTexts, writeTexts } from "./Generate.ts"
+import { scoreTokens, type TokenRequest } from "./Score.ts"
+import type { Writer } from "./Texts.ts"
+
+export interface LocalGeneratorOptions extends EngineOptions {
+  /** What the model is called in records; its architecture where absent. */
+  readonly name?: string
+  /** How the turns of a conversation become a prompt's token ids; without it conversations end in `InvalidPrompt`. */
+  readonly chat?: (messages: readonly Message[]) => readonly number[]
+  /** Most prompts that are written side by side; 8 where absent. */
+  readonly batchSize?: number
+  /** Most places of one run, padding included; 4,096 where absent. */
+  readonly places?: number
+}
+
+/**
+ * A generator over a model in this process: a decoder or an encoder-decoder, from weights or from an ONNX file. One graph
+ * of any shape is compiled for writing and one for scoring, each when it is first used; weights that are resident buffers
+ * are read where they are, so that a model that is being trained is evaluated without a copy and without compiling again.
+ * It lives as long as the scope, and does one thing at a time.
+ */
+export const makeLocalGenerator = Effect.fnUntraced(function* (
+  options: LocalGeneratorOptions,
+): Effect.fn.Return<GeneratorShape, ModelError, Runtime | Scope.Scope> {
+  const { model, batchSize = 8, places = 4096 } = options
+  const engine = yield* makeEngine(options)
+  const turn = yield* Semaphore.make(1)
+
+  const idsOf = (input: ModelInput): readonly number[] => {
+    if (typeof input === "string") return model.tokenizer.encode(input).ids
+    if ("ids" in input) return input.ids
+    if (options.chat !== undefined) return options.chat(input)
+    throw new InvalidPrompt({
+      message: "the model has no chat template",
+      expected: "a text, or a model whose tokenizer has a chat_template",
+      found: "a conversation",
+    })
+  }
+  const prompt = (input: ModelInput, answerTokens: number): readonly number[] => {
+    const ids = idsOf(input)
+    const alone = model.kind === "seq2seq"
+    const needed = alone ? ids.length : ids.length + answerTokens
+    if (ids.length === 0) throw new InvalidPrompt({ message: "a prompt has no tokens", expected: "at least one token" })
+    if (needed > model.maxLength) {
+      throw new InvalidPrompt({
+        message: "a prompt is too long for the model",
+        field: "prompt",
+        expected: `at most ${model.maxLength} tokens${alone ? "" : ", the answer's included"}`,
+        found: alone ? `${ids.length}` : `${ids.length} and an answer of ${answerTokens}`,
+      })
+    }
+    return ids
+  }
+  const answerOf = (answer: ScoreRequest["answer"]): readonly number[] => {
+    if (typeof answer !== "string") return checkAnswer(answer.ids)
+    const ids = model.tokenizer.encode(answer, { specialTokens: false }).ids
+    checkAnswer(ids)
+    const [end] = model.endTokenIds
+    if (end !== undefined) return [...ids, end]
+    throw new InvalidPrompt({ message: "the model has no token that ends a text", field: "eos_token_id" })
+  }
+
+  const score: GeneratorShape["score"] = (requests) =>
+    Effect.flatMap(
+      attempt((): readonly TokenRequest[] =>
+        requests.map((request) => {
+          const answer = answerOf(request.answer)
+          return { prompts: request.prompts.map((input) => prompt(input, answer.length)), answer }
+        }),
+      ),
+      (tokens) => turn.withPermit(scoreTokens(model, engine, tokens, { places })),
+    )
+
+  const generate: GeneratorShape["generate"] = Effect.fnUntraced(function* (inputs, given = {}) {
+    const settings = yield* settingsOf(given)
+    const prompts = yield* attempt(() => inputs.map((input) => prompt(input, settings.maxTokens)))
+    const found: (readonly Generation[])[] = []
+    const limits = { members: batchSize, places, uneven: engine.uneven }
+    for (const batch of batchesOf(
+      prompts.map(({ length }) => length),
+      limits,
+    )) {
+      const members = batch.map((index) => prompts[index]!)
+      const texts = yield* turn.withPermit(Effect.scoped(texted(members, settings)))
+      for (const [place, index] of batch.entries()) found[index] = texts[place]!
+    }
+    return found
+  })
+  const texted = Effect.fnUntraced(function* (prompts: readonly (readonly number[])[], settings: GenerateSettings) {
+    const { decoding } = settings
+    if (decoding.kind === "beam") return yield* searchTexts(model, engine, prompts, { ...settings, decoding })
+    const writers = yield* writeTexts(model, engine, prompts, settings)
+    const each = writers.length / prompts.length
+    return prompts.map((_, index) => writers.slice(index * each, (index + 1) * each).map(generationOf))
+  })
+
+  const stream: GeneratorShape["stream"] = (input, given = {}) =>
+    Stream.unwrap(
+      Effect.gen(function* () {
+        const settings = yield* settingsOf(given)
+        if (settings.decoding.kind === "beam") {
+          return yield* new InvalidGeneration({
+            message: "beam search writes its text at the end",
+            field: "decoding",
+            expected: "greedy or sample",
+            found: "beam",
+          })
+        }
+        const ids = yield* attempt(() => prompt(input, settings.maxTokens))
+        return Stream.callback<GenerationPart, GeneratorError>((queue) =>
+          turn
+            .withPermit(
+              Effect.scoped(
+                writeTexts(model, engine, [ids], settings, ([writer]) =>
+                  writer === undefined ? Effect.void : Effect.asVoid(Queue.offer(queue, partOf(writer))),
+                ),
+              ),
+            )
+            .pipe(
+              Effect.matchCauseEffect({
+                onFailure: (cause) => Queue.failCause(queue, cause),
+                onSuccess: () => Queue.end(queue),
+              }),
+            ),
+        )
+      }),
+    )
+
+  return { model: options.name ?? architectureOf(model), score, generate, stream }
+})
+
+/** `Generator` over a model in this process. */
+export const layerLocal = (options: LocalGeneratorOptions): Layer.Layer<Generator, ModelError, Runtime> =>
+  Layer.effect(Generator, makeLocalGenerator(options))
+
+const architectureOf = ({ source }: LanguageModel): string => `${source.huggingFace["model_type"] ?? "language model"}`
+
+const checkAnswer = (ids: readonly number[]): readonly number[] => {
+  if (ids.length > 0) return ids
+  throw new InvalidPrompt({ message: "an answer has no tokens", field: "answer", expected: "at least one token" })
+}
+
+/** What has become certain of a text, and the tokens of the last step. */
+const partOf = (writer: Writer): GenerationPart => ({
+  text: writer.fresh(),
+  ids: writer.ids.slice(-1),
+  logprobs: writer.logprobs.slice(-1),
+  ...(writer.finish !== undefined && { finish: writer.finish }),
+})
+
+const attempt = <A>(body: () => A): Effect.Effect<A, InvalidPrompt> =>
+  Effect.suspend(() => {
+    try {
+      return Effect.succeed(body())
+    } catch (error) {
+      return error instanceof InvalidPrompt ? Effect.fail(error) : Effect.die(error)
+    }
+  })
+
+/** Options with their defaults; what they may not be ends in `InvalidGeneration`. */
+const settingsOf = (options: GenerateOptions): Effect.Effect<GenerateSettings, InvalidGeneration> => {
+  const { decoding = { kind: "greedy" }, maxTokens = 64, repetitionPenalty = 1, stop = [] } = options
+  const isCount = (value: number): boolean => Number.isSafeInteger(value) && value > 0
+  const count = "a whole number above 0"
+  const rules: readonly (readonly [field: string, fine: boolean, expected: string, found: unknown])[] = [
+    ["maxTokens", isCount(maxTokens), count, maxTokens],
+    ["repetitionPenalty", repetitionPenalty > 0, "a number above 0", repetitionPenalty],
+    ["stop", stop.every((each) => each !== ""), "texts that are not empty", JSON.stringify(stop)],
+    ...rulesOf(decoding),
+    ["stop", decoding.kind !== "beam" || stop.length === 0, "no stop texts in beam search", JSON.stringify(stop)],
+  ]
+  const broken = rules.find(([, fine]) => !fine)
+  if (broken === undefined) return Effect.succeed({ decoding, maxTokens, repetitionPenalty, stop })
+  const [field, , expected, found] = broken
+  return Effect.fail(
+    new InvalidGeneration({
+      message: `texts cannot be generated with this ${field}`,
+      field,
+      expected,
+      found: `${found}`,
+    }),
+  )
+
+  function rulesOf(chosen: GenerateSettings["decoding"]): typeof rules {
+    switch (chosen.kind) {
+      case "greedy":
+        return []
+      case "beam": {
+        const { beams, lengthPenalty = 1, sequences = 1 } = chosen
+        return [
+          ["beams", isCount(beams), count, beams],
+          ["lengthPenalty", Number.isFinite(lengthPenalty), "a number", lengthPenalty],
+          ["sequences", isCount(sequences) && sequences <= beams, `a whole number from 1 to ${beams}`, sequences],
+        ]
+      }
+      case "sample": {
+        const { temperature = 1, topK = 1, topP = 1, sequences = 1 } = chosen
+        return [
+          ["temperature", temperature > 0 && Number.isFinite(temperature), "a number above 0", temperature],
+          ["topK", isCount(topK), count, topK],
+          ["topP", topP > 0 && topP <= 1, "a number above 0 and at most 1", topP],
+          ["sequences", isCount(sequences), count, sequences],
+        ]
+      }
+    }
+  }
+}

@@ -1,0 +1,91 @@
+import type { Decoding, ModelError } from "@tandem/models"
+import { int64 } from "@tandem/onnx"
+import type { Runtime } from "@tandem/runtime"
+import { Effect, type Scope } from "effect"
+import type { Engine, EngineOptions, NextLogits, Reading, Writing } from "./Engine.ts"
+import { byRow, compiledLater, floats, isData, whole, withLogProbabilities, withNormalizers } from "./Graphs.ts"
+import { weightsOf } from "./Weights.ts"
+
+type Texts = readonly (readonly number[])[]
+
+/** For a model that was exported without a key-value cache: every token is computed anew for each token that is written. */
+export const wholeTextEngine = Effect.fnUntraced(function* (
+  { model, adapt = (graph) => graph, weights: own = Object.fromEntries(model.parameters) }: EngineOptions,
+  decoding: Decoding,
+): Effect.fn.Return<Engine, ModelError, Runtime | Scope.Scope> {
+  const graph = adapt(decoding.graph)
+  const weights = yield* weightsOf(graph, own, isData)
+  const stepping = yield* compiledLater(() => withNormalizers(graph))
+  const scoring = yield* compiledLater(() => withLogProbabilities(graph))
+
+  /** Texts side by side, padded on the right, and the places that logits are wanted at, counted from each text's end. */
+  const layOut = (texts: Texts, wanted: readonly number[]) => {
+    const width = texts.reduce((widest, { length }) => Math.max(widest, length), 1)
+    const dims = [texts.length, width]
+    const padded = (value: (ids: readonly number[]) => readonly number[], padding: number): readonly number[] =>
+      texts.flatMap((ids) => [...value(ids), ...Array<number>(width - ids.length).fill(padding)])
+    const places = texts.flatMap((ids, row) =>
+      Array.from({ length: wanted[row]! }, (_, index) => row * width + ids.length - wanted[row]! + index),
+    )
+    return {
+      places,
+      tensors: {
+        input_ids: int64(
+          dims,
+          padded((ids) => ids, model.padTokenId),
+        ),
+        attention_mask: int64(
+          dims,
+          padded((ids) => ids.map(() => 1), 0),
+        ),
+      },
+    }
+  }
+
+  const next = Effect.fnUntraced(function* (texts: Texts): Effect.fn.Return<NextLogits, ModelError> {
+    const executable = yield* stepping
+    const { places, tensors } = layOut(
+      texts,
+      texts.map(() => 1),
+    )
+    const results = yield* executable.run({ ...weights, ...tensors, logit_tokens: whole(places) })
+    return { logits: floats(results["logits"]), normalizers: floats(results["normalizers"]) }
+  })
+
+  const score = (prompts: Texts): Reading["score"] =>
+    Effect.fnUntraced(function* (rows, targets) {
+      const executable = yield* scoring
+      const texts = rows.map(({ ids }, row) => [
+        ...(prompts[Math.floor((row * prompts.length) / rows.length)] ?? []),
+        ...ids,
+      ])
+      const { places, tensors } = layOut(texts, targets)
+      const { log_probabilities: found } = yield* executable.run({
+        ...weights,
+        ...tensors,
+        logit_tokens: whole(places.map((place) => place - 1)),
+        targets: whole(texts.flatMap((ids, row) => ids.slice(ids.length - targets[row]!))),
+      })
+      return byRow(floats(found), targets)
+    })
+
+  const read: Engine["read"] = Effect.fnUntraced(function* (prompts) {
+    const write: Reading["write"] = (rows) =>
+      Effect.sync((): Writing => {
+        let texts: Texts = Array.from({ length: rows }, (_, row) => prompts[Math.floor((row * prompts.length) / rows)]!)
+        return {
+          step: (tokens) => {
+            texts = texts.map((ids, row) => [...ids, ...tokens[row]!.ids])
+            return next(texts.filter((_, row) => tokens[row]!.ids.length > 0))
+          },
+          reorder: (parents) =>
+            Effect.sync(() => {
+              texts = parents.map((parent) => texts[parent]!)
+            }),
+        }
+      })
+    return { lengths: prompts.map(({ length }) => length), next: yield* next(prompts), write, score: score(prompts) }
+  })
+
+  return { vocabularySize: model.vocabularySize, uneven: true, sharesPrefixes: false, read, score: score([]) }
+})
