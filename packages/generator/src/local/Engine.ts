@@ -1,10 +1,8 @@
 import type { LanguageModel, ModelError } from "@tandem/models"
 import type { Graph } from "@tandem/onnx"
-import type { Feed, Runtime } from "@tandem/runtime"
-import { Effect, type Scope } from "effect"
-import { cachedEngine } from "./CachedEngine.ts"
+import type { Feed } from "@tandem/runtime"
+import type { Effect, Scope } from "effect"
 import type { RowTokens } from "./Layout.ts"
-import { wholeTextEngine } from "./WholeTextEngine.ts"
 
 /** Logits `[rows, vocabulary]` and the logarithm of the sum of their exponentials `[rows]`. */
 export interface NextLogits {
@@ -57,11 +55,3 @@ export interface EngineOptions {
   /** Changes the graph before it is compiled, as adapters do; the weights hold what its inputs need then. */
   readonly adapt?: (graph: Graph) => Graph
 }
-
-/** The model's graphs on the runtime of the context, alive as long as the scope. Each is compiled when it is first used. */
-export const makeEngine = Effect.fnUntraced(function* (
-  options: EngineOptions,
-): Effect.fn.Return<Engine, ModelError, Runtime | Scope.Scope> {
-  const decoding = yield* options.model.decoding
-  return yield* decoding.caches.length > 0 ? cachedEngine(options, decoding) : wholeTextEngine(options, decoding)
-})

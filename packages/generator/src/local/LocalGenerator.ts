@@ -14,8 +14,9 @@ import {
   type ScoreRequest,
 } from "../Generator.ts"
 import { batchesOf } from "./Batches.ts"
-import { type EngineOptions, makeEngine } from "./Engine.ts"
+import type { EngineOptions } from "./Engine.ts"
 import { type GenerateSettings, generationOf, searchTexts, writeTexts } from "./Generate.ts"
+import { makeEngine } from "./MakeEngine.ts"
 import { scoreTokens, type TokenRequest } from "./Score.ts"
 import type { Writer } from "./Texts.ts"
 
