@@ -10,9 +10,9 @@ import {
 import { baseModels } from "@tandem/objectives/node/BaseModels"
 import { loadTowers, retrievalSettings } from "@tandem/objectives/node/LoadTowers"
 import { retrieverFacts } from "@tandem/objectives/node/OpenRetriever"
-import { type SaveFailure, saveRetriever } from "@tandem/objectives/node/SaveRetriever"
+import { type RetrieverCards, type SaveFailure, saveRetriever, writeCards } from "@tandem/objectives/node/SaveRetriever"
 import { defaultTitles, encoderOf, fingerprint, type Towers, towerFrom } from "@tandem/retriever"
-import type { RunOptions, TrainPlan } from "@tandem/runs"
+import type { RunOptions, Systems, TrainPlan } from "@tandem/runs"
 import { trainRun } from "@tandem/runs/node/TrainRun"
 import { Effect } from "effect"
 import { type DprData, loadData, wholeCorpus } from "./DprData.ts"
@@ -79,6 +79,13 @@ const planOf = (
   const titlesIgnored = settings.titles === undefined && defaultTitles(encoderOf(towers, "passage")) === "none"
   const encoders = new Set([query, encoderOf(towers, "passage")])
   const withoutDropout = dropout === "model" && [...encoders].some(({ source }) => source.kind === "onnx")
+  const cards = (step: number, systems: Systems | undefined): RetrieverCards => ({
+    run: settings.out,
+    towers,
+    retrieval,
+    step,
+    card: { bases: baseModels(settings), train: train.statistics, systems },
+  })
   return {
     objective,
     example: objective.draft(0),
@@ -104,14 +111,11 @@ const planOf = (
     ],
     save: (trained, step, systems) =>
       saveRetriever({
-        run: settings.out,
-        towers,
-        retrieval,
+        ...cards(step, systems),
         trained,
-        step,
-        card: { bases: baseModels(settings), train: train.statistics, systems },
         corpus: settings.noIndex ? undefined : wholeCorpus(data),
         observe,
       }),
+    describe: (step, systems) => writeCards(cards(step, systems)),
   }
 }

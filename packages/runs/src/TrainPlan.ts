@@ -4,7 +4,7 @@ import type { EvaluationChart, Section, StepChart } from "@tandem/report"
 import type { Feed, Runtime } from "@tandem/runtime"
 import type { Batch, Objective } from "@tandem/trainers"
 import type { Effect, Scope } from "effect"
-import type { Measured } from "./Measured.ts"
+import type { Measured, Metrics } from "./Measured.ts"
 
 /** What everything in a plan may need. */
 export type RunServices = Runtime | Scope.Scope
@@ -50,6 +50,8 @@ export interface Systems {
   readonly before: Measured
   readonly after?: Measured | undefined
   readonly baselines: Readonly<Record<string, Measured>>
+  /** Figures of the result in other forms; absent until they are measured, which is after saving. */
+  readonly variants?: Readonly<Record<string, Metrics>>
 }
 
 /** What decides a run's steps beside its settings. */
@@ -98,4 +100,6 @@ export interface TrainPlan<D, B extends Batch, E> {
     step: number,
     systems: Systems | undefined,
   ) => Effect.Effect<void, E, RunServices>
+  /** Says beside the saved models what their other forms score; called where `systems.variants` was measured. */
+  readonly describe?: (step: number, systems: Systems) => Effect.Effect<void, E, RunServices>
 }

@@ -30,8 +30,10 @@ test("a saved encoder has a card with its figures, and the code in it runs", asy
   assert.match(card, /from the model `base-model` in \d steps/)
   assert.ok(!card.includes(scratch), "paths of this machine are nobody's business")
   assert.match(card, /\| questions \| 6 \|\n/)
-  const { before, after, baselines } = JSON.parse(readFileSync(join(run, "report.json"), "utf8"))
-  const figures = [after, before, baselines.bm25].map((metrics) => metrics["recall@1"].toFixed(3))
+  const { before, after, baselines, variants } = JSON.parse(readFileSync(join(run, "report.json"), "utf8"))
+  assert.match(card, /\| {2}\| after \| before \| BM25 \| after, q8 \|\n/)
+  const figures = [after, before, baselines.bm25, variants.q8].map((metrics) => metrics["recall@1"].toFixed(3))
+  assert.match(card, /q8 is the model with weights of 8 bits/)
   assert.ok(card.includes(`| recall@1 | ${figures.join(" | ")} |`), card)
 
   const code = block(card, "js").replace("path/to/this/folder", join(run, "retriever"))

@@ -1,9 +1,11 @@
+import { join } from "node:path"
 import type { Passage } from "@tandem/datasets"
 import type { ModelError, SaveFailed } from "@tandem/models"
 import { saveEncoder } from "@tandem/models/node/SaveEncoder"
 import { type Tensor, takePart } from "@tandem/onnx"
 import { encoderOf, partOfSide, type Side, type Towers } from "@tandem/retriever"
 import type { Observe, RunFolderError } from "@tandem/runs"
+import { writeWhole } from "@tandem/runs/node/RunFiles"
 import { runPaths } from "@tandem/runs/node/RunFolder"
 import type { Runtime } from "@tandem/runtime"
 import type { AddError } from "@tandem/store"
@@ -15,17 +17,22 @@ import type { RetrievalSettings } from "../retrieval/RetrievalSettings.ts"
 import { recordRetrieverFiles } from "./RetrieverFiles.ts"
 import { writeIndex } from "./WriteIndex.ts"
 
-/** What is saved of a trained retriever, and where. */
-export interface SavedRetriever {
+/** What the model cards of a trained retriever tell. */
+export interface RetrieverCards {
   /** The run folder. */
   readonly run: string
   readonly towers: Towers
   readonly retrieval: RetrievalSettings
-  /** Trained weights by joint name, and the step that they are of. */
-  readonly trained: ReadonlyMap<string, Tensor>
+  /** The step that the weights are of. */
   readonly step: number
-  /** What each side's model was before, the training data, and what was measured, for the model cards. */
+  /** What each side's model was before, the training data, and what was measured. */
   readonly card: Pick<CardFacts, "train" | "systems"> & { readonly bases: Readonly<Record<Side, BaseModel>> }
+}
+
+/** What is saved of a trained retriever, and where. */
+export interface SavedRetriever extends RetrieverCards {
+  /** Trained weights by joint name. */
+  readonly trained: ReadonlyMap<string, Tensor>
   /** Passages to index; absent where there is to be no index. */
   readonly corpus: ReadonlyMap<string, Passage> | undefined
   readonly observe: Observe
@@ -41,25 +48,44 @@ export type SaveFailure = ModelError | RunFolderError | SaveFailed | AddError | 
 export const saveRetriever = Effect.fnUntraced(function* (
   options: SavedRetriever,
 ): Effect.fn.Return<void, SaveFailure, Runtime> {
-  const { run, towers, retrieval, trained, step, card, corpus, observe } = options
-  const paths = runPaths(run)
+  const { run, towers, retrieval, trained, step, corpus, observe } = options
   yield* observe({ event: "phase", name: "saving the model" })
-  // What is saved says how the run compared embeddings, so that others score as it did.
-  const compared = (side: Side) => ({ ...encoderOf(towers, side), similarity: retrieval.similarity })
-  const save = (side: Side, folder: string, sides: readonly Side[]) => {
-    const encoder = compared(side)
-    const readme = modelCard({ ...card, base: card.bases[side], encoder, sides, retrieval, step })
-    return saveEncoder(folder, encoder, parametersOf(towers, side, trained), { "README.md": readme })
+  for (const { side, folder, encoder, readme } of encodersOf(options)) {
+    yield* saveEncoder(folder, encoder, parametersOf(towers, side, trained), { [cardFile]: readme })
   }
-  // The query encoder comes last: where it is, there is a retriever.
-  const shared = towers.kind === "shared"
-  if (!shared) yield* save("passage", paths.passageRetriever, ["passage"])
-  yield* save("query", paths.retriever, shared ? ["query", "passage"] : ["query"])
   yield* recordRetrieverFiles(run)
   if (corpus === undefined) return
   const { passage } = searchTowers(towers, Object.fromEntries(trained))
-  yield* writeIndex({ passage, retrieval, corpus, folder: paths.store, observe }).pipe(divergedAfter(step))
+  const folder = runPaths(run).store
+  yield* writeIndex({ passage, retrieval, corpus, folder, observe }).pipe(divergedAfter(step))
 })
+
+/** Writes the model cards again, with figures that were measured after saving. */
+export const writeCards = Effect.fnUntraced(function* (
+  options: RetrieverCards,
+): Effect.fn.Return<void, RunFolderError> {
+  for (const { folder, readme } of encodersOf(options)) yield* writeWhole(join(folder, cardFile), readme)
+})
+
+const cardFile = "README.md"
+
+/** The encoders of a run with their folders and cards. The query encoder comes last: where it is, there is a retriever. */
+const encodersOf = ({ run, towers, retrieval, step, card }: RetrieverCards) => {
+  const { passageRetriever, retriever } = runPaths(run)
+  const one = (side: Side, folder: string, sides: readonly Side[]) => {
+    // What is saved says how the run compared embeddings, so that others score as it did.
+    const encoder = { ...encoderOf(towers, side), similarity: retrieval.similarity }
+    return {
+      side,
+      folder,
+      encoder,
+      readme: modelCard({ ...card, base: card.bases[side], encoder, sides, retrieval, step }),
+    }
+  }
+  return towers.kind === "shared"
+    ? [one("query", retriever, ["query", "passage"])]
+    : [one("passage", passageRetriever, ["passage"]), one("query", retriever, ["query"])]
+}
 
 const parametersOf = (
   towers: Towers,

@@ -103,17 +103,24 @@ const described = (base: BaseModel): string => {
   }
 }
 
-const figures = ({ before, after, baselines }: Systems): readonly string[] => {
+const figures = ({ before, after, baselines, variants = {} }: Systems): readonly string[] => {
   const columns: readonly (readonly [string, Metrics])[] = [
     ...(after === undefined ? [] : ([["after", after.metrics]] as const)),
     ["before", before.metrics],
     ...Object.entries(baselines).map(([name, { metrics }]) => [name === "bm25" ? "BM25" : name, metrics] as const),
+    ...Object.entries(variants).map(([name, metrics]) => [`after, ${name}`, metrics] as const),
   ]
   const names = Object.keys(before.metrics).filter((name) => name !== "n")
   const head = ["", ...columns.map(([name]) => name)]
   const rows = names.map((name) => [name, ...columns.map(([, metrics]) => metrics[name]?.toFixed(3) ?? "–")])
   const lines = [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`)
-  return [`## Figures\n\nOn ${before.metrics["n"] ?? "the"} evaluation questions:`, lines.join("\n")]
+  return [
+    `## Figures\n\nOn ${before.metrics["n"] ?? "the"} evaluation questions:`,
+    lines.join("\n"),
+    ...(variants["q8"] === undefined
+      ? []
+      : ['q8 is the model with weights of 8 bits (`dtype: "q8"` of transformers.js).']),
+  ]
 }
 
 const inTransformersJs = ({ pooling }: Encoder, { similarity }: RetrievalSettings): readonly string[] => {

@@ -189,10 +189,13 @@ const runPlan = Effect.fnUntraced(function* <D, B extends Batch, E>(
         if (adaptation !== undefined && settings.saveAdapters)
           yield* saveAdapters(settings.out, adaptation, trained, plan)
         const kept = { step, weights: Object.fromEntries(weights) }
-        const variants = measurement && (yield* measureVariants(measurement, kept, observe))
+        const found = measurement && (yield* measureVariants(measurement, kept, observe))
+        const variants = found !== undefined && Object.keys(found).length > 0 ? { variants: found } : {}
+        if (systems !== undefined && variants.variants !== undefined && plan.describe !== undefined)
+          yield* plan.describe(step, { ...systems, after, ...variants })
         const completed = report("completed", result.steps, {
           savedStep: step,
-          ...(variants === undefined || Object.keys(variants).length === 0 ? {} : { variants }),
+          ...variants,
           ...(after === undefined || systems === undefined ? {} : comparedWith(systems, after)),
         })
         yield* write(completed, after)
