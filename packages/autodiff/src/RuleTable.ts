@@ -9,6 +9,7 @@ import { lossRules } from "./rules/Losses.ts"
 import { normRules } from "./rules/Norms.ts"
 import { pieceRules } from "./rules/Pieces.ts"
 import { productRules } from "./rules/Products.ts"
+import { quantizedProductRules } from "./rules/QuantizedProducts.ts"
 import { reductionRules } from "./rules/Reductions.ts"
 import { resizingRules } from "./rules/Resizing.ts"
 import { shapeRules } from "./rules/Shapes.ts"
@@ -35,6 +36,7 @@ export const builtinRules: RuleTable = [
   normRules,
   pieceRules,
   productRules,
+  quantizedProductRules,
   reductionRules,
   resizingRules,
   shapeRules,

@@ -285,6 +285,12 @@ describe("a rule table", () => {
       "QuantizeLinear.y_scale",
       "QuantizeLinear.y_zero_point",
       "SoftmaxCrossEntropyLoss.weights",
+      "com.microsoft.GatherBlockQuantized.data",
+      "com.microsoft.GatherBlockQuantized.scales",
+      "com.microsoft.GatherBlockQuantized.zero_points",
+      "com.microsoft.MatMulNBits.B",
+      "com.microsoft.MatMulNBits.scales",
+      "com.microsoft.MatMulNBits.zero_points",
     ])
   })
 })

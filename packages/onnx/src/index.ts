@@ -1,3 +1,4 @@
+export { type BlockOptions, type BlockWeight, fromBlocks, type ToBlocksOptions, toBlocks } from "./BlockWeight.ts"
 export {
   DataDependentBranch,
   DataDependentShape,
@@ -45,6 +46,13 @@ export { lower } from "./passes/Lower.ts"
 export { neededRows } from "./passes/NeededRows.ts"
 export { type PrepareOptions, prepare } from "./passes/Prepare.ts"
 export { type QuantizeOptions, quantizeDynamic } from "./passes/Quantize.ts"
+export {
+  blockTensors,
+  productWeights,
+  type QuantizeBlocksOptions,
+  quantizeBlocks,
+  withBlocks,
+} from "./passes/QuantizeBlocks.ts"
 export { newestOpset, oldestOpset, upgrade } from "./passes/Upgrade.ts"
 export { isRandom } from "./RandomNodes.ts"
 export type { Similarity } from "./Similarity.ts"

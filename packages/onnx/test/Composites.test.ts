@@ -107,7 +107,7 @@ const refused: readonly (readonly [field: string, each: Omit<CompositeCase, "nam
     "inv_std_var",
     { op: "SkipSimplifiedLayerNormalization", operands: [x([2, 8]), x([2, 8]), x([8])], outputs: [0, 2] },
   ],
-  ["B", { op: "MatMulNBits", operands: [x([2, 32]), bytes([4, 2, 8], 64), x([8])], attributes: nBits }],
+  ["B", { op: "MatMulNBits", operands: [x([2, 32]), bytes([4, 2, 4], 32), x([8])], attributes: { ...nBits, bits: 2 } }],
   [
     "B",
     { op: "MatMulNBits", operands: [x([2, 32]), bytes([4, 2, 4], 32), x([8])], attributes: nBits, constants: [1, 2] },
@@ -128,15 +128,6 @@ const refused: readonly (readonly [field: string, each: Omit<CompositeCase, "nam
       operands: [x([2, 32]), bytes([4, 2, 8], 64), x([8]), undefined, int32([32], new Array(32).fill(0))],
       attributes: nBits,
       constants: [1, 2],
-    },
-  ],
-  [
-    "quantize_axis",
-    {
-      op: "GatherBlockQuantized",
-      operands: [bytes([4, 8], 32), int32([1], [0]), x([4, 1])],
-      attributes: { quantize_axis: 0, block_size: 16 },
-      constants: [0, 2],
     },
   ],
 ]

@@ -8,6 +8,7 @@ import { lossCases } from "./Losses.ts"
 import { normCases } from "./Norms.ts"
 import { pieceCases } from "./Pieces.ts"
 import { productCases } from "./Products.ts"
+import { quantizedProductCases } from "./QuantizedProducts.ts"
 import { reductionCases } from "./Reductions.ts"
 import { resizingCases } from "./Resizing.ts"
 import { shapeCases } from "./Shapes.ts"
@@ -26,6 +27,7 @@ export const cases: Cases = {
   ...normCases,
   ...pieceCases,
   ...productCases,
+  ...quantizedProductCases,
   ...reductionCases,
   ...resizingCases,
   ...shapeCases,

@@ -3,7 +3,7 @@ import type { Decomposition } from "./Composite.ts"
 import { biasAdd, biasSoftmax, fusedConv, fusedGemm, fusedMatMul, swish, triluContrib } from "./FusedProducts.ts"
 import { groupQueryAttention } from "./GroupQueryAttention.ts"
 import { attentionContrib, multiHeadAttention } from "./MultiHeadAttention.ts"
-import { gatherBlockQuantized, matMulNBits } from "./QuantizedWeights.ts"
+import { matMulNBits } from "./QuantizedWeights.ts"
 import { rotaryEmbedding, rotaryEmbeddingContrib } from "./RotaryEmbedding.ts"
 import {
   embedLayerNormalization,
@@ -29,7 +29,6 @@ export const decompositions: Readonly<Record<string, Decomposition>> = {
   "com.microsoft.FusedConv": fusedConv,
   "com.microsoft.FusedGemm": fusedGemm,
   "com.microsoft.FusedMatMul": fusedMatMul,
-  "com.microsoft.GatherBlockQuantized": gatherBlockQuantized,
   "com.microsoft.GroupQueryAttention": groupQueryAttention,
   "com.microsoft.MatMulNBits": matMulNBits,
   "com.microsoft.MultiHeadAttention": multiHeadAttention,

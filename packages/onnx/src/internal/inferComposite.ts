@@ -1,7 +1,7 @@
 import { parseEinsum } from "../Einsum.ts"
 import { type Dim, intAttribute, intsAttribute, staticDims, stringAttribute } from "../Graph.ts"
 import { toNumbers } from "../Tensor.ts"
-import { axisAt, type Inference, typeAt } from "./application.ts"
+import { axisAt, fail, type Inference, typeAt } from "./application.ts"
 
 /** The size of each label: that of an operand that is not broadcast. */
 const einsum: Inference = (node) => {
@@ -125,6 +125,29 @@ const resize: Inference = (node) => {
   return [{ type, dims: result }]
 }
 
+/** A product by a matrix in blocks, whose attributes tell its shape. */
+const matMulNBits: Inference = (node) => {
+  const { type, dims } = typeAt(node, 0)
+  const [inputs, outputs] = [intAttribute(node, "K", 0), intAttribute(node, "N", 0)]
+  const inner = dims?.at(-1)
+  if (typeof inner === "number" && inner !== inputs) fail(node, `rows of ${inputs} numbers`)
+  return [{ type, dims: dims === undefined ? undefined : [...dims.slice(0, -1), outputs] }]
+}
+
+/** Rows of a table in blocks, several numbers in a byte along its last axis. */
+const gatherBlockQuantized: Inference = (node) => {
+  const { type, dims } = typeAt(node, 0)
+  const indices = typeAt(node, 1).dims
+  const scales = typeAt(node, 2).type
+  const perByte = type === "uint8" ? 8 / intAttribute(node, "bits", 4) : 1
+  const width = dims?.at(-1)
+  if (dims === undefined || indices === undefined || typeof width !== "number")
+    return [{ type: scales, dims: undefined }]
+  const along = axisAt(intAttribute(node, "gather_axis", 0), dims.length)
+  const unpacked = dims.with(-1, width * perByte)
+  return [{ type: scales, dims: [...unpacked.slice(0, along), ...indices, ...unpacked.slice(along + 1)] }]
+}
+
 /** Operators that do several things at once. */
 export const compositeInference: Readonly<Record<string, Inference>> = {
   Einsum: einsum,
@@ -138,4 +161,6 @@ export const compositeInference: Readonly<Record<string, Inference>> = {
   DepthToSpace: blocks(false),
   SimplifiedLayerNormalization: rmsNormalization,
   BatchNormalization: batchNormalization,
+  MatMulNBits: matMulNBits,
+  GatherBlockQuantized: gatherBlockQuantized,
 }

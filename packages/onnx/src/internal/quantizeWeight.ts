@@ -24,7 +24,7 @@ interface WeightOptions {
 /** A `[inputs, outputs]` matrix (or its transpose) as an 8-bit `[inputs, outputs]` matrix, symmetric around zero. */
 export const quantizeWeight = (name: string, weight: Tensor, options: WeightOptions): QuantizedWeight => {
   const { type, perChannel, transposed, alpha } = options
-  const data = floats(name, weight)
+  const data = finiteFloats(name, weight)
   const [first = 0, second = 0] = weight.dims
   const [rows, columns] = transposed ? [second, first] : [first, second]
   // Distances in memory between neighbours of a column and of a row.
@@ -58,7 +58,7 @@ export const quantizeWeight = (name: string, weight: Tensor, options: WeightOpti
 
 /** A table as `int8`, symmetric around zero, with scales `[rows, 1]` or a single one. */
 export const quantizeRows = (name: string, table: Tensor, perRow: boolean): QuantizedWeight => {
-  const data = floats(name, table)
+  const data = finiteFloats(name, table)
   const [rows = 0, columns = 0] = table.dims
   const largest = new Float32Array(rows)
   for (let row = 0, index = 0; row < rows; row++) {
@@ -82,7 +82,8 @@ const stepsOf = (largest: Float32Array, each: boolean): Float32Array => {
   return largest.map((value) => Math.fround((each ? value : common) / 127) || 1)
 }
 
-const floats = (name: string, weight: Tensor): Float32Array => {
+/** The elements of a `float32` tensor that is to be quantized, all of them finite. */
+export const finiteFloats = (name: string, weight: Tensor): Float32Array => {
   const { data } = weight
   if (!(data instanceof Float32Array)) {
     throw new InvalidTensor({

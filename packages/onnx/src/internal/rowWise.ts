@@ -17,7 +17,7 @@ export interface RowWise {
 }
 
 /** The matrix products among the operators that work row by row. */
-export const rowProducts: ReadonlySet<string> = new Set(["Gemm", "MatMul", "FusedMatMul"])
+export const rowProducts: ReadonlySet<string> = new Set(["Gemm", "MatMul", "FusedMatMul", "MatMulNBits"])
 
 /** How a node works row by row; undefined where it does not, or where not enough is known. */
 export const rowWiseOf = (
@@ -86,6 +86,13 @@ const product: Reading = ({ graph, node, out, selection }) => {
   return { kind: "apply", operands, attributes: node.attributes }
 }
 
+/** Products with a frozen matrix in blocks, and a bias for all rows. */
+const blockProduct: Reading = ({ node, selection }) => ({
+  kind: "apply",
+  operands: new Map([[0, selection]]),
+  attributes: node.attributes,
+})
+
 /** Another shape with the same rows. */
 const reshape: Reading = ({ graph, node, out, selection }) => {
   const dims = knownDims(graph, node.inputs[0])
@@ -135,6 +142,7 @@ const operators: Readonly<Record<string, Reading>> = Object.fromEntries([
   ...named("Where", elementwise),
   ...named("LayerNormalization RMSNormalization SimplifiedLayerNormalization Softmax LogSoftmax", overLastAxis),
   ...named("Gemm MatMul FusedMatMul", product),
+  ...named("MatMulNBits", blockProduct),
   ...named("Reshape Squeeze Unsqueeze", reshape),
   ...named("ScatterND", scatter),
 ])

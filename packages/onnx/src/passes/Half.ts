@@ -19,7 +19,7 @@ const halfOperators = new Set(
   MatMul Gemm Conv Concat Split Slice Reshape Transpose Squeeze Unsqueeze Expand Flatten Tile Pad
   Gather GatherND GatherElements ScatterND ScatterElements LayerNormalization SimplifiedLayerNormalization
   SkipLayerNormalization SkipSimplifiedLayerNormalization RMSNormalization MultiHeadAttention GroupQueryAttention
-  RotaryEmbedding BiasGelu FastGelu QuickGelu FusedMatMul Shape Size`.split(/\s+/),
+  RotaryEmbedding BiasGelu FastGelu QuickGelu FusedMatMul MatMulNBits Shape Size`.split(/\s+/),
 )
 
 /** Operators of 16 bits that stay at 32 where all that they compute from is, because casts around them gain nothing. */

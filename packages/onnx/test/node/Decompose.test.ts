@@ -438,14 +438,17 @@ const quantized: readonly CompositeCase[] = [
     name: "4 bits, zero points as numbers",
     operands: [x([2, 3, 40], 70), bytes([6, 3, 8], 71), x([6 * 3], 72), x([6, 3], 73)],
   }),
-  {
-    name: "table of 4 bits",
-    op: "GatherBlockQuantized",
-    operands: [bytes([7, 16], 75), int64([2, 3], [0, 6, 3, 3, 1, 2]), x([7, 2], 76), bytes([7, 1], 77)],
-    constants: [0, 2, 3],
-    attributes: { block_size: 16, bits: 4, gather_axis: 0, quantize_axis: 1 },
-  },
+  nBits(2, { name: "2 bits", operands: [x([2, 3, 40], 70), bytes([6, 3, 4], 71), x([6 * 3], 72)] }),
 ]
+
+test("products that a file allows to round their activations are computed in floats", async () => {
+  const [rounded, exact] = [4, 0].map((accuracy_level) =>
+    compositeGraph(nBits(4, { attributes: { accuracy_level } }), false),
+  )
+  const expected = await run(exact!.graph, exact!.feeds)
+  assert.notDeepEqual(await run(rounded!.graph, rounded!.feeds), expected)
+  assert.deepEqual(await run(decompose(rounded!.graph), rounded!.feeds), expected)
+})
 
 const all = [...multiHead, ...packed, ...groupQuery, ...onnxAttention, ...rotary, ...norms, ...products, ...quantized]
 

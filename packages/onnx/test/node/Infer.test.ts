@@ -50,6 +50,8 @@ const b = (...dims: readonly number[]): Operand => ({
 })
 const fed = (value: Tensor): Operand => ({ value, known: false })
 const known = (value: Tensor): Operand => ({ value, known: true })
+const codes = (...dims: readonly number[]): Operand =>
+  fed({ type: "uint8", dims, data: new Uint8Array(size(dims)).fill(0x5a) })
 const list = (...values: readonly number[]): Operand => known(int64([values.length], values))
 const number = (value: number): Operand => known(int64([], [value]))
 
@@ -265,6 +267,18 @@ const cases: readonly Case[] = [
       fed({ type: "int8", dims: [3, 4], data: new Int8Array(12) }),
     ],
   },
+  ...[4, 8].map((bits) => ({
+    op: "MatMulNBits",
+    domain: "com.microsoft",
+    operands: [f(2, 3, 40), codes(6, 3, 2 * bits), f(6, 3)],
+    attributes: { K: int(40), N: int(6), bits: int(bits), block_size: int(16) },
+  })),
+  ...[4, 8].map((bits) => ({
+    op: "GatherBlockQuantized",
+    domain: "com.microsoft",
+    operands: [codes(7, 4 * bits), fed(int64([2, 3], [0, 6, 3, 3, 1, 2])), f(7, 2)],
+    attributes: { bits: int(bits), block_size: int(16), quantize_axis: int(1) },
+  })),
 ]
 
 /** The graph of one operator; equal sizes get one symbol where dimensions are symbolic. */

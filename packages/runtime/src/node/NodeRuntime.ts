@@ -3,6 +3,7 @@ import { Worker } from "node:worker_threads"
 import { lower } from "@tandem/onnx"
 import { Effect, Layer } from "effect"
 import { ProviderUnavailable, RunFailed } from "../Errors.ts"
+import { blockProducts } from "../internal/blockProducts.ts"
 import { maskFactors } from "../internal/maskFactors.ts"
 import { withUncopied } from "../internal/node/uncopied.ts"
 import type { Reply, WorkerSettings } from "../internal/protocol.ts"
@@ -72,7 +73,7 @@ const refuseLongCommandLine: Effect.Effect<void, ProviderUnavailable> = Effect.s
 
 /** What each provider is given in place of a graph. */
 const forms: Readonly<Record<NodeProvider, Form>> = {
-  cpu: (graph, masks) => withUncopied(maskFactors(graph, masks)),
+  cpu: (graph, masks) => withUncopied(blockProducts(maskFactors(graph, masks))),
   webgpu: lower,
   cuda: (graph) => graph,
 }

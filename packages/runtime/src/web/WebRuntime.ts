@@ -1,6 +1,7 @@
 import { lower } from "@tandem/onnx"
 import { Effect, Layer } from "effect"
 import { ProviderUnavailable, RunFailed } from "../Errors.ts"
+import { blockProducts } from "../internal/blockProducts.ts"
 import { maskFactors } from "../internal/maskFactors.ts"
 import type { Reply, Request } from "../internal/protocol.ts"
 import { type Ask, type Form, probe, service } from "../internal/service.ts"
@@ -51,7 +52,10 @@ const make = Effect.fnUntraced(function* (options: WebRuntimeOptions) {
 })
 
 /** What each provider is given in place of a graph. */
-const forms: Readonly<Record<WebProvider, Form>> = { wasm: maskFactors, webgpu: lower }
+const forms: Readonly<Record<WebProvider, Form>> = {
+  wasm: (graph, masks) => blockProducts(maskFactors(graph, masks)),
+  webgpu: lower,
+}
 
 const hints: Readonly<Record<WebProvider, string>> = {
   wasm: "serve onnxruntime-web's .wasm files beside the script, or say where they are with wasmPaths",
