@@ -15,7 +15,12 @@ export {
   type TokenPrompt,
 } from "./Generator.ts"
 export { type LocalGeneratorOptions, layerLocal, makeLocalGenerator } from "./local/LocalGenerator.ts"
-export type { ChatTemplate, RenderOptions } from "./prompt/ChatTemplate.ts"
+export {
+  type ChatTemplate,
+  type ChatTemplateOptions,
+  chatTemplateOf,
+  type RenderOptions,
+} from "./prompt/ChatTemplate.ts"
 export { defaultChat, defaultTemplate } from "./prompt/DefaultTemplates.ts"
 export { makePrompts, type Prompt, type PromptModel, type PromptSettings, type Prompts } from "./prompt/Prompts.ts"
 export { type Context, promptText } from "./prompt/PromptText.ts"

@@ -31,7 +31,7 @@ export const behindAnswer = (chat: ChatTurns, template: ChatTemplate): string =>
 const optionsOf = ({ variables = {}, date = fixedDay }: ChatTurns) => ({
   addGenerationPrompt: true,
   variables,
-  now: new Date(`${date}T00:00:00`),
+  now: new Date(`${date}T00:00:00Z`),
 })
 
 /** Where a text stands in another one; that it stands there once makes it certain that nothing of the turn is lost. */

@@ -2,13 +2,20 @@ import type { Tokenizer } from "@tandem/models"
 import { InvalidPrompt } from "../Errors.ts"
 import type { Message, TokenPrompt } from "../Generator.ts"
 import { behindAnswer, chatPlaces } from "./ChatLayout.ts"
-import type { ChatTemplate } from "./ChatTemplate.ts"
+import { type ChatTemplate, chatTemplateOf } from "./ChatTemplate.ts"
 import { type Context, passageText, promptText, separator } from "./PromptText.ts"
 import type { RagPrompt } from "./RagPrompt.ts"
-import { checkTemplate, type Places, type RagTemplate, textPlaces } from "./RagTemplate.ts"
-import { framingTokens, specialToken } from "./SpecialTokens.ts"
+import {
+  type ChatTurns,
+  checkTemplate,
+  type Places,
+  type RagTemplate,
+  type TextTemplate,
+  textPlaces,
+} from "./RagTemplate.ts"
+import { type Frame, framingTokens, specialToken } from "./SpecialTokens.ts"
 
-/** What of a language model prompts are made for. A model of `@tandem/models` is one; its chat template is read apart. */
+/** What of a language model prompts are made for; a model of `@tandem/models` has it all. */
 export interface PromptModel {
   /** An encoder's input ends in the tokens that its tokenizer puts behind texts; `decoder` where absent. */
   readonly kind?: "decoder" | "seq2seq"
@@ -16,8 +23,8 @@ export interface PromptModel {
   readonly endTokenIds: readonly number[]
   /** Longest sequence in tokens. */
   readonly maxLength: number
-  /** Needed by templates of conversations. */
-  readonly chatTemplate?: ChatTemplate | undefined
+  /** The tokenizer's own where absent (`chatTemplateOf`). */
+  readonly chatTemplate?: ChatTemplate
 }
 
 /** Which prompts are made. */
@@ -83,14 +90,13 @@ export interface Prompts {
  * ```
  */
 export const makePrompts = (model: PromptModel, settings: PromptSettings): Prompts => {
-  const { tokenizer, kind = "decoder", maxLength, chatTemplate } = model
+  const { tokenizer, kind = "decoder", maxLength } = model
   const { template, maxAnswer = 64 } = settings
   checkTemplate(template)
   const { maxPrompt = Math.min(maxLength - (kind === "decoder" ? maxAnswer : 0), 1024) } = settings
   checkLengths(kind, maxPrompt, maxAnswer, maxLength)
-  const places = template.kind === "text" ? textPlaces(template) : chatPlaces(template, needed(chatTemplate))
-  const frame = template.kind === "text" ? framingTokens(tokenizer) : { before: [], after: [] }
-  const endTokenId = endOf(model, template)
+  const { places, frame, behind } = template.kind === "text" ? textLayout(model, template) : chatLayout(model, template)
+  const endTokenId = endOf(model, behind)
   const encode = (text: string): readonly number[] =>
     text === "" ? [] : tokenizer.encode(text, { specialTokens: false }).ids
 
@@ -159,23 +165,39 @@ const lastOf = <A>(make: (text: string) => A): ((text: string) => A) => {
   }
 }
 
+/** How a template's pieces look to a model: with which tokens around them, and what would follow an answer. */
+interface Layout {
+  readonly places: Places
+  readonly frame: Frame
+  readonly behind: string
+}
+
+const textLayout = ({ tokenizer }: PromptModel, template: TextTemplate): Layout => ({
+  places: textPlaces(template),
+  frame: framingTokens(tokenizer),
+  behind: "",
+})
+
+/** A chat template writes the tokens around a conversation itself. */
+const chatLayout = ({ tokenizer, chatTemplate = chatTemplateOf(tokenizer) }: PromptModel, chat: ChatTurns): Layout => {
+  if (chatTemplate === undefined) {
+    throw new InvalidPrompt({
+      message: "prompts are to be conversations, and the tokenizer has no chat template",
+      field: "chat_template",
+      expected: "chat_template.jinja, or chat_template in tokenizer_config.json",
+      hint: "use a template of kind text",
+    })
+  }
+  const behind = behindAnswer(chat, chatTemplate)
+  return { places: chatPlaces(chat, chatTemplate), frame: { before: [], after: [] }, behind }
+}
+
 /** The token that ends an answer: what the chat template writes behind one, or the tokenizer's own, if the model ends there. */
-const endOf = ({ tokenizer, endTokenIds, chatTemplate }: PromptModel, template: RagTemplate): number | undefined => {
-  const behind = template.kind === "chat" ? behindAnswer(template, needed(chatTemplate)) : ""
+const endOf = ({ tokenizer, endTokenIds }: PromptModel, behind: string): number | undefined => {
   const [next] = behind === "" ? [] : tokenizer.encode(behind, { specialTokens: false }).ids
   const own = specialToken(tokenizer, "eos_token")
   const ends = [next, own === undefined ? undefined : tokenizer.tokenId(own), endTokenIds[0]]
   return ends.find((id) => id !== undefined && endTokenIds.includes(id))
-}
-
-const needed = (template: ChatTemplate | undefined): ChatTemplate => {
-  if (template !== undefined) return template
-  throw new InvalidPrompt({
-    message: "prompts are to be conversations, and the tokenizer has no chat template",
-    field: "chat_template",
-    expected: "chat_template.jinja, or chat_template in tokenizer_config.json",
-    hint: "use a template of kind text",
-  })
 }
 
 const checkLengths = (kind: string, maxPrompt: number, maxAnswer: number, maxLength: number): void => {

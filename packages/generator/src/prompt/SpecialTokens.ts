@@ -1,9 +1,13 @@
 import type { Tokenizer } from "@tandem/models"
 
 /** The tokens that a tokenizer puts before and behind every text. */
-export const framingTokens = (
-  tokenizer: Tokenizer,
-): { readonly before: readonly number[]; readonly after: readonly number[] } => {
+export interface Frame {
+  readonly before: readonly number[]
+  readonly after: readonly number[]
+}
+
+/** Finds a tokenizer's frame around a letter. */
+export const framingTokens = (tokenizer: Tokenizer): Frame => {
   const { ids } = tokenizer.encode("a")
   const bare = tokenizer.encode("a", { specialTokens: false }).ids
   const at = ids.findIndex((_, start) => bare.every((id, index) => ids[start + index] === id))

@@ -43,10 +43,12 @@ export interface BatchOptions extends EncodeOptions {
   readonly tokens?: number
 }
 
-/** The two JSON documents that describe a tokenizer: `tokenizer.json` and `tokenizer_config.json`. */
+/** The two JSON documents that describe a tokenizer, `tokenizer.json` and `tokenizer_config.json`, and what lies beside them. */
 export interface TokenizerFiles {
   readonly tokenizer: Readonly<Record<string, unknown>>
   readonly config: Readonly<Record<string, unknown>>
+  /** The text of `chat_template.jinja`, which goes before the `chat_template` of the config. */
+  readonly chatTemplate?: string
 }
 
 /** Turns texts into token ids and back. */
