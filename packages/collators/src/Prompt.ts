@@ -3,4 +3,6 @@ export interface Prompt {
   readonly ids: ArrayLike<number>
   /** The tokens from this one on, counted from 0, are labels; none where the text ends before. At least 1. */
   readonly from: number
+  /** What each of its labels counts for; 1 where absent. */
+  readonly weight?: number
 }

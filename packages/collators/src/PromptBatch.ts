@@ -49,7 +49,7 @@ export interface PromptBatch {
    * `input_ids` and `attention_mask` `[batch, tokens] int64`, padded on the right; as far as the shape says so,
    * `prefix_input_ids` and `prefix_attention_mask` `[prefix.rows, prefix.tokens] int64` and `packed_rows`
    * `[packedRows] int64`; `logit_rows` `[logitRows] int64`, and for each of them `targets` `[logitRows, 1] int64` and
-   * `weights` `[logitRows, 1] float32`: 1 for a label, 0 for what only fills the shape.
+   * `weights` `[logitRows, 1] float32`: a label's its prompt's, 0 for what only fills the shape.
    */
   readonly tensors: Readonly<Record<string, Tensor>>
   readonly shape: PromptBatchShape
@@ -155,7 +155,11 @@ const savedBy = (cuts: readonly number[], groups: readonly (readonly Prompt[])[]
   cuts.reduce((sum, length, index) => sum + length * (groups[index]!.length - 1), 0)
 
 /** What stands behind the first tokens of a prompt. */
-const behind = ({ ids, from }: Prompt, cut: number) => ({ ids: Array.from(ids).slice(cut), from: from - cut })
+const behind = ({ ids, from, weight = 1 }: Prompt, cut: number) => ({
+  ids: Array.from(ids).slice(cut),
+  from: from - cut,
+  weight,
+})
 
 type Text = ReturnType<typeof behind>
 
@@ -183,16 +187,16 @@ const answersOf = (texts: readonly Text[], tokens: number, multiple: number) => 
       found: `${multiple}`,
     })
   }
-  const labels: { readonly place: number; readonly target: number }[] = []
+  const labels: { readonly place: number; readonly target: number; readonly weight: number }[] = []
   const further: number[] = []
-  for (const [row, { ids, from }] of texts.entries())
+  for (const [row, { ids, from, weight }] of texts.entries())
     for (const column of ids.keys()) {
       const [place, target] = [row * tokens + column, ids[column + 1]]
       if (target === undefined || column + 1 < from) further.push(place)
-      else labels.push({ place, target })
+      else labels.push({ place, target, weight })
     }
   const spare = Math.max(1, Math.ceil(labels.length / multiple)) * multiple - labels.length
-  const rows = [...labels, ...further.slice(0, spare).map((place) => ({ place, target: 0 }))]
+  const rows = [...labels, ...further.slice(0, spare).map((place) => ({ place, target: 0, weight: 0 }))]
   const count = rows.length
   return {
     count,
@@ -207,7 +211,7 @@ const answersOf = (texts: readonly Text[], tokens: number, multiple: number) => 
       ),
       weights: float32(
         [count, 1],
-        rows.map((_, index) => (index < labels.length ? 1 : 0)),
+        rows.map(({ weight }) => weight),
       ),
     },
   }

@@ -27,5 +27,12 @@ export {
   type PromptOptions,
   type PromptStatistics,
 } from "./PromptBatch.ts"
+export {
+  collateSeq2Seq,
+  type Seq2SeqBatch,
+  type Seq2SeqBatchOptions,
+  type Seq2SeqBatchShape,
+  type SourceAndTarget,
+} from "./Seq2SeqBatch.ts"
 export { collateSharedEncoder, type SharedBatchShape, type SharedEncoderBatch } from "./SharedEncoderBatch.ts"
 export type { TokenizedText } from "./TokenizedText.ts"

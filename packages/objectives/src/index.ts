@@ -1,6 +1,19 @@
 export { type DprBatch, type DprBatches, type DprBatchOptions, dprBatches } from "./dpr/DprBatches.ts"
 export { type DprOptions, dprObjective } from "./dpr/DprObjective.ts"
 export { type DprProgramOptions, type DprShape, dprProgram } from "./dpr/DprProgram.ts"
+export {
+  type AnswerBatch,
+  type AnswerExample,
+  type AnswerLayoutOptions,
+  answerLayout,
+  type GeneratorGraph,
+} from "./generator/AnswerLayout.ts"
+export { callGenerator, type GeneratorCall, generatorPart, generatorTensors } from "./generator/CallGenerator.ts"
+export { foundPassages, goldPassage, PreparedPassage, PreparedQuestion } from "./ralt/PreparedQuestion.ts"
+export { type RaltBatch, type RaltBatchOptions, raltBatches } from "./ralt/RaltBatches.ts"
+export { type RaltDraw, type RaltExample, raltExamples } from "./ralt/RaltExamples.ts"
+export { type RaltOptions, raltObjective, raltProgram } from "./ralt/RaltObjective.ts"
+export { tokenWeights, type WeighedExample } from "./ralt/TokenWeights.ts"
 export { evaluateBm25, evaluateTowers, goldOf, type Ranked, type SystemResult } from "./retrieval/EvaluateTowers.ts"
 export {
   decidingMetric,
