@@ -8,7 +8,7 @@ from pathlib import Path
 
 import sentencepiece
 from sentencepiece import sentencepiece_model_pb2
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
 TEXTS = {
     "Latin": "The ﬁrst Café in Zürich, ① day — İstanbul ŒUVRE ß ẞ",
@@ -78,6 +78,25 @@ def byte_level() -> Tokenizer:
     return made
 
 
+def incomplete(bytes_too: bool = False, words: bool = True, **options) -> Tokenizer:
+    """BPE that lacks every third character; neighbours merge, also across what is lacking. With bytes, two of them lack."""
+    letters = sorted({character for text in TEXTS.values() for character in text if character != " "})
+    known = [letter for index, letter in enumerate(letters) if index % 3 != 0] + ([] if words else [" "])
+    pairs = []
+    for text in TEXTS.values():
+        for word in text.split(" "):
+            kept = [letter for letter in word if letter in known]
+            pairs += [pair for pair in zip(kept[::3], kept[1::3]) if pair not in pairs]
+    unknown = ["<unk>"] if "unk_token" in options else []
+    fallback = [f"<0x{byte:02X}>" for byte in range(128, 256) if byte not in (0xA8, 0xB8)] if bytes_too else []
+    names = dict.fromkeys([*unknown, *fallback, *known, *(left + right for left, right in pairs)])
+    vocabulary = {name: number for number, name in enumerate(names)}
+    made = Tokenizer(models.BPE(vocabulary, pairs, byte_fallback=bytes_too, **options))
+    if words:
+        made.pre_tokenizer = pre_tokenizers.Split(Regex(" "), "removed")
+    return made
+
+
 def ids_of(tokenizer: Tokenizer) -> dict[str, list[int]]:
     return {script: tokenizer.encode(text, add_special_tokens=False).ids for script, text in TEXTS.items()}
 
@@ -93,6 +112,13 @@ def main() -> None:
         "Unigram, compiled rules": unigram(normalizers.Sequence([precompiled, normalizers.Lowercase()])),
         "Unigram, NFKC": unigram(small),
         "BPE of bytes": byte_level(),
+        "BPE, unknown dropped": incomplete(),
+        "BPE, whole words first": incomplete(ignore_merges=True),
+        "BPE, unknown kept": incomplete(unk_token="<unk>"),
+        "BPE, unknown fused": incomplete(unk_token="<unk>", fuse_unk=True),
+        "BPE, most bytes, unknown dropped": incomplete(bytes_too=True),
+        "BPE, most bytes, unknown fused": incomplete(bytes_too=True, words=False, unk_token="<unk>", fuse_unk=True),
+        "BPE, most bytes, unknown kept": incomplete(bytes_too=True, words=False, unk_token="<unk>"),
     }
     made = {
         "texts": TEXTS,

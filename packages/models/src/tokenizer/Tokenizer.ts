@@ -2,6 +2,7 @@ import { Tokenizer as Library } from "@huggingface/tokenizers"
 import { type Tensor, tensor } from "@tandem/onnx"
 import { InvalidTokenizer } from "../Errors.ts"
 import { isRecord } from "../internal/Record.ts"
+import { alignMerges } from "./BytePairs.ts"
 import { alignNormalizer } from "./Normalizers.ts"
 
 /** A text, or a pair of texts such as a title and a passage. */
@@ -211,6 +212,7 @@ const openLibrary = (files: TokenizerFiles, file: string): Library => {
   try {
     const library = new Library(files.tokenizer, files.config)
     alignNormalizer(library.normalizer, files.tokenizer["normalizer"])
+    alignMerges(library.model, files.tokenizer["model"])
     return library
   } catch (cause) {
     throw new InvalidTokenizer({
