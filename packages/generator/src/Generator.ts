@@ -1,6 +1,6 @@
 import type { ModelError } from "@tandem/models"
 import { Context, type Effect, type Stream } from "effect"
-import type { InvalidGeneration, InvalidPrompt, RemoteFailed } from "./Errors.ts"
+import type { InvalidGeneration, InvalidPrompt, InvalidTemplate, RemoteFailed } from "./Errors.ts"
 
 /** One turn of a conversation. */
 export interface Message {
@@ -106,7 +106,7 @@ export interface GenerationPart {
 }
 
 /** Everything that a generator can end in. */
-export type GeneratorError = ModelError | InvalidPrompt | InvalidGeneration | RemoteFailed
+export type GeneratorError = ModelError | InvalidPrompt | InvalidTemplate | InvalidGeneration | RemoteFailed
 
 /** What a `Generator` does. */
 export interface GeneratorShape {

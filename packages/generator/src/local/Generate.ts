@@ -29,6 +29,7 @@ export const writeTexts = Effect.fnUntraced(function* (
 ): Effect.fn.Return<readonly Writer[], ModelError, Scope.Scope> {
   const { decoding, maxTokens, repetitionPenalty, stop } = settings
   const size = engine.vocabularySize
+  const { lengths, next: first, write } = yield* engine.read(prompts)
   const sequences = decoding.kind === "sample" ? (decoding.sequences ?? 1) : 1
   const ends = { endTokenIds: model.endTokenIds, maxTokens, stop }
   const rows = prompts.flatMap((prompt) =>
@@ -38,13 +39,13 @@ export const writeTexts = Effect.fnUntraced(function* (
       random: Random.fromSeed(`${decoding.kind === "sample" ? (decoding.seed ?? 0) : 0}`).derive(sequence, ...prompt),
     })),
   )
+  const begin = startOf(model)
   const take = ({ prompt, writer, random }: (typeof rows)[number], logits: Float32Array, normalizer: number): void => {
-    const penalized = penalize(logits, [...prompt, ...writer.ids], repetitionPenalty)
+    const penalized = penalize(logits, [...(first === undefined ? begin : prompt), ...writer.ids], repetitionPenalty)
     const id = decoding.kind === "sample" ? draw(candidatesOf(penalized, decoding), random) : largest(penalized)
     writer.push(id, logits[id]! - normalizer)
   }
   const writers = rows.map(({ writer }) => writer)
-  const { lengths, next: first, write } = yield* engine.read(prompts)
   if (first !== undefined) {
     for (const [row, each] of rows.entries()) {
       const at = Math.floor(row / sequences)
@@ -52,7 +53,6 @@ export const writeTexts = Effect.fnUntraced(function* (
     }
     yield* onStep(writers)
   }
-  const begin = startOf(model)
   const { step } = yield* write(rows.length, begin.length + maxTokens)
   for (let column = 0; writers.some(({ finish }) => finish === undefined); column++) {
     const open = rows.filter(({ writer }) => writer.finish === undefined)
@@ -80,13 +80,14 @@ export const searchTexts = Effect.fnUntraced(function* (
   const { beams, sequences = 1 } = decoding
   const size = engine.vocabularySize
   const { lengths, next: first, write } = yield* engine.read(prompts)
+  const begin = startOf(model)
   const options = prompts.map(
     (prompt): BeamOptions => ({
       ...decoding,
       endTokenIds: model.endTokenIds,
       maxTokens,
       repetitionPenalty,
-      prompt: model.kind === "seq2seq" ? [model.startTokenId] : prompt,
+      prompt: first === undefined ? begin : prompt,
     }),
   )
   let searches: readonly BeamSearch[] = options.map(beginBeams)
@@ -96,7 +97,6 @@ export const searchTexts = Effect.fnUntraced(function* (
       return advanceBeams(search, each, new Array<number>(beams).fill(first.normalizers[index]!), options[index]!)
     })
   }
-  const begin = startOf(model)
   const { step, reorder } = yield* write(prompts.length * beams, begin.length + maxTokens)
   for (let column = 0; searches.some(({ done }) => !done); column++) {
     const rows = searches.flatMap(({ running, done }, index) =>

@@ -1,7 +1,7 @@
-import type { LanguageModel, ModelError } from "@tandem/models"
+import { InvalidTokenizer, type LanguageModel, type ModelError } from "@tandem/models"
 import type { Runtime } from "@tandem/runtime"
 import { Effect, Layer, Queue, type Scope, Semaphore, Stream } from "effect"
-import { InvalidGeneration, InvalidPrompt } from "../Errors.ts"
+import { InvalidGeneration, InvalidPrompt, InvalidTemplate } from "../Errors.ts"
 import {
   type GenerateOptions,
   type Generation,
@@ -9,10 +9,11 @@ import {
   Generator,
   type GeneratorError,
   type GeneratorShape,
-  type Message,
   type ModelInput,
   type ScoreRequest,
 } from "../Generator.ts"
+import { type ChatTemplate, chatTemplateOf } from "../prompt/ChatTemplate.ts"
+import { framingTokens } from "../prompt/SpecialTokens.ts"
 import { batchesOf } from "./Batches.ts"
 import type { EngineOptions } from "./Engine.ts"
 import { type GenerateSettings, generationOf, searchTexts, writeTexts } from "./Generate.ts"
@@ -23,8 +24,8 @@ import type { Writer } from "./Texts.ts"
 export interface LocalGeneratorOptions extends EngineOptions {
   /** What the model is called in records; its architecture where absent. */
   readonly name?: string
-  /** How the turns of a conversation become a prompt's token ids; without it conversations end in `InvalidPrompt`. */
-  readonly chat?: (messages: readonly Message[]) => readonly number[]
+  /** How conversations are laid out; the tokenizer's own template where absent. */
+  readonly chatTemplate?: ChatTemplate
   /** Most prompts that are written side by side; 8 where absent. */
   readonly batchSize?: number
   /** Most places of one run, padding included; 4,096 where absent. */
@@ -44,13 +45,19 @@ export const makeLocalGenerator = Effect.fnUntraced(function* (
   const engine = yield* makeEngine(options)
   const turn = yield* Semaphore.make(1)
 
+  const { before } = framingTokens(model.tokenizer)
   const idsOf = (input: ModelInput): readonly number[] => {
-    if (typeof input === "string") return model.tokenizer.encode(input).ids
-    if ("ids" in input) return input.ids
-    if (options.chat !== undefined) return options.chat(input)
+    if (typeof input !== "string" && "ids" in input) return input.ids
+    if (typeof input === "string") {
+      if (model.kind === "seq2seq") return model.tokenizer.encode(input).ids
+      // What ends texts would end this one before its answer.
+      return [...before, ...model.tokenizer.encode(input, { specialTokens: false }).ids]
+    }
+    const template = options.chatTemplate ?? chatTemplateOf(model.tokenizer)
+    if (template !== undefined) return model.tokenizer.encode(template.render(input), { specialTokens: false }).ids
     throw new InvalidPrompt({
-      message: "the model has no chat template",
-      expected: "a text, or a model whose tokenizer has a chat_template",
+      message: "the tokenizer has no chat template, so it cannot lay out a conversation",
+      expected: "a text, or a tokenizer with a chat_template",
       found: "a conversation",
     })
   }
@@ -166,12 +173,17 @@ const partOf = (writer: Writer): GenerationPart => ({
   ...(writer.finish !== undefined && { finish: writer.finish }),
 })
 
-const attempt = <A>(body: () => A): Effect.Effect<A, InvalidPrompt> =>
+type InputError = InvalidPrompt | InvalidTemplate | InvalidTokenizer
+
+const isInputError = (error: unknown): error is InputError =>
+  error instanceof InvalidPrompt || error instanceof InvalidTemplate || error instanceof InvalidTokenizer
+
+const attempt = <A>(body: () => A): Effect.Effect<A, InputError> =>
   Effect.suspend(() => {
     try {
       return Effect.succeed(body())
     } catch (error) {
-      return error instanceof InvalidPrompt ? Effect.fail(error) : Effect.die(error)
+      return isInputError(error) ? Effect.fail(error) : Effect.die(error)
     }
   })
 
