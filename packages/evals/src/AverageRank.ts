@@ -7,8 +7,8 @@ import { InvalidEvaluation } from "./EvalsError.ts"
  * Passages with exactly the gold's score share their places: the gold gets the middle one, so that a collapsed
  * encoder (all scores equal) is at chance and not perfect.
  *
- * @param scores `[questions, poolSize]`, row-major
- * @param gold index in the pool of each question's passage, `[questions]`
+ * @param options.scores `[questions, poolSize]`, row-major
+ * @param options.gold index in the pool of each question's passage, `[questions]`
  * @throws InvalidEvaluation for sizes that do not fit, a gold outside the pool, or a NaN score
  */
 export const averageRank = (options: {
