@@ -10,7 +10,7 @@ const passedOver =
   /^packages\/(?:report\/src\/|datasets\/src\/world\/|objectives\/src\/retrieval\/ModelCard\.ts|generator\/src\/prompt\/DefaultTemplates\.ts)/
 
 /** How texts may begin: names, and what is compared with others' messages or read as data. */
-const names = /^(?:Parquet|Transformer|R|Non tensor type|Title of|Text of)\b/
+const names = /^(?:Parquet|Bearer|Transformer|R|Non tensor type|Title of|Text of)\b/
 
 const foreign = new Set([
   "version https://git-lfs.",

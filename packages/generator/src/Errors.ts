@@ -25,4 +25,8 @@ export class InvalidPrompt extends Schema.TaggedError<InvalidPrompt>()("InvalidP
 export class InvalidGeneration extends Schema.TaggedError<InvalidGeneration>()("InvalidGeneration", details) {}
 
 /** A remote model that refused, timed out, or answered something else than its interface says. */
-export class RemoteFailed extends Schema.TaggedError<RemoteFailed>()("RemoteFailed", details) {}
+export class RemoteFailed extends Schema.TaggedError<RemoteFailed>()("RemoteFailed", {
+  ...details,
+  url: Schema.optional(Schema.String),
+  status: Schema.optional(Schema.Number),
+}) {}

@@ -31,3 +31,5 @@ export {
   ragTemplate,
   type TextTemplate,
 } from "./prompt/RagTemplate.ts"
+export { layerOpenAi, openAiGenerator } from "./remote/OpenAiGenerator.ts"
+export type { OpenAiOptions, Server } from "./remote/OpenAiOptions.ts"

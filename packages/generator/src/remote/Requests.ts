@@ -1,0 +1,116 @@
+import { InvalidGeneration, InvalidPrompt } from "../Errors.ts"
+import type { Decoding, GenerateOptions, Message, ModelInput } from "../Generator.ts"
+import type { Endpoint, Server } from "./OpenAiOptions.ts"
+
+/** A request that writes: where it is sent, and what. */
+export interface WriteRequest {
+  readonly path: string
+  readonly body: Readonly<Record<string, unknown>>
+  readonly sequences: number
+}
+
+/** How a server calls what OpenAI's interface lacks, with the values that change nothing. */
+const extensions: Readonly<
+  Record<
+    Server,
+    { readonly neutral: Readonly<Record<string, unknown>>; readonly topK?: string; readonly penalty?: string }
+  >
+> = {
+  openai: { neutral: {} },
+  vllm: { neutral: { top_k: -1, min_p: 0, repetition_penalty: 1 }, topK: "top_k", penalty: "repetition_penalty" },
+  "llama.cpp": {
+    neutral: { top_k: 0, min_p: 0, repeat_penalty: 1, repeat_last_n: -1 },
+    topK: "top_k",
+    penalty: "repeat_penalty",
+  },
+}
+
+/** The request for one input. What the interface cannot say ends in `InvalidGeneration`, token ids in `InvalidPrompt`. */
+export const writeRequest = (endpoint: Endpoint, input: ModelInput, options: GenerateOptions): WriteRequest => {
+  const { decoding = { kind: "greedy" }, maxTokens = 64, repetitionPenalty = 1, stop = [] } = options
+  const { neutral, penalty } = extensions[endpoint.server]
+  checkCount("maxTokens", maxTokens)
+  if (!(repetitionPenalty > 0))
+    throw invalid("`repetitionPenalty` is not above 0", "repetitionPenalty", repetitionPenalty)
+  if (repetitionPenalty !== 1 && penalty === undefined) throw unknown("repetitionPenalty", repetitionPenalty)
+  const { place, asked } = target(endpoint, input)
+  const { sequences, chosen } = choice(endpoint.server, decoding)
+  return {
+    path: place,
+    sequences,
+    body: {
+      model: endpoint.model,
+      ...asked,
+      max_tokens: maxTokens,
+      ...neutral,
+      ...(penalty === undefined ? {} : { [penalty]: repetitionPenalty }),
+      ...chosen,
+      ...(stop.length === 0 ? {} : { stop }),
+      ...endpoint.parameters,
+    },
+  }
+}
+
+/** Where an input goes: conversations to one place, texts to another. */
+const target = ({ logprobs }: Endpoint, input: ModelInput) => {
+  if (typeof input === "string") {
+    return { place: "/completions", asked: { prompt: input, ...(logprobs ? { logprobs: 1 } : {}) } }
+  }
+  if ("ids" in input) throw tokensGiven("a prompt")
+  return { place: "/chat/completions", asked: { messages: plain(input), ...(logprobs ? { logprobs: true } : {}) } }
+}
+
+/** The messages' two fields alone. */
+export const plain = (messages: readonly Message[]): readonly Message[] =>
+  messages.map(({ role, content }) => ({ role, content }))
+
+export const tokensGiven = (what: string): InvalidPrompt =>
+  new InvalidPrompt({
+    message: `${what} is token ids, which only a local model reads`,
+    expected: "a text or a conversation",
+  })
+
+const choice = (server: Server, decoding: Decoding) => {
+  if (decoding.kind === "greedy") return { sequences: 1, chosen: { temperature: 0 } }
+  if (decoding.kind === "beam") {
+    throw new InvalidGeneration({
+      message: "a remote model has no beam search",
+      field: "decoding",
+      expected: "greedy or sample",
+      found: "beam",
+    })
+  }
+  const { temperature = 1, topK, topP = 1, seed = 0, sequences = 1 } = decoding
+  if (!(temperature > 0)) throw invalid("`temperature` is not above 0", "temperature", temperature)
+  if (!(topP > 0 && topP <= 1)) throw invalid("`topP` is not above 0 and at most 1", "topP", topP)
+  checkCount("sequences", sequences)
+  const field = extensions[server].topK
+  if (topK !== undefined) checkCount("topK", topK)
+  if (topK !== undefined && field === undefined) throw unknown("topK", topK)
+  return {
+    sequences,
+    chosen: {
+      temperature,
+      top_p: topP,
+      seed,
+      ...(sequences === 1 ? {} : { n: sequences }),
+      ...(topK === undefined || field === undefined ? {} : { [field]: topK }),
+    },
+  }
+}
+
+const checkCount = (field: string, value: number): void => {
+  if (!Number.isSafeInteger(value) || value < 1)
+    throw invalid(`\`${field}\` is not a whole number above 0`, field, value)
+}
+
+const invalid = (message: string, field: string, found: number): InvalidGeneration =>
+  new InvalidGeneration({ message, field, found: `${found}` })
+
+const unknown = (field: string, found: number): InvalidGeneration =>
+  new InvalidGeneration({
+    message: `OpenAI's interface has no \`${field}\``,
+    field,
+    found: `${found}`,
+    hint: "name the `server` where it is vllm or llama.cpp",
+  })
