@@ -29,6 +29,7 @@ const layers: Readonly<Record<string, number>> = {
   runs: 6,
   objectives: 7,
   dpr: 8,
+  dual: 8,
   cli: 9,
 }
 

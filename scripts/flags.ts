@@ -4,13 +4,17 @@
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { dprTrainApp } from "@tandem/dpr/TrainApp"
+import { raltTrainApp } from "@tandem/dual/TrainApp"
 import { defaultText, flagName, type KnownSetting, settingsOf } from "@tandem/runs/Setting"
 import { root } from "./support/Workspace.ts"
 
 export const formatsFile = join(root, "docs/formats.md")
 
 /** The settings whose tables stand in the document, by the name in its marks. */
-const tables = { "dpr train": settingsOf(dprTrainApp.schema) }
+const tables = {
+  "dpr train": settingsOf(dprTrainApp.schema),
+  "ralt train": settingsOf(raltTrainApp.schema),
+}
 
 /** The document with its tables made anew. */
 export const renderFormats = (document: string): string =>

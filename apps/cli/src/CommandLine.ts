@@ -1,5 +1,6 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { dprTrainApp } from "@tandem/dpr/TrainApp"
+import { raltTrainApp } from "@tandem/dual/TrainApp"
 import { CliConfig, CliOutput, Command, GlobalFlag } from "effect/cli"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -12,6 +13,8 @@ import { dprIndex } from "./commands/DprIndex.ts"
 import { dprSearch } from "./commands/DprSearch.ts"
 import { gradCheckCommand } from "./commands/GradCheck.ts"
 import { inspectCommand } from "./commands/Inspect.ts"
+import { raltEval } from "./commands/RaltEval.ts"
+import { raltPrepare } from "./commands/RaltPrepare.ts"
 import { trainCommand } from "./commands/TrainCommand.ts"
 import { world } from "./commands/World.ts"
 import { type ErrorReport, errorJson, renderError, reportCause } from "./ErrorReport.ts"
@@ -22,9 +25,16 @@ const dpr = Command.make("dpr").pipe(
   Command.withSubcommands([trainCommand(dprTrainApp), dprEval, dprSearch, dprIndex, dprEncode]),
 )
 
+const ralt = Command.make("ralt").pipe(
+  Command.withDescription("Language models that answer with retrieved passages"),
+  Command.withSubcommands([trainCommand(raltTrainApp), raltEval, raltPrepare]),
+)
+
 const tandem = Command.make("tandem").pipe(
-  Command.withDescription("Train retrievers in TypeScript, on any Hugging Face ONNX encoder"),
-  Command.withSubcommands([dpr, inspectCommand, gradCheckCommand, world, doctor]),
+  Command.withDescription(
+    "Train retrievers and language models in TypeScript, on any Hugging Face ONNX encoder or decoder",
+  ),
+  Command.withSubcommands([dpr, ralt, inspectCommand, gradCheckCommand, world, doctor]),
 )
 
 /** Help and version go to standard output; where no command was given, help goes where errors go. */

@@ -1,10 +1,11 @@
 import { dprTrainApp } from "@tandem/dpr/TrainApp"
+import { raltTrainApp } from "@tandem/dual/TrainApp"
 import { settingsOf } from "@tandem/runs/Setting"
 import { flagOf } from "./TrainFlags.ts"
 
 /** The flags of all settings of all apps by their keys, `tiny.hidden` within a group. */
 const flags: ReadonlyMap<string, string> = new Map(
-  [dprTrainApp]
+  [dprTrainApp, raltTrainApp]
     .flatMap(({ schema }) => Object.entries(settingsOf(schema)))
     .flatMap(([key, { kind, fields = {} }]): readonly (readonly [string, string])[] =>
       kind === "group"

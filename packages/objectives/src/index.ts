@@ -1,3 +1,13 @@
+export { type AnswerVariant, answerContexts, answerVariants } from "./answers/AnswerContexts.ts"
+export {
+  type AnswerEvaluation,
+  evaluateVariants,
+  type VariantResult,
+  type VariantResults,
+  variantFigures,
+  variantValues,
+} from "./answers/EvaluateAnswers.ts"
+export { type AnswerMeasurement, measureAnswers, measuredAnswers } from "./answers/MeasureAnswers.ts"
 export { type DprBatch, type DprBatches, type DprBatchOptions, dprBatches } from "./dpr/DprBatches.ts"
 export { type DprOptions, dprObjective } from "./dpr/DprObjective.ts"
 export { type DprProgramOptions, type DprShape, dprProgram } from "./dpr/DprProgram.ts"

@@ -23,8 +23,8 @@ export const usualMetrics: Readonly<Record<string, MetricFacts>> = {
   averageRank: { meaning: "mean place over data sets; less is better", better: "lower" },
 }
 
-/** A figure's name without its cutoff. */
-export const baseOf = (name: string): string => name.split("@")[0] ?? name
+/** A figure's name without its cutoff, and without what it was measured with: `nll` of `retrieved.nll`. */
+export const baseOf = (name: string): string => name.split("@")[0]?.split(".").at(-1) ?? name
 
 /** Names of the figures that any of them has, but for `n`: the usual ones first, cutoffs rising. */
 export const metricNames = (all: readonly Metrics[]): readonly string[] => {

@@ -80,6 +80,8 @@ export interface TrainPlan<D, B extends Batch, E> {
   /** Absent where there is nothing to measure with. */
   readonly measurement?: Measurement<E> | undefined
   readonly inputs: RunInputs<E>
+  /** Called before anything is measured, once it is certain that the folder is this run's: keeps what the plan has found. */
+  readonly begin?: Effect.Effect<void, E, RunServices>
   /** Further entries of `config.json`. */
   readonly facts: Readonly<Record<string, unknown>>
   /** Versions beside the run's own. */

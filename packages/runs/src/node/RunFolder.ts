@@ -17,6 +17,7 @@ export const runPaths = (run: string) => ({
   passageRetriever: join(run, "passage-retriever"),
   generator: join(run, "generator"),
   adapters: join(run, "adapters"),
+  prepared: join(run, "prepared"),
   store: join(run, "store"),
   lock: join(run, ".lock"),
 })

@@ -112,6 +112,7 @@ const runPlan = Effect.fnUntraced(function* <D, B extends Batch, E>(
     device: { provider: device.provider, threads: device.threads },
     ...identity,
   })
+  if (plan.begin !== undefined) yield* plan.begin
   const measurement = plan.measurement
   const systems =
     measurement === undefined

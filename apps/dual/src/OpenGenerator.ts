@@ -1,0 +1,67 @@
+import { readFile } from "node:fs/promises"
+import {
+  type InvalidPrompt,
+  InvalidTemplate,
+  makePrompts,
+  type PromptSettings,
+  ragTemplate,
+  InvalidPrompt as Unfit,
+} from "@tandem/generator"
+import type { LanguageModel } from "@tandem/models"
+import { loadGenerator } from "@tandem/objectives/node/LoadGenerator"
+import { savedPrompt, usualTemplate } from "@tandem/objectives/node/SaveGenerator"
+import { onDisk } from "@tandem/runs/node/RunFiles"
+import { Effect } from "effect"
+
+/** Which model, and how it is asked. */
+export interface GeneratorSource {
+  readonly generator: string
+  readonly template?: string
+  readonly maxPrompt?: number
+  readonly maxAnswer?: number
+  readonly tiny?: Parameters<typeof loadGenerator>[2]
+}
+
+/**
+ * A generator with its prompts: of the template that is named, else as the generator's own `rag.json` says, else the model's
+ * chat template or a plain text.
+ */
+export const openGenerator = Effect.fnUntraced(function* (
+  source: GeneratorSource,
+  from: Parameters<typeof loadGenerator>[1],
+) {
+  const { model, folder } = yield* loadGenerator(source.generator, from, source.tiny)
+  const saved = folder === undefined ? undefined : yield* attempt(() => savedPrompt(folder)).pipe(Effect.flatten)
+  const file = source.template
+  const text = file === undefined ? undefined : yield* onDisk(file, () => readFile(file, "utf8"))
+  const settings: PromptSettings = {
+    template:
+      text === undefined ? (saved?.template ?? usualTemplate(model)) : yield* attempt(() => ragTemplate(text, file)),
+    ...withoutAbsent({
+      maxPrompt: source.maxPrompt ?? saved?.maxPrompt,
+      maxAnswer: source.maxAnswer ?? saved?.maxAnswer,
+    }),
+  }
+  return { model, prompts: yield* attempt(() => makePrompts(promptModel(model), settings)) }
+})
+
+const promptModel = (model: LanguageModel) => ({
+  kind: model.kind,
+  tokenizer: model.tokenizer,
+  endTokenIds: model.endTokenIds,
+  maxLength: model.maxLength,
+})
+
+const withoutAbsent = (values: Readonly<Record<"maxPrompt" | "maxAnswer", number | undefined>>) =>
+  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Readonly<
+    Partial<Record<"maxPrompt" | "maxAnswer", number>>
+  >
+
+const attempt = <A>(body: () => A): Effect.Effect<A, InvalidPrompt | InvalidTemplate> =>
+  Effect.suspend(() => {
+    try {
+      return Effect.succeed(body())
+    } catch (cause) {
+      return cause instanceof Unfit || cause instanceof InvalidTemplate ? Effect.fail(cause) : Effect.die(cause)
+    }
+  })
