@@ -11,6 +11,7 @@ import { dprEncode } from "./commands/DprEncode.ts"
 import { dprEval } from "./commands/DprEval.ts"
 import { dprIndex } from "./commands/DprIndex.ts"
 import { dprSearch } from "./commands/DprSearch.ts"
+import { generateCommand } from "./commands/Generate.ts"
 import { gradCheckCommand } from "./commands/GradCheck.ts"
 import { inspectCommand } from "./commands/Inspect.ts"
 import { raltEval } from "./commands/RaltEval.ts"
@@ -34,7 +35,7 @@ const tandem = Command.make("tandem").pipe(
   Command.withDescription(
     "Train retrievers and language models in TypeScript, on any Hugging Face ONNX encoder or decoder",
   ),
-  Command.withSubcommands([dpr, ralt, inspectCommand, gradCheckCommand, world, doctor]),
+  Command.withSubcommands([dpr, ralt, generateCommand, inspectCommand, gradCheckCommand, world, doctor]),
 )
 
 /** Help and version go to standard output; where no command was given, help goes where errors go. */
