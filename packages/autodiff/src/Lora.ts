@@ -1,6 +1,7 @@
 import { describeValue, type Graph, GraphBuilder, type Node, staticDims, type Value } from "@tandem/onnx"
 import { InvalidLora } from "./Errors.ts"
 import { adaptSite } from "./internal/adaptSite.ts"
+import type { CodeBlocks } from "./internal/linearSites.ts"
 import { type Modules, type TargetedPart, type Targets, targetedParts } from "./internal/loraTargets.ts"
 import { requireReadable } from "./internal/path.ts"
 
@@ -31,8 +32,10 @@ export interface LoraAdapter {
   readonly weight: string
   /** Whether the weight is stored as `[out, in]`, else `[in, out]`. */
   readonly outputFirst: boolean
-  /** Whether the graph holds the weight quantised, so that nothing can be merged into it. */
+  /** Whether the graph holds the weight quantised, `weight` being the name of its codes. */
   readonly quantized: boolean
+  /** How codes in blocks are read; nothing can be merged into quantised weights without. */
+  readonly blocks?: CodeBlocks
   /** Name of the input A `[rank, in]`. */
   readonly a: string
   /** Name of the input B `[out, rank]`. */
@@ -152,6 +155,7 @@ const adapterOf = (settings: LoraSettings, { site, part, weight, module }: Targe
   weight,
   outputFirst: part.outputFirst,
   quantized: part.quantized,
+  ...(part.blocks === undefined ? {} : { blocks: part.blocks }),
   a: `${module}.lora_A.weight`,
   b: `${module}.lora_B.weight`,
   rank: settings.rank,

@@ -1,6 +1,7 @@
 export { type DifferentiateOptions, differentiate, gradientName } from "./Differentiate.ts"
 export { Disconnected, InvalidLora, MissingGradient, NotDifferentiable } from "./Errors.ts"
 export { differentiateWithGaps, findGaps, type Gap, type GappedGradient } from "./Gaps.ts"
+export type { CodeBlocks } from "./internal/linearSites.ts"
 export { linearModules, type ModuleBlock, type Modules } from "./internal/loraTargets.ts"
 export { influences } from "./internal/path.ts"
 export { addLora, type LoraAdapter, type LoraGraph, type LoraSettings } from "./Lora.ts"

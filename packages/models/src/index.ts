@@ -19,6 +19,7 @@ export type {
   DecoderShape,
   LanguageModelSource,
   PrefixShape,
+  QuantizedWeights,
 } from "./decoder/Decoder.ts"
 export { decoderConfig, decoderTypes } from "./decoder/DecoderConfig.ts"
 export { decoderGraph, decoderInputs } from "./decoder/DecoderGraph.ts"
@@ -26,6 +27,7 @@ export { decoderInferenceGraph } from "./decoder/DecoderInference.ts"
 export { decoderParameters, pickDecoderWeights } from "./decoder/DecoderParameters.ts"
 export type { CacheShape, Decoding } from "./decoder/Decoding.ts"
 export { type OnnxDecoderParts, onnxDecoder } from "./decoder/OnnxDecoder.ts"
+export { dequantizeWeights, type QuantizeWeightsOptions, quantizeWeights } from "./decoder/QuantizedDecoder.ts"
 export type { Rope, RopeScaling } from "./decoder/Rope.ts"
 export { type TinyDecoderOptions, tinyDecoder } from "./decoder/TinyDecoder.ts"
 export { type WeightsDecoderParts, weightsDecoder } from "./decoder/WeightsDecoder.ts"

@@ -23,8 +23,18 @@ export interface WeightPart {
   readonly outputs: number
   /** Whether the product reads codes of the weight's numbers. */
   readonly quantized: boolean
+  /** How the codes are to be read, where they are in blocks. */
+  readonly blocks?: CodeBlocks
   /** Where the part is a block of a weight that an exporter joined: its first output, and the whole weight's outputs. */
   readonly block?: { readonly module: string; readonly start: number; readonly of: number }
+}
+
+/** Codes in blocks, as `MatMulNBits` reads them, and the names of what they are read by. */
+export interface CodeBlocks {
+  readonly bits: 4 | 8
+  readonly blockSize: number
+  readonly scales: string
+  readonly zeroPoints: string | undefined
 }
 
 /** A product of some values by a matrix of weights, `[in, out]`; several weights stand side by side. */
@@ -84,8 +94,16 @@ const quantizedSite = (graph: Graph, node: Node): readonly LinearSite[] => {
   const weight = node.inputs[1] ?? ""
   const outputs = intAttribute(node, "N", 0)
   if (!graph.initializers.has(weight) && !graph.inputs.some(({ name }) => name === weight)) return []
-  const part = { weight, outputFirst: true, factor: 1, outputs, quantized: true }
+  const part = { weight, outputFirst: true, factor: 1, outputs, quantized: true, ...codeBlocks(node) }
   return [{ node, turned: false, inputs: intAttribute(node, "K", 0), parts: [part] }]
+}
+
+const codeBlocks = (node: Node): { readonly blocks?: CodeBlocks } => {
+  const [, , scales = "", zeroPoints = "", order = ""] = node.inputs
+  const bits = intAttribute(node, "bits", 4)
+  if ((bits !== 4 && bits !== 8) || order !== "") return {}
+  const blockSize = intAttribute(node, "block_size", 0)
+  return { blocks: { bits, blockSize, scales, zeroPoints: zeroPoints === "" ? undefined : zeroPoints } }
 }
 
 /** Follows a value back to the weights that it is made of; undefined for what is no matrix. */

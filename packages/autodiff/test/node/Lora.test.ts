@@ -224,7 +224,7 @@ describe("addLora", () => {
     }
   })
 
-  it("adapts a product by codes of a weight, which it cannot be merged into", async () => {
+  it("adapts a product by codes of a weight, and is merged into what they stand for", async () => {
     const g = new GraphBuilder()
     const x = g.input("x", "float32", [2, 32])
     const codes = g.initializer(
@@ -251,8 +251,26 @@ describe("addLora", () => {
       const delta = inner[Math.floor(index / 3)]! * b![index % 3]!
       assert.ok(Math.abs(value - toNumbers(base["y"]!)[index]! - delta) < 1e-4)
     }
-    assert.throws(() => mergeAdapters(lora.adapters, graph.initializers, new Map(Object.entries(values))), {
+    const given = new Map(Object.entries(values))
+    const merged = mergeAdapters(lora.adapters, graph.initializers, given)
+    assert.deepEqual([...merged.keys()], ["layers.0.q_proj.MatMul.weight_Q4", "scales"])
+    assert.deepEqual(merged.get("scales")?.dims, [3])
+    const again = await run({ ...graph, initializers: new Map([...graph.initializers, ...merged]) }, feeds)
+    // Half a step for each of 32 numbers, at most
+    const steps = toNumbers(merged.get("scales")!).map((scale) => 0.5 * Math.abs(scale))
+    const sizes = [0, 1].map((row) => xs!.slice(32 * row, 32 * row + 32).reduce((sum, each) => sum + Math.abs(each), 0))
+    for (const [index, value] of toNumbers(again["y"]!).entries()) {
+      const off = Math.abs(value - toNumbers(found["y"]!)[index]!)
+      assert.ok(off <= 2 * steps[index % 3]! * sizes[Math.floor(index / 3)]! && off > 0, `${off}`)
+    }
+    const otherwise = lora.adapters.map(({ blocks: _, ...adapter }) => adapter)
+    assert.throws(() => mergeAdapters(otherwise, graph.initializers, given), {
       _tag: "InvalidLora",
+      tensor: adapter?.weight,
+    })
+    assert.throws(() => mergeAdapters(lora.adapters, new Map(), given), {
+      _tag: "InvalidLora",
+      tensor: adapter?.weight,
     })
   })
 

@@ -1,4 +1,4 @@
-import type { Graph, Tensor } from "@tandem/onnx"
+import type { BlockWeight, Graph, Tensor } from "@tandem/onnx"
 import type { Runtime } from "@tandem/runtime"
 import type { Effect } from "effect"
 import type { ModelError } from "../Errors.ts"
@@ -121,6 +121,16 @@ export type LanguageModelSource =
       readonly tied: ReadonlyMap<string, TiedWeight>
     }
 
+/** What is quantised of a decoder, and the decoder that it would be without (see `quantizeWeights`). */
+export interface QuantizedWeights {
+  /** Matrices in blocks, by name. */
+  readonly blocks: ReadonlyMap<string, BlockWeight>
+  /** The names of all parameters in their order, quantised ones among them. */
+  readonly names: readonly string[]
+  /** Graphs that read the matrices as floats. */
+  readonly plain: Pick<Decoder, "graph" | "decoding">
+}
+
 /** A decoder-only language model with everything that using, training and saving it needs. */
 export interface Decoder {
   readonly kind: "decoder"
@@ -133,6 +143,13 @@ export interface Decoder {
   readonly inputs: readonly string[]
   /** `float32` weights by Hugging Face name, or by initializer name where the model is an ONNX file. */
   readonly parameters: ReadonlyMap<string, Tensor>
+  /**
+   * Further inputs of `graph`, by name, that no gradient reaches: weights of 4 and 8 bits with their scales and zero
+   * points. Empty where nothing is quantised.
+   */
+  readonly frozen: ReadonlyMap<string, Tensor>
+  /** Where `quantizeWeights` made the frozen weights; undefined where the file has them, or there are none. */
+  readonly quantized: QuantizedWeights | undefined
   /** Longest sequence in tokens. */
   readonly maxLength: number
   /** Token that fills rows up. */
@@ -141,7 +158,7 @@ export interface Decoder {
   readonly endTokenIds: readonly number[]
   readonly tokenizer: Tokenizer
   /**
-   * The model for one static shape: `inputs`, then every parameter as an input of its name, then the prefixes' inputs,
+   * The model for one static shape: `inputs`, then every parameter and frozen weight as an input of its name, the prefixes' inputs,
    * `packed_rows`, `logit_rows` and dropout masks. Outputs `logits` `[batch, tokens, vocabulary]` and `last_hidden_state`
    * `[batch, tokens, hidden]` (ONNX files: logits alone), or both as `[logitRows, …]`. Every value has static
    * dimensions; nodes of outputs that nobody reads go when the graph is called or built into another. More tokens than

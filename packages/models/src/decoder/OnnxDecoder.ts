@@ -59,6 +59,7 @@ export const onnxDecoder = (parts: OnnxDecoderParts): Decoder => {
   const tied = tiedWeights(weights)
   const model = tieWeights(whole, tied)
   const parameters = new Map([...weights].filter(([name]) => !tied.has(name)))
+  const frozen = frozenWeights(whole)
   if (parameters.size === 0) {
     throw new UnsupportedArchitecture({
       message: "the model holds no float32 weights, so it cannot be trained",
@@ -75,10 +76,12 @@ export const onnxDecoder = (parts: OnnxDecoderParts): Decoder => {
     dropout: { hidden: 0, attention: 0 },
     inputs: decoderInputs,
     parameters,
+    frozen,
+    quantized: undefined,
     maxLength: Math.min(parts.maxLength ?? limit, limit),
     ...tokenIds(huggingFace, generation, tokenizer),
     tokenizer,
-    graph: (shape) => staticGraph(model, parameters, limit, shape),
+    graph: (shape) => staticGraph(model, { parameters, frozen }, limit, shape),
     decoding: attempt(() => onnxDecoding({ graph: tieWeights(graph, tied), parameters, huggingFace, modelFile })),
     source: { kind: "onnx", huggingFace, directory, modelFile, graph, tied },
   }
@@ -135,9 +138,20 @@ const trainableWeights = (graph: Graph): ReadonlyMap<string, Tensor> => {
   )
 }
 
+/** Weights of few bits that products and look-ups read, with their scales and zero points. */
+const frozenWeights = (graph: Graph): ReadonlyMap<string, Tensor> => {
+  const operands = ["MatMulNBits", "GatherBlockQuantized"]
+  const names = new Set(
+    graph.nodes.flatMap(({ op, inputs }) =>
+      operands.includes(op) ? inputs.filter((_, index) => frozenOperands[op]?.includes(index)) : [],
+    ),
+  )
+  return new Map([...graph.initializers].filter(([name]) => names.has(name)))
+}
+
 const staticGraph = (
   model: Graph,
-  parameters: ReadonlyMap<string, Tensor>,
+  { parameters, frozen }: Pick<Decoder, "parameters" | "frozen">,
   limit: number,
   shape: DecoderShape,
 ): Effect.Effect<DecoderGraph, ModelError, Runtime> =>
@@ -157,21 +171,22 @@ const staticGraph = (
     if (prefix !== undefined) {
       return yield* new InvalidLanguageModel({ message: "graphs of ONNX files share no prefixes", field: "prefix" })
     }
-    const whole = yield* attempt(() => withoutPast(prepareGraph(model), batch, tokens, parameters))
+    const weights = new Map([...parameters, ...frozen])
+    const whole = yield* attempt(() => withoutPast(prepareGraph(model), batch, tokens, weights))
     const shapes = { input_ids: [batch, tokens], attention_mask: [batch, tokens] }
     const graph = yield* specialize(whole, shapes, { parameters: new Set(parameters.keys()) })
     return yield* attempt(() => {
-      const fused = withParameterInputs(fuse(withoutEmpty(graph)), parameters)
+      const fused = withParameterInputs(fuse(withoutEmpty(graph)), weights)
       return { graph: logitRows === undefined ? fused : atRows(fused, logitRows), dropout: [] }
     })
   })
 
 /** The model with an empty past and positions that count real tokens; its inputs are `input_ids` and `attention_mask`. */
-const withoutPast = (model: Graph, batch: number, tokens: number, parameters: ReadonlyMap<string, Tensor>): Graph => {
+const withoutPast = (model: Graph, batch: number, tokens: number, weights: ReadonlyMap<string, Tensor>): Graph => {
   const g = new GraphBuilder()
   const bindings: Record<string, Value> = {}
   const ends = Object.fromEntries(decoderInputs.map((name) => [name, g.input(name, "int64", [batch, tokens])]))
-  for (const [name, value] of parameters) bindings[name] = g.initializer(name, value)
+  for (const [name, value] of weights) bindings[name] = g.initializer(name, value)
   for (const { name, type, dims } of model.inputs) {
     if (model.initializers.has(name)) continue
     if (isPast(name)) {
@@ -208,23 +223,23 @@ const withoutEmpty = (graph: Graph): Graph => {
 }
 
 /**
- * The graph with logits at the places of the input `logit_rows` alone. Where the logits are a product with a matrix, the
- * rows are taken before it.
+ * The graph with logits at the places of the input `logit_rows` alone. Where the logits are a product with a matrix, of
+ * floats or in blocks, the rows are taken before it.
  */
 const atRows = (graph: Graph, count: number): Graph => {
   const last = producers(graph).get("logits")
   const [x = "", w = ""] = last?.inputs ?? []
   const turned = producers(graph).get(w)?.op === "Transpose"
   const isMatrix = turned || graph.inputs.some((input) => input.name === w && input.dims?.length === 2)
-  const isProduct = last?.op === "MatMul" && isMatrix
-  const source = isProduct ? x : "logits"
+  const product = (last?.op === "MatMul" && isMatrix) || last?.op === "MatMulNBits" ? last : undefined
+  const source = product === undefined ? "logits" : x
   const inner = {
     ...graph,
     outputs: [
       graph.values.get(source) ?? graph.outputs.find(({ name }) => name === source)!,
-      ...(isProduct && turned ? [describeValue(graph, w)] : []),
+      ...(product !== undefined && turned ? [describeValue(graph, w)] : []),
     ],
-    nodes: isProduct ? graph.nodes.filter((node) => node !== last) : graph.nodes,
+    nodes: graph.nodes.filter((node) => node !== product),
   }
   const g = new GraphBuilder()
   const { inputs, outputs } = g.callWithInputs(inner)
@@ -233,5 +248,11 @@ const atRows = (graph: Graph, count: number): Graph => {
   const width = dims.at(-1) ?? 0
   const at = g.reshape(g.input("logit_rows", "int64", [count]), [count, 1])
   const rows = g.op("GatherND", [g.reshape(value, [dims.slice(0, -1).reduce((a, b) => a * b, 1), width]), at])[0]!
-  return g.build({ logits: isProduct ? g.matmul(rows, (turned ? outputs : inputs)[w]!) : rows }, graph.name)
+  if (product === undefined) return g.build({ logits: rows }, graph.name)
+  const operands = product.inputs.slice(1).map((name): Value | undefined => {
+    const constant = graph.initializers.get(name)
+    return outputs[name] ?? inputs[name] ?? (constant === undefined ? undefined : g.initializer(name, constant))
+  })
+  const { op, domain, attributes, name } = product
+  return g.build({ logits: g.op(op, [rows, ...operands], { domain, attributes, name })[0]! }, graph.name)
 }

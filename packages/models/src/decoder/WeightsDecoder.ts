@@ -34,6 +34,8 @@ export const weightsDecoder = (parts: WeightsDecoderParts): Decoder => {
     dropout: config.dropout,
     inputs: decoderInputs,
     parameters,
+    frozen: new Map(),
+    quantized: undefined,
     maxLength: Math.min(parts.maxLength ?? limit, limit),
     ...tokenIds(huggingFace, generation, tokenizer),
     tokenizer,

@@ -27,13 +27,21 @@ export interface LoadDecoderOptions {
   readonly maxLength?: number
 }
 
-const modelFiles = ["onnx/model.onnx", "model.onnx", "onnx/decoder_model_merged.onnx"]
+/** Weights of floats first; those of 4 bits are frozen. */
+const modelFiles = [
+  "onnx/model.onnx",
+  "model.onnx",
+  "onnx/decoder_model_merged.onnx",
+  "onnx/model_q4.onnx",
+  "model_q4.onnx",
+]
 
 /**
  * Loads a decoder-only language model from a directory as Hugging Face and transformers.js lay it out: `config.json`, a
  * tokenizer, and weights: safetensors (in one file, or in several with `model.safetensors.index.json`) of GPT-2 or the
  * Llama family, or an ONNX model of any architecture (`onnx/model.onnx` or `model.onnx`, data files beside it), with or
- * without a key-value cache.
+ * without a key-value cache. Where nothing but `model_q4.onnx` is there, its products are frozen (`Decoder.frozen`) and
+ * adapters are trained over them.
  *
  * An architecture that this package does not build, without an ONNX file, ends in `UnsupportedArchitecture`; missing,
  * broken and contradicting files in errors that name file, field or tensor.

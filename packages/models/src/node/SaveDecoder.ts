@@ -5,13 +5,20 @@ import { safetensorsParts } from "@tandem/safetensors"
 import { Effect } from "effect"
 import type { Decoder, LanguageModelSource } from "../decoder/Decoder.ts"
 import { decoderInferenceGraph } from "../decoder/DecoderInference.ts"
+import { dequantizeWeights } from "../decoder/QuantizedDecoder.ts"
 import { InvalidLanguageModel, type ModelError, SaveFailed } from "../Errors.ts"
 import { withCopies } from "../exported/TiedWeights.ts"
 import { attempt } from "../internal/Attempt.ts"
 import { readBytes, reasonOf } from "../internal/node/Files.ts"
 import { asLanguageModel } from "../internal/node/LanguageModelErrors.ts"
 import { readBeside } from "../internal/node/OnnxFiles.ts"
-import { onnxVariants, type SavedType, withTransformersJs } from "../internal/node/OnnxVariants.ts"
+import {
+  type FourBits,
+  halfTypes,
+  onnxVariants,
+  type SavedType,
+  withTransformersJs,
+} from "../internal/node/OnnxVariants.ts"
 import { type Content, writeDirectory } from "../internal/node/WriteDirectory.ts"
 
 type Weights = Extract<LanguageModelSource, { kind: "weights" }>
@@ -20,8 +27,13 @@ type Parameters = ReadonlyMap<string, Tensor>
 
 /** What `saveDecoder` takes besides the model and its weights. */
 export interface SaveDecoderOptions {
-  /** Precisions of the ONNX files; `fp32`, `fp16` and `q8` where absent. */
+  /**
+   * Precisions of the ONNX files; `fp32`, `fp16` and `q8` where absent. `q4` has the weights of products in 4 bits
+   * (`quantizeBlocks`), `q4f16` all else in 16.
+   */
   readonly types?: readonly SavedType[]
+  /** How `q4` and `q4f16` store weights; as the decoder's are where it has some of 4 bits, else symmetric blocks of 32. */
+  readonly fourBits?: FourBits
   /** Models of more bytes keep their weights in data files, of at most so many bytes each; 1.9 · 10⁹ where absent. */
   readonly largestFile?: number
 }
@@ -34,10 +46,17 @@ export const everyType: readonly SavedType[] = ["fp32", "fp16", "q8"]
  * `pipeline("text-generation", directory)` and Python's transformers load it.
  *
  * - Own builds: `config.json`, `generation_config.json`, tokenizer, `model.safetensors` under Hugging Face's names, and
- *   with a key-value cache `onnx/model.onnx` (fp32), `model_fp16.onnx` and `model_quantized.onnx` (q8).
+ *   with a key-value cache `onnx/model.onnx` (fp32), `model_fp16.onnx` and `model_quantized.onnx` (q8); `model_q4.onnx` and
+ *   `model_q4f16.onnx` where they are asked for.
  * - ONNX models: a copy of their directory in which only the bytes of the weights differ in the model file and its data
  *   files, with fresh files of the lower precisions. Weights in other formats are left out, because they would be the
- *   old ones; so is `fp16` for models with subgraphs.
+ *   old ones; so are precisions of 16 bits for models with subgraphs. A file whose weights are quantised already is
+ *   copied alone, without other precisions.
+ *
+ * Of a decoder that `quantizeWeights` made, files of floats hold what its weights stand for, and those of 4 bits the same
+ * codes and scales again where blocks are symmetric. `parameters` may have codes, scales and zero points by their names in
+ * `frozen`, as merged adapters leave them. Where adapters are merged into the weights of `dequantizeWeights` instead, files
+ * of floats hold them exactly, and files of 4 bits are quantised once.
  *
  * The directory is written aside and put in place at the end. An unwritable folder or a full disk ends in `SaveFailed`
  * and leaves what was there; weights that do not fit the model end in `InvalidLanguageModel` or `InvalidTensor`.
@@ -48,14 +67,31 @@ export const saveDecoder = Effect.fn("saveDecoder")(function* (
   parameters: Parameters = decoder.parameters,
   options: SaveDecoderOptions = {},
 ): Effect.fn.Return<void, ModelError> {
-  const { source } = decoder
+  const { source, quantized, frozen } = decoder
   yield* attempt(() => checkParameters(decoder.parameters, parameters))
+  const [whole, weights] =
+    quantized === undefined ? [decoder, parameters] : yield* attempt(() => inFloats(decoder, parameters))
+  const settings = { ...options, fourBits: options.fourBits ?? fourBitsOf(decoder) }
   const files =
     source.kind === "weights"
-      ? yield* attempt(() => weightsFiles(decoder, source, parameters, options))
-      : yield* asLanguageModel(onnxFiles(directory, source, parameters, options))
+      ? yield* attempt(() => weightsFiles(whole, source, weights, settings))
+      : quantized === undefined && frozen.size > 0
+        ? yield* asLanguageModel(onnxFiles(directory, source, weights, { ...settings, types: [] }))
+        : yield* asLanguageModel(onnxFiles(directory, source, weights, settings))
   yield* writeDirectory(directory, files)
 })
+
+/** The decoder with floats in place of quantised weights, and all of its weights by name. */
+const inFloats = (decoder: Decoder, parameters: Parameters): readonly [Decoder, Parameters] => {
+  const whole = dequantizeWeights(decoder, parameters)
+  return [whole, new Map([...whole.parameters].map(([name, value]) => [name, parameters.get(name) ?? value]))]
+}
+
+/** How the decoder's own weights of 4 bits are stored. */
+const fourBitsOf = ({ quantized }: Decoder): FourBits => {
+  const own = [...(quantized?.blocks.values() ?? [])].find(({ bits }) => bits === 4)
+  return own === undefined ? {} : { blockSize: own.blockSize, symmetric: own.zeroPoints === undefined }
+}
 
 /** Ends in `InvalidLanguageModel` where a weight is missing or has another shape than the model's own. */
 export const checkParameters = (own: Parameters, parameters: Parameters): void => {
@@ -78,11 +114,14 @@ const weightsFiles = (
   decoder: Decoder,
   source: Weights,
   parameters: Parameters,
-  { types = everyType, largestFile }: SaveDecoderOptions,
+  { types = everyType, largestFile: largest, fourBits }: SaveDecoderOptions,
 ): ReadonlyMap<string, Content> => {
   const { config, tokenizer } = decoder
   if (config === undefined) throw new InvalidLanguageModel({ message: "the decoder has no config to save" })
-  const { files, external } = onnxVariants(decoderInferenceGraph(config, parameters), "onnx/model", types, largestFile)
+  const { files, external } = onnxVariants(decoderInferenceGraph(config, parameters), "onnx/model", types, {
+    largest,
+    fourBits,
+  })
   const stale = (name: string): boolean => derived.test(name) || (config.tiedEmbeddings && name === "lm_head.weight")
   const kept = [...source.unused].filter(([name]) => !stale(name))
   return new Map<string, Content>([
@@ -119,7 +158,7 @@ const onnxFiles = Effect.fnUntraced(function* (
   directory: string,
   source: Onnx,
   parameters: Parameters,
-  { types = everyType, largestFile }: SaveDecoderOptions,
+  { types = everyType, largestFile: largest, fourBits }: SaveDecoderOptions,
 ): Effect.fn.Return<ReadonlyMap<string, Content>, ModelError> {
   if (resolve(directory) === resolve(source.directory)) {
     return yield* new SaveFailed({
@@ -153,8 +192,11 @@ const onnxFiles = Effect.fnUntraced(function* (
     const holdsSubgraph = graph.nodes.some((node) =>
       Object.values(node.attributes).some(({ kind }) => kind === "graph"),
     )
-    const lower = types.filter((type) => type !== "fp32" && !(type === "fp16" && holdsSubgraph))
-    const variants = onnxVariants(graph, source.modelFile.replace(/\.onnx$/, ""), lower, largestFile)
+    const lower = types.filter((type) => type !== "fp32" && !(halfTypes.includes(type) && holdsSubgraph))
+    const variants = onnxVariants(graph, source.modelFile.replace(/\.onnx$/, ""), lower, {
+      largest,
+      fourBits,
+    })
     const own =
       written.files.size === 0
         ? {}

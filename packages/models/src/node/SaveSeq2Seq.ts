@@ -3,7 +3,7 @@ import { safetensorsParts } from "@tandem/safetensors"
 import { Effect } from "effect"
 import type { ModelError } from "../Errors.ts"
 import { attempt } from "../internal/Attempt.ts"
-import { onnxVariants, type SavedType, withTransformersJs } from "../internal/node/OnnxVariants.ts"
+import { halfTypes, onnxVariants, type SavedType, withTransformersJs } from "../internal/node/OnnxVariants.ts"
 import { type Content, writeDirectory } from "../internal/node/WriteDirectory.ts"
 import type { Seq2Seq } from "../seq2seq/Seq2Seq.ts"
 import { seq2seqDecoderInferenceGraph, seq2seqEncoderInferenceGraph } from "../seq2seq/Seq2SeqInference.ts"
@@ -36,14 +36,14 @@ export const saveSeq2Seq = Effect.fn("saveSeq2Seq")(function* (
 const filesOf = (
   { config, source, buffers, tokenizer }: Seq2Seq,
   parameters: Parameters,
-  { types = everyType, largestFile }: SaveDecoderOptions,
+  { types = everyType, largestFile: largest, fourBits }: SaveDecoderOptions,
 ): ReadonlyMap<string, Content> => {
   const variants = (["encoder_model", "decoder_model_merged"] as const).flatMap((stem) => {
     const build = stem === "encoder_model" ? seq2seqEncoderInferenceGraph : seq2seqDecoderInferenceGraph
     const made = (bounded: boolean, wanted: readonly SavedType[]) =>
-      onnxVariants(build({ config, parameters, buffers, bounded }), `onnx/${stem}`, wanted, largestFile)
-    const half = types.filter((type) => type === "fp16")
-    const others = types.filter((type) => type !== "fp16")
+      onnxVariants(build({ config, parameters, buffers, bounded }), `onnx/${stem}`, wanted, { largest, fourBits })
+    const half = types.filter((type) => halfTypes.includes(type))
+    const others = types.filter((type) => !halfTypes.includes(type))
     return [...(half.length === 0 ? [] : [made(true, half)]), ...(others.length === 0 ? [] : [made(false, others)])]
   })
   const external = Object.assign({}, ...variants.map((variant) => variant.external))

@@ -65,21 +65,26 @@ export const productWeights = (graph: Graph): ReadonlyMap<string, boolean> => {
 }
 
 /**
- * The graph with `MatMulNBits` in place of the products that read one of the matrices. The blocks are initializers where
- * the matrix was one, else inputs in its place, named as `blockTensors` says. A matrix that something else reads, as
- * look-ups do, stays beside its blocks.
+ * The graph with `MatMulNBits` in place of the products that read one of the matrices. The blocks are `constants`, or
+ * inputs in the matrix' place, as it was one itself where nothing is said; they are named as `blockTensors` says. A matrix
+ * that something else reads, as look-ups do, stays beside its blocks.
  */
-export const withBlocks = (graph: Graph, weights: ReadonlyMap<string, BlockWeight>): Graph => {
+export const withBlocks = (
+  graph: Graph,
+  weights: ReadonlyMap<string, BlockWeight>,
+  kind?: "constants" | "inputs",
+): Graph => {
+  const isConstant = (name: string): boolean =>
+    kind === undefined ? graph.initializers.has(name) : kind === "constants"
   const productOf = productReader(graph)
   const fresh = freshNames({ ...graph, inputs: graph.inputs.filter(({ name }) => !weights.has(name)) })
   const initializers = new Map(graph.initializers)
   const names = new Map<string, readonly string[]>()
   for (const [name, weight] of weights) {
     const tensors = [...blockTensors(name, weight)]
-    const own = tensors.map(([each]) => (graph.initializers.has(name) ? fresh(each) : each))
+    const own = tensors.map(([each]) => (isConstant(name) ? fresh(each) : each))
     names.set(name, own)
-    if (graph.initializers.has(name))
-      for (const [at, [, tensor]] of tensors.entries()) initializers.set(own[at]!, tensor)
+    if (isConstant(name)) for (const [at, [, tensor]] of tensors.entries()) initializers.set(own[at]!, tensor)
   }
   const nodes = graph.nodes.flatMap((node): readonly Node[] => {
     const product = productOf(node)
@@ -89,13 +94,13 @@ export const withBlocks = (graph: Graph, weights: ReadonlyMap<string, BlockWeigh
   })
   const changed = deadCode({ ...graph, nodes, initializers, opsets: new Map(graph.opsets).set("com.microsoft", 1) })
   const read = new Set([...changed.nodes.flatMap(reads), ...changed.outputs.map(({ name }) => name)])
-  const inputs = graph.inputs.flatMap((input) => {
-    const weight = graph.initializers.has(input.name) ? undefined : weights.get(input.name)
-    if (weight === undefined) return [input]
-    const blocks = [...blockTensors(input.name, weight)].map(([name, { type, dims }]) => ({ name, type, dims }))
-    return [...(read.has(input.name) ? [input] : []), ...blocks]
-  })
-  return { ...changed, inputs }
+  const inputs = [...weights].flatMap(([name, weight]) =>
+    isConstant(name)
+      ? []
+      : [...blockTensors(name, weight)].map(([each, { type, dims }]) => ({ name: each, type, dims })),
+  )
+  const kept = graph.inputs.filter(({ name }) => !weights.has(name) || graph.initializers.has(name) || read.has(name))
+  return { ...changed, inputs: [...kept, ...inputs] }
 }
 
 /** A product of some values by a matrix of weights. */

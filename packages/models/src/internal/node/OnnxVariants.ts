@@ -1,10 +1,29 @@
-import { bytesOf, type Graph, quantizeDynamic, type Tensor, toHalf, writeModel, writeModelExternal } from "@tandem/onnx"
+import {
+  type BlockOptions,
+  bytesOf,
+  type Graph,
+  quantizeBlocks,
+  quantizeDynamic,
+  type Tensor,
+  toHalf,
+  writeModel,
+  writeModelExternal,
+} from "@tandem/onnx"
 import type { Content } from "./WriteDirectory.ts"
 
 /** Precisions that a language model is saved in, by transformers.js' names. */
-export type SavedType = "fp32" | "fp16" | "q8"
+export type SavedType = "fp32" | "fp16" | "q8" | "q4" | "q4f16"
 
-const suffixes: Readonly<Record<SavedType, string>> = { fp32: "", fp16: "_fp16", q8: "_quantized" }
+/** Precisions whose activations, and keys and values of earlier tokens, have 16 bits. */
+export const halfTypes: readonly SavedType[] = ["fp16", "q4f16"]
+
+const suffixes: Readonly<Record<SavedType, string>> = {
+  fp32: "",
+  fp16: "_fp16",
+  q8: "_quantized",
+  q4: "_q4",
+  q4f16: "_q4f16",
+}
 
 /** Protobuf's limit is 2³¹ bytes; browsers dislike files that come near it. */
 export const largestModel = 1.9e9
@@ -15,10 +34,15 @@ export interface OnnxVariants {
   readonly external: Readonly<Record<string, number>>
 }
 
-const conversions: Readonly<Record<SavedType, (graph: Graph, isCache: (name: string) => boolean) => Graph>> = {
+/** How weights of 4 bits are stored. */
+export type FourBits = Omit<BlockOptions, "bits">
+
+const conversions: Readonly<Record<SavedType, (graph: Graph, fourBits: FourBits) => Graph>> = {
   fp32: (graph) => graph,
-  fp16: (graph, isCache) => toHalf(graph, { ends: isCache }),
+  fp16: (graph) => toHalf(graph, { ends: isCache }),
   q8: (graph) => quantizeDynamic(graph),
+  q4: (graph, fourBits) => quantizeBlocks(graph, fourBits),
+  q4f16: (graph, fourBits) => toHalf(quantizeBlocks(graph, fourBits), { ends: isCache }),
 }
 
 /** Whether a value carries keys or values of earlier tokens; they have 16 bits where the model has. */
@@ -30,15 +54,21 @@ const sizeOf = (graph: Graph): number =>
     0,
   )
 
+export interface OnnxVariantsOptions {
+  /** Files of more bytes keep their weights in data files; `largestModel` where absent. */
+  readonly largest?: number | undefined
+  readonly fourBits?: FourBits | undefined
+}
+
 /**
- * The ONNX files of one graph in each of the precisions, `FOLDER/STEM{,_fp16,_quantized}.onnx`, with data files beside
- * those that would be larger than `largest` bytes. What is written is made when its turn comes.
+ * The ONNX files of one graph in each of the precisions, `FOLDER/STEM{,_fp16,_quantized,_q4,_q4f16}.onnx`, with data files
+ * beside those that would be larger than `largest` bytes. What is written is made when its turn comes.
  */
 export const onnxVariants = (
   graph: Graph,
   stem: string,
   types: readonly SavedType[],
-  largest = largestModel,
+  { largest = largestModel, fourBits = {} }: OnnxVariantsOptions = {},
 ): OnnxVariants => {
   const files: (readonly [string, Content])[] = []
   const external: Record<string, number> = {}
@@ -46,9 +76,10 @@ export const onnxVariants = (
   for (const type of types) {
     const path = `${stem}${suffixes[type]}.onnx`
     const name = path.slice(path.lastIndexOf("/") + 1)
-    const make = (): Graph => conversions[type](graph, isCache)
-    // A lower precision is never larger, so its size needs to be known only where the whole is too large
-    if (size <= largest || (type !== "fp32" && sizeOf(make()) <= largest)) {
+    const make = (): Graph => conversions[type](graph, fourBits)
+    // A lower precision is hardly larger (that of an output layer that stays beside its blocks, a sixth of it), so its size
+    // needs to be known only where the whole comes near the limit
+    if (size <= (type === "q4" ? 0.8 : 1) * largest || (type !== "fp32" && sizeOf(make()) <= largest)) {
       files.push([path, { parts: () => [writeModel(make())] }])
       continue
     }
@@ -75,7 +106,8 @@ export const withTransformersJs = (
   const old = typeof given === "object" && given !== null ? given : {}
   const settings: Record<string, unknown> = { ...old }
   delete settings["use_external_data_format"]
-  if (types.includes("fp16")) settings["kv_cache_dtype"] = { fp16: "float16" }
+  const half = halfTypes.filter((type) => types.includes(type))
+  if (half.length > 0) settings["kv_cache_dtype"] = Object.fromEntries(half.map((type) => [type, "float16"]))
   if (Object.keys(external).length > 0) settings["use_external_data_format"] = external
   return { ...rest, "transformers.js_config": settings }
 }
