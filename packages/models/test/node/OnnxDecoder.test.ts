@@ -61,7 +61,7 @@ for (const [model, files] of exported) {
       const feeds: Record<string, Tensor> = {
         input_ids: reference.get("in.input_ids")!,
         attention_mask: reference.get("in.attention_mask")!,
-        ...Object.fromEntries(decoder.parameters),
+        ...Object.fromEntries([...decoder.parameters, ...decoder.frozen]),
       }
       const [batch = 0, tokens = 0, width = 0] = out.dims
       const whole = await withRuntime(decoder.graph({ batch, tokens }))
