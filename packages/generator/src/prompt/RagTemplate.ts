@@ -75,7 +75,7 @@ export const placesOf = (
       expected,
       found,
       ...(file === undefined ? {} : { file }),
-      ...(line === undefined ? {} : { line }),
+      line,
     })
   for (const match of text.matchAll(/\{([A-Za-z_]\w*)\}/g)) {
     const [placeholder, name = ""] = match

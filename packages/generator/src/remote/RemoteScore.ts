@@ -82,7 +82,11 @@ const byEcho = Effect.fnUntraced(function* (asked: Asked, prompt: ModelInput) {
     })
   }
   const echo = (text: string) =>
-    only(endpoint, transport, { prompt: text, echo: true, logprobs: 1, max_tokens: 0, temperature: 0 })
+    Effect.filterOrElse(
+      only(endpoint, transport, { prompt: text, echo: true, logprobs: 1, max_tokens: 0, temperature: 0 }),
+      (choice) => (choice.text ?? "").length <= text.length,
+      () => missing("echo that writes nothing more"),
+    )
   const { logprobs: alone } = yield* echo(prompt)
   const { logprobs: whole } = yield* echo(`${prompt}${answer}${end}`)
   const first = alone?.tokens ?? []

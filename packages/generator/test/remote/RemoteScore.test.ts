@@ -126,6 +126,11 @@ describe("score", () => {
     "log-probabilities with a gap": json({
       choices: [{ text: "x", logprobs: { tokens: ["a", "b"], token_logprobs: [null, null] } }],
     }),
+    "more than was asked for": (response, request) => {
+      const tokens = ["<s>", ...tokensOf(`${request.body["prompt"]} and so on`)]
+      const token_logprobs = tokens.map((_, index) => (index === 0 ? null : -1))
+      json({ choices: [{ text: tokens.slice(1).join(""), logprobs: { tokens, token_logprobs } }] })(response, request)
+    },
     "no choice": json({ choices: [] }),
   }
   for (const [name, handler] of Object.entries(lacking)) {
