@@ -1,11 +1,15 @@
 // Language models trained on answers behind retrieved passages, against PyTorch: losses and every gradient, in every reduction,
 // in one pass and in several, written out and with shared beginnings.
 import assert from "node:assert/strict"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { test } from "node:test"
 import { fileURLToPath } from "node:url"
 import { gradientName } from "@tandem/autodiff"
 import type { LanguageModel } from "@tandem/models"
 import { loadLanguageModel } from "@tandem/models/node/LoadLanguageModel"
+import { saveLanguageModel } from "@tandem/models/node/SaveLanguageModel"
 import { type PreparedQuestion, type RaltBatch, raltBatches, raltProgram } from "@tandem/objectives"
 import { int64, jointName, type Tensor, toNumbers } from "@tandem/onnx"
 import { type Executable, Runtime } from "@tandem/runtime"
@@ -150,6 +154,24 @@ for (const name of ["llama", "gpt2", "qwen2", "t5", "bart"]) {
     )
   })
 }
+
+test("a model that is an ONNX file has the same loss and gradients, without shared beginnings", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "tandem-ralt-onnx-"))
+  try {
+    const golden: Golden = goldenJson("ralt/llama.json")
+    const weights = await Effect.runPromise(loadLanguageModel(folderOf("llama")))
+    await Effect.runPromise(saveLanguageModel(folder, weights, weights.parameters, { types: ["fp32"] }))
+    const model = await Effect.runPromise(loadLanguageModel(folder, { prefer: "onnx" }))
+    assert.equal(model.source.kind, "onnx")
+    const passes = batchOf(model, golden, "weighted", "token", 1000)
+    assert.equal(passes[0].statistics?.["shared"], 0)
+    const { loss, gradients } = await onCpu(Effect.scoped(run(model, passes, new Map())))
+    assert.ok(Math.abs(loss / golden.losses["weighted"]!.token - 1) <= 1e-5)
+    assert.ok(summaryError(golden.gradients["weighted"]!["token"]!, gradients) <= 1e-4)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+})
 
 test("labels that are shifted by one are seen, and a prefix is shared", async () => {
   const golden: Golden = goldenJson("ralt/llama.json")

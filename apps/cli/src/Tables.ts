@@ -32,10 +32,11 @@ export const leftTable = (rows: readonly (readonly string[])[]): string => {
     .join("\n")
 }
 
-/** The end of a run for people: every figure after and before training and of BM25. */
+/** The end of a run for people: every figure after and before training, and of BM25 where it was measured. */
 export const comparisonTable = (report: RunReport): string => {
   const head = `${report.steps} steps in ${clock(report.seconds)}, ${report.peakMemoryMiB} MiB at most`
   const { after, before, baselines, variants = {}, differences } = report
+  const words = baselines?.["bm25"]
   const others = Object.entries(variants)
   if (after === undefined) return head
   const cell = (metrics: Metrics | undefined, name: string) =>
@@ -49,12 +50,12 @@ export const comparisonTable = (report: RunReport): string => {
         name,
         cell(after, name),
         cell(before, name),
-        cell(baselines?.["bm25"], name),
+        ...(words === undefined ? [] : [cell(words, name)]),
         ...others.map(([, metrics]) => cell(metrics, name)),
         interval,
       ]
     })
-  return `${head}\n\n${table([["", "after", "before", "BM25", ...others.map(([name]) => name), "after − before, 95 %"], ...rows])}\n`
+  return `${head}\n\n${table([["", "after", "before", ...(words === undefined ? [] : ["BM25"]), ...others.map(([name]) => name), "after − before, 95 %"], ...rows])}\n`
 }
 
 const signed = (value: number): string => `${value < 0 ? "−" : "+"}${figure(Math.abs(value))}`

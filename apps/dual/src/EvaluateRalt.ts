@@ -1,5 +1,12 @@
+import type { Verdict } from "@tandem/evals"
 import { makeLocalGenerator } from "@tandem/generator"
-import { answerVariants, evaluateVariants, type VariantResults, variantFigures } from "@tandem/objectives"
+import {
+  type AnswerVariant,
+  answerVariants,
+  evaluateVariants,
+  type VariantResults,
+  variantFigures,
+} from "@tandem/objectives"
 import { progressTo, type RunOptions } from "@tandem/runs"
 import type { NodeProvider } from "@tandem/runtime"
 import { layer } from "@tandem/runtime/node/NodeRuntime"
@@ -7,6 +14,7 @@ import { Effect } from "effect"
 import type { PassageSource } from "./FindPassages.ts"
 import { type GeneratorSource, openGenerator } from "./OpenGenerator.ts"
 import { askable, findAll, readQuestions, textsOf } from "./RaltData.ts"
+import { startedFrom, verdictOf } from "./RaltVerdict.ts"
 
 /** What `evaluateRalt` is told. */
 export type EvaluateRaltSettings = PassageSource &
@@ -17,6 +25,8 @@ export type EvaluateRaltSettings = PassageSource &
     readonly kEval: readonly number[]
     /** Questions that answers are written for. */
     readonly answers: number
+    /** A run fine-tuned on questions and answers alone (`closedBookShare` 1): with it the verdict is told. */
+    readonly without?: string
     /** Draws the passages of the variant `random`. */
     readonly seed: number
     readonly device: NodeProvider | "auto"
@@ -31,6 +41,8 @@ export interface RaltFigures {
   readonly k: number
   readonly variants: Readonly<Record<string, Figures>>
   readonly sweep: readonly { readonly k: number; readonly retrieved: Figures }[]
+  /** What the data need, where there is a run to compare with. */
+  readonly verdict?: Pick<Verdict, "metric" | "needs" | "words">
 }
 
 /** Measures a generator's answers to questions without passages, with other questions', with found ones and with gold ones. */
@@ -42,23 +54,42 @@ export const evaluateRalt = Effect.fn("ralt.evaluate")((settings: EvaluateRaltSe
     yield* observe({ event: "phase", name: "loading the model" })
     const { model, prompts } = yield* openGenerator(settings, { seed, texts: () => textsOf(questions) })
     const most = Math.max(...kEval)
-    const [found] = yield* findAll([{ questions, k: most, files: data }], settings, { observe })
-    const asked = yield* askable(found!.questions, prompts, "data")
+    const [prepared] = yield* findAll([{ questions, k: most, files: data }], settings, { observe })
+    const asked = yield* askable(prepared!.questions, prompts, "data")
     for (const message of asked.warnings) yield* observe({ event: "warning", message })
-    const generator = yield* makeLocalGenerator({ model })
-    const measure = (k: number, variants: typeof answerVariants | readonly ["retrieved"]) =>
-      evaluateVariants(
-        generator,
-        { questions: asked.questions, prompts, k, seed, written: answers, variants },
-        progressTo(observe),
-      )
+    const measureOf = Effect.fnUntraced(function* (reader: typeof model, asking: typeof prompts) {
+      const generator = yield* makeLocalGenerator({ model: reader })
+      return (k: number, variants: readonly AnswerVariant[]) =>
+        evaluateVariants(
+          generator,
+          { questions: asked.questions, prompts: asking, k, seed, written: answers, variants },
+          progressTo(observe),
+        )
+    })
+    const measure = yield* measureOf(model, prompts)
     const whole = yield* measure(most, answerVariants)
     const sweep: RaltFigures["sweep"][number][] = []
     for (const k of kEval) {
       const { retrieved } = k === most ? whole : yield* measure(k, ["retrieved"])
       if (retrieved !== undefined) sweep.push({ k, retrieved: figuresOf({ retrieved })["retrieved"] ?? {} })
     }
-    return { n: asked.questions.length, k: most, variants: figuresOf(whole), sweep } satisfies RaltFigures
+    const figures: RaltFigures = { n: asked.questions.length, k: most, variants: figuresOf(whole), sweep }
+    if (settings.without === undefined) return figures
+    const other = (name: string) => openGenerator({ generator: name }, { seed, texts: () => textsOf(questions) })
+    const before = yield* other(yield* startedFrom(settings.generator))
+    const tuned = yield* other(settings.without)
+    const found = verdictOf({
+      before: yield* Effect.scoped(
+        Effect.flatMap(measureOf(before.model, prompts), (run) => run(most, ["closedBook", "retrieved"])),
+      ),
+      without: yield* Effect.scoped(
+        Effect.flatMap(measureOf(tuned.model, tuned.prompts), (run) => run(most, ["closedBook", "retrieved"])),
+      ),
+      after: whole,
+    })
+    if (found === undefined) return figures
+    const { metric, needs, words } = found
+    return { ...figures, verdict: { metric, needs, words } } satisfies RaltFigures
   }).pipe(Effect.scoped, Effect.provide(layer({ device, ...(threads === undefined ? {} : { threads }) })))
 })
 

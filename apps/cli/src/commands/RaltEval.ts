@@ -45,6 +45,7 @@ export const raltEval = Command.make(
     format,
     kEval,
     answers,
+    without: optional("without", "RUN", "a run fine-tuned with --closed-book-share 1: says what the data need"),
     seed,
     device,
     threads,
@@ -88,13 +89,15 @@ export const raltEval = Command.make(
       device: place,
       ...withoutAbsent(rest),
     }
-    const { n, k, variants, sweep } = yield* Effect.ensuring(evaluateRalt(settings, { observe }), end)
-    if (machine) return printJson({ n, k, ...variants, ...(sweep.length > 1 ? { sweep } : {}) })
+    const { n, k, variants, sweep, verdict } = yield* Effect.ensuring(evaluateRalt(settings, { observe }), end)
+    if (machine)
+      return printJson({ n, k, ...variants, ...(sweep.length > 1 ? { sweep } : {}), ...withoutAbsent({ verdict }) })
     const named = (prefix: string, figures: Readonly<Record<string, number>>) =>
       Object.entries(figures).map(([name, value]) => [`${prefix}.${name}`, value] as const)
     const several = sweep.length > 1 ? sweep.flatMap((each) => named(`retrieved, k ${each.k}`, each.retrieved)) : []
     const all = [...Object.entries(variants).flatMap(([name, figures]) => named(name, figures)), ...several]
     printLine(metricsTable({ n, ...Object.fromEntries(all) }))
+    if (verdict !== undefined) printLine(`\n${verdict.words.join("\n")}`)
   }),
 ).pipe(
   Command.withDescription("Measure a generator's answers without passages, with found ones and with those that answer"),
