@@ -11,8 +11,8 @@ import {
   pooledGraph,
   SequenceTooLong,
 } from "@tandem/models"
-import { elementCount, type Graph, quantizeDynamic, type Similarity, type Tensor } from "@tandem/onnx"
-import { type Buffer, type Feed, RunFailed, Runtime } from "@tandem/runtime"
+import { quantizeDynamic, type Similarity, type Value } from "@tandem/onnx"
+import { type Feed, placeWeights, RunFailed, Runtime } from "@tandem/runtime"
 import { Effect, type Scope, Semaphore } from "effect"
 import { type BatchPlan, planBatches } from "./internal/Batches.ts"
 import { defaultTitles, type EncoderInput, encodeInput, type RenderOptions, type TextKind } from "./PassageText.ts"
@@ -79,13 +79,12 @@ export const makeTextEncoder = Effect.fnUntraced(function* (
   yield* checkOptions(encoder, batchSize, maxLength)
   const dimension = embeddingSize(encoder.config)
   const pooling = poolingFor(encoder, options.similarity)
-  const { constants, feeds } = yield* weightsOf(
-    tower,
-    options.precision === "q8" ? Number.POSITIVE_INFINITY : mostConstantBytes,
-  )
+  const parameters = [...encoder.parameters].map(([name, { type, dims }]): Value => ({ name, type, dims }))
+  const most = options.precision === "q8" ? Number.POSITIVE_INFINITY : undefined
+  const { into, feeds } = yield* placeWeights(parameters, tower.weights, misfit, most)
   const runtime = yield* Runtime
   const graph = pooledGraph(yield* encoder.anyShapeGraph, pooling)
-  const whole = withConstants(graph, constants)
+  const whole = into(graph)
   const executable = yield* runtime.compile(options.precision === "q8" ? quantizeDynamic(whole) : whole)
   // One run at a time: what runs at once would share the processor, and need the memory of all.
   const turn = yield* Semaphore.make(1)
@@ -185,49 +184,13 @@ const checkOptions = (encoder: Encoder, batchSize: number, maxLength: number): E
   return Effect.void
 }
 
-/** Weights of more bytes are no constants: a model that is handed over in memory is at most 2 GiB. */
-const mostConstantBytes = 2 ** 30
-
-interface Weights {
-  readonly constants: ReadonlyMap<string, Tensor>
-  readonly feeds: Readonly<Record<string, Buffer>>
-}
-
-/**
- * The encoder's parameters: plain tensors as constants of the graph, which ONNX Runtime puts into the order that its
- * products read fastest, once; resident buffers as they are.
- */
-const weightsOf = Effect.fnUntraced(function* (
-  { encoder, weights }: Tower,
-  mostBytes: number,
-): Effect.fn.Return<Weights, ModelError, Runtime | Scope.Scope> {
-  const runtime = yield* Runtime
-  const constants = new Map<string, Tensor>()
-  const feeds: Record<string, Buffer> = {}
-  for (const [name, { type, dims }] of encoder.parameters) {
-    const weight: Feed | undefined = weights[name]
-    if (weight === undefined || weight.type !== type || `${weight.dims}` !== `${dims}`) {
-      return yield* new InvalidEncoder({
-        message: weight === undefined ? `the tower lacks the weight ${name}` : `the weight ${name} does not fit`,
-        tensor: name,
-        expected: `${type}[${dims}]`,
-        found: weight === undefined ? "nothing" : `${weight.type}[${weight.dims}]`,
-      })
-    }
-    if ("id" in weight) feeds[name] = weight
-    else constants.set(name, weight)
-  }
-  const bytes = [...constants.values()].reduce((sum, { dims }) => sum + 4 * elementCount(dims), 0)
-  if (bytes <= mostBytes) return { constants, feeds }
-  for (const [name, weight] of constants) feeds[name] = yield* runtime.upload(weight)
-  return { constants: new Map(), feeds }
-})
-
-const withConstants = (graph: Graph, constants: ReadonlyMap<string, Tensor>): Graph => ({
-  ...graph,
-  inputs: graph.inputs.filter(({ name }) => !constants.has(name)),
-  initializers: new Map([...graph.initializers, ...constants]),
-})
+const misfit = ({ name, type, dims }: Value, weight: Feed | undefined): InvalidEncoder =>
+  new InvalidEncoder({
+    message: weight === undefined ? `the tower lacks the weight ${name}` : `the weight ${name} does not fit`,
+    tensor: name,
+    expected: `${type}[${dims}]`,
+    found: weight === undefined ? "nothing" : `${weight.type}[${weight.dims}]`,
+  })
 
 const attemptToEncode = (body: () => Encoded): Effect.Effect<Encoded, InvalidTokenizer> =>
   Effect.suspend(() => {

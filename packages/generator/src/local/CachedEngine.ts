@@ -1,18 +1,9 @@
 import type { Decoding, ModelError } from "@tandem/models"
-import { int64 } from "@tandem/onnx"
-import { type Buffer, Runtime } from "@tandem/runtime"
+import { type Graph, int64 } from "@tandem/onnx"
+import { type Buffer, type Feed, Runtime } from "@tandem/runtime"
 import { Effect, type Scope } from "effect"
 import type { Engine, EngineOptions, Reading, Writing } from "./Engine.ts"
-import {
-  byRow,
-  compiledLater,
-  floats,
-  isData,
-  reorderGraph,
-  whole,
-  withLogProbabilities,
-  withNormalizers,
-} from "./Graphs.ts"
+import { byRow, column, compiledLater, floats, reorderGraph, whole, withLikelihoods } from "./Graphs.ts"
 import { layOut, paddedPositions } from "./Layout.ts"
 import { weightsOf } from "./Weights.ts"
 
@@ -33,14 +24,10 @@ export const cachedEngine = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Engine, ModelError, Runtime | Scope.Scope> {
   const runtime = yield* Runtime
   const graph = adapt(decoding.graph)
-  const weights = yield* weightsOf(graph, own, isData)
+  const { into, feeds } = yield* weightsOf(graph, own)
+  const writing = yield* compiledLater(() => into(withLikelihoods(graph)))
   const encoder = decoding.encoder === undefined ? undefined : adapt(decoding.encoder)
-  const encoding = encoder && {
-    executable: yield* compiledLater(() => encoder),
-    weights: yield* weightsOf(encoder, { ...own, ...weights }, isData),
-  }
-  const stepping = yield* compiledLater(() => withNormalizers(graph))
-  const scoring = yield* compiledLater(() => withLogProbabilities(graph))
+  const encoding = encoder && (yield* encoderOf(encoder, { ...own, ...feeds }))
   const reordering = yield* compiledLater(() => reorderGraph(decoding))
   const { heads } = decoding.caches[0]!
   const parts = decoding.caches.flatMap(({ headSize }, layer) =>
@@ -73,15 +60,17 @@ export const cachedEngine = Effect.fnUntraced(function* (
 
   /** Runs the writing graph; its logits lie on the device until they are downloaded, which spares a copy of all outputs. */
   const runForLogits = Effect.fnUntraced(function* (
-    inputs: Parameters<Effect.Success<typeof stepping>["run"]>[0],
+    inputs: Readonly<Record<string, Feed>>,
     presents: Buffers,
     wanted: readonly number[],
   ) {
-    const executable = yield* stepping
+    const executable = yield* writing
     const logits = yield* runtime.zeros("float32", [wanted.length, model.vocabularySize])
     const normalizers = yield* runtime.zeros("float32", [wanted.length, 1])
-    const into = { ...renamed(presents, "present"), logits, normalizers }
-    yield* executable.run({ ...weights, ...inputs, logit_tokens: whole(wanted) }, { into, only: [] })
+    yield* executable.run(
+      { ...feeds, ...inputs, logit_tokens: whole(wanted), targets: column(wanted.map(() => 0)) },
+      { into: { ...renamed(presents, "present"), logits, normalizers }, only: [] },
+    )
     return {
       logits: floats(yield* runtime.download(logits)),
       normalizers: floats(yield* runtime.download(normalizers)),
@@ -90,7 +79,7 @@ export const cachedEngine = Effect.fnUntraced(function* (
 
   const score = (prefix: Prefix): Reading["score"] =>
     Effect.fnUntraced(function* (rows, targets) {
-      const executable = yield* scoring
+      const executable = yield* writing
       const width = rows.reduce((widest, { ids }) => Math.max(widest, ids.length), 1)
       const before = empty(rows.length, width)
       const layout = { rows, capacity: width, column: 0, before, prefix: prefix.positions, heads }
@@ -98,14 +87,17 @@ export const cachedEngine = Effect.fnUntraced(function* (
       const places = rows.flatMap(({ ids }, row) =>
         Array.from({ length: targets[row]! }, (_, index) => ({ row, at: ids.length - targets[row]! + index })),
       )
-      const { log_probabilities: found } = yield* executable.run({
-        ...weights,
-        ...prefix.buffers,
-        ...(yield* nothing("past", rows.length, width)),
-        ...tensors,
-        logit_tokens: whole(places.map(({ row, at }) => first[row]! + at - 1)),
-        targets: whole(places.map(({ row, at }) => rows[row]!.ids[at]!)),
-      })
+      const { log_probabilities: found } = yield* executable.run(
+        {
+          ...feeds,
+          ...prefix.buffers,
+          ...(yield* nothing("past", rows.length, width)),
+          ...tensors,
+          logit_tokens: whole(places.map(({ row, at }) => first[row]! + at - 1)),
+          targets: column(places.map(({ row, at }) => rows[row]!.ids[at]!)),
+        },
+        { only: ["log_probabilities"] },
+      )
       return byRow(floats(found), targets)
     }, Effect.scoped)
 
@@ -146,7 +138,7 @@ export const cachedEngine = Effect.fnUntraced(function* (
       const ids = prompts.flatMap((each) => [...each, ...Array<number>(width - each.length).fill(model.padTokenId)])
       const mask = prefix.positions.flat().map((position) => (position < 0 ? 0 : 1))
       yield* executable.run(
-        { ...encoding.weights, input_ids: int64(dims, ids), attention_mask: int64(dims, mask) },
+        { ...encoding.feeds, input_ids: int64(dims, ids), attention_mask: int64(dims, mask) },
         { into: prefix.buffers, only: [] },
       )
       return { lengths: lengths.map(() => 0), next: undefined, ...ends }
@@ -174,4 +166,10 @@ export const cachedEngine = Effect.fnUntraced(function* (
     read,
     score: score(none),
   }
+})
+
+/** The encoder that prefixes are made by. */
+const encoderOf = Effect.fnUntraced(function* (graph: Graph, given: Readonly<Record<string, Feed>>) {
+  const { into, feeds } = yield* weightsOf(graph, given)
+  return { feeds, executable: yield* compiledLater(() => into(graph)) }
 })

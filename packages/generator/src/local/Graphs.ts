@@ -25,22 +25,21 @@ const data: ReadonlySet<string> = new Set([
   "cache_positions",
   "prefix_positions",
   "logit_tokens",
+  "targets",
 ])
 
-/** The graph with `normalizers` `[wanted, 1]`: log Σ exp of each row of logits. */
-export const withNormalizers = (graph: Graph): Graph => {
+/**
+ * The graph with `normalizers` `[wanted, 1]`, log Σ exp of each row of logits, and `log_probabilities` `[wanted, 1]` of the
+ * further input `targets` `[wanted, 1] int64`. One graph writes and scores, so that weights lie in memory once.
+ */
+export const withLikelihoods = (graph: Graph): Graph => {
   const g = new GraphBuilder()
   const { outputs } = g.callWithInputs(graph)
-  return g.build({ ...outputs, normalizers: g.reduceLogSumExp(outputs["logits"]!, [1]) }, graph.name)
-}
-
-/** The graph with `log_probabilities` `[wanted]` of the further input `targets` `[wanted] int64`, and nothing else. */
-export const withLogProbabilities = (graph: Graph): Graph => {
-  const g = new GraphBuilder()
-  const { outputs } = g.callWithInputs(graph)
-  const targets = g.unsqueeze(g.input("targets", "int64", ["wanted"]), [1])
-  const chosen = g.op("GatherElements", [g.logSoftmax(outputs["logits"]!), targets], { attributes: { axis: int(1) } })
-  return g.build({ log_probabilities: g.squeeze(chosen[0]!, [1]) }, graph.name)
+  const logits = outputs["logits"]!
+  const targets = g.input("targets", "int64", ["wanted", 1])
+  const normalizers = g.reduceLogSumExp(logits, [1])
+  const chosen = g.op("GatherElements", [logits, targets], { attributes: { axis: int(1) } })[0]!
+  return g.build({ ...outputs, normalizers, log_probabilities: g.sub(chosen, normalizers) }, graph.name)
 }
 
 /** Caches with their rows in the order that the input `parents` `[rows] int64` says. */
@@ -57,6 +56,9 @@ export const reorderGraph = ({ caches }: Decoding): Graph => {
 }
 
 export const whole = (values: readonly number[]): Tensor => int64([values.length], values)
+
+/** The input `targets`: of each row of logits the token whose likelihood is wanted, or any. */
+export const column = (values: readonly number[]): Tensor => int64([values.length, 1], values)
 
 export const floats = (tensor: Tensor | undefined): Float32Array =>
   tensor?.data instanceof Float32Array ? tensor.data : new Float32Array(0)

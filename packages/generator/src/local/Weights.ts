@@ -1,31 +1,24 @@
 import { InvalidLanguageModel, type ModelError } from "@tandem/models"
-import type { Graph } from "@tandem/onnx"
-import { type Buffer, type Feed, Runtime } from "@tandem/runtime"
-import { Effect, type Scope } from "effect"
+import type { Graph, Value } from "@tandem/onnx"
+import { type Feed, type PlacedWeights, placeWeights, type Runtime } from "@tandem/runtime"
+import type { Effect, Scope } from "effect"
+import { isData } from "./Graphs.ts"
 
-/**
- * Weights of a graph by input name, all inputs but `isData`: resident buffers are read where they are, so that later changes
- * show; plain tensors are uploaded. One that is missing or of another shape ends in `InvalidLanguageModel`.
- */
-export const weightsOf = Effect.fnUntraced(function* (
+/** All inputs of a decoding graph but its data, as `placeWeights` places them; a misfit ends in `InvalidLanguageModel`. */
+export const weightsOf = (
   { inputs }: Graph,
   given: Readonly<Record<string, Feed>>,
-  isData: (name: string) => boolean,
-): Effect.fn.Return<Readonly<Record<string, Buffer>>, ModelError, Runtime | Scope.Scope> {
-  const runtime = yield* Runtime
-  const feeds: Record<string, Buffer> = {}
-  for (const { name, type, dims } of inputs) {
-    if (isData(name)) continue
-    const weight = given[name]
-    if (weight === undefined || weight.type !== type || `${weight.dims}` !== `${dims}`) {
-      return yield* new InvalidLanguageModel({
-        message: weight === undefined ? `the weights lack ${name}` : `the weight ${name} does not fit`,
-        tensor: name,
-        expected: `${type}[${dims}]`,
-        found: weight === undefined ? "nothing" : `${weight.type}[${weight.dims}]`,
-      })
-    }
-    feeds[name] = "id" in weight ? weight : yield* runtime.upload(weight)
-  }
-  return feeds
-})
+): Effect.Effect<PlacedWeights, ModelError, Runtime | Scope.Scope> =>
+  placeWeights(
+    inputs.filter(({ name }) => !isData(name)),
+    given,
+    misfit,
+  )
+
+const misfit = ({ name, type, dims }: Value, weight: Feed | undefined): InvalidLanguageModel =>
+  new InvalidLanguageModel({
+    message: weight === undefined ? `the weights lack ${name}` : `the weight ${name} does not fit`,
+    tensor: name,
+    expected: `${type}[${dims}]`,
+    found: weight === undefined ? "nothing" : `${weight.type}[${weight.dims}]`,
+  })

@@ -3,7 +3,7 @@ import { int64 } from "@tandem/onnx"
 import type { Runtime } from "@tandem/runtime"
 import { Effect, type Scope } from "effect"
 import type { Engine, EngineOptions, NextLogits, Reading, Writing } from "./Engine.ts"
-import { byRow, compiledLater, floats, isData, whole, withLogProbabilities, withNormalizers } from "./Graphs.ts"
+import { byRow, column, compiledLater, floats, whole, withLikelihoods } from "./Graphs.ts"
 import { weightsOf } from "./Weights.ts"
 
 type Texts = readonly (readonly number[])[]
@@ -14,9 +14,8 @@ export const wholeTextEngine = Effect.fnUntraced(function* (
   decoding: Decoding,
 ): Effect.fn.Return<Engine, ModelError, Runtime | Scope.Scope> {
   const graph = adapt(decoding.graph)
-  const weights = yield* weightsOf(graph, own, isData)
-  const stepping = yield* compiledLater(() => withNormalizers(graph))
-  const scoring = yield* compiledLater(() => withLogProbabilities(graph))
+  const { into, feeds } = yield* weightsOf(graph, own)
+  const writing = yield* compiledLater(() => into(withLikelihoods(graph)))
 
   /** Texts side by side, padded on the right, and the places that logits are wanted at, counted from each text's end. */
   const layOut = (texts: Texts, wanted: readonly number[]) => {
@@ -43,29 +42,35 @@ export const wholeTextEngine = Effect.fnUntraced(function* (
   }
 
   const next = Effect.fnUntraced(function* (texts: Texts): Effect.fn.Return<NextLogits, ModelError> {
-    const executable = yield* stepping
+    const executable = yield* writing
     const { places, tensors } = layOut(
       texts,
       texts.map(() => 1),
     )
-    const results = yield* executable.run({ ...weights, ...tensors, logit_tokens: whole(places) })
+    const results = yield* executable.run(
+      { ...feeds, ...tensors, logit_tokens: whole(places), targets: column(places.map(() => 0)) },
+      { only: ["logits", "normalizers"] },
+    )
     return { logits: floats(results["logits"]), normalizers: floats(results["normalizers"]) }
   })
 
   const score = (prompts: Texts): Reading["score"] =>
     Effect.fnUntraced(function* (rows, targets) {
-      const executable = yield* scoring
+      const executable = yield* writing
       const texts = rows.map(({ ids }, row) => [
         ...(prompts[Math.floor((row * prompts.length) / rows.length)] ?? []),
         ...ids,
       ])
       const { places, tensors } = layOut(texts, targets)
-      const { log_probabilities: found } = yield* executable.run({
-        ...weights,
-        ...tensors,
-        logit_tokens: whole(places.map((place) => place - 1)),
-        targets: whole(texts.flatMap((ids, row) => ids.slice(ids.length - targets[row]!))),
-      })
+      const { log_probabilities: found } = yield* executable.run(
+        {
+          ...feeds,
+          ...tensors,
+          logit_tokens: whole(places.map((place) => place - 1)),
+          targets: column(texts.flatMap((ids, row) => ids.slice(ids.length - targets[row]!))),
+        },
+        { only: ["log_probabilities"] },
+      )
       return byRow(floats(found), targets)
     })
 
