@@ -31,6 +31,7 @@ from shared import HERE, save_json
 OUT = HERE / "dpr-exports"
 POSITIONS = 48
 SIZES = {"vocab_size": 120, "max_position_embeddings": POSITIONS}
+WITH_TYPES = ("albert", "nomic-bert", "nomic-tables", "other-tables")
 SPECIAL = {"pad_token_id": 0, "bos_token_id": 2, "eos_token_id": 3}
 WIDE, NARROW = {**ENCODER, **SIZES}, {**DECODER, **SIZES, **SPECIAL}
 
@@ -54,29 +55,65 @@ class NomicTables(torch.nn.Module):
             "norm2": torch.nn.LayerNorm(width),
         }) for _ in range(config.num_hidden_layers))
         half = width // config.num_attention_heads // 2
-        angles = torch.outer(torch.arange(POSITIONS), 1000.0 ** -(torch.arange(half) / half))
-        self.register_buffer("cos", angles.cos())
-        self.register_buffer("sin", angles.sin())
+        for name, table in self.tables(torch.arange(POSITIONS), 1000.0 ** -(torch.arange(half) / half)).items():
+            self.register_buffer(name, table)
 
     def get_output_embeddings(self) -> None:
         return None
 
+    def tables(self, positions: torch.Tensor, frequencies: torch.Tensor) -> dict:
+        angles = torch.outer(positions, frequencies)
+        return {"cos": angles.cos(), "sin": angles.sin()}
+
+    def embedded(self, x: torch.Tensor) -> torch.Tensor:
+        return x
+
+    def turns(self, size: int) -> tuple:
+        return self.cos[:size], self.sin[:size]
+
+    def biased(self, scores: torch.Tensor) -> torch.Tensor:
+        return scores
+
     def rotated(self, x: torch.Tensor) -> torch.Tensor:
-        cos, sin = (torch.cat([table[: x.size(2)]] * 2, -1) for table in (self.cos, self.sin))
+        cos, sin = (torch.cat([part] * 2, -1) for part in self.turns(x.size(2)))
         left, right = x.chunk(2, -1)
         return x * cos + torch.cat([-right, left], -1) * sin
 
     def forward(self, input_ids, attention_mask, token_type_ids, **_):
-        x = self.emb_ln(self.words(input_ids) + self.types(token_type_ids))
+        x = self.emb_ln(self.embedded(self.words(input_ids) + self.types(token_type_ids)))
         hidden = (1 - attention_mask[:, None, None, :].to(x.dtype)) * -1e4
         for layer in self.layers:
             heads = layer["Wqkv"](x).view(*input_ids.shape, 3, self.config.num_attention_heads, -1).permute(2, 0, 3, 1, 4)
             query, key, value = self.rotated(heads[0]), self.rotated(heads[1]), heads[2]
-            scores = query @ key.transpose(-1, -2) / query.shape[-1] ** 0.5 + hidden
+            scores = self.biased(query @ key.transpose(-1, -2) / query.shape[-1] ** 0.5) + hidden
             x = layer["norm1"](x + layer["out_proj"]((scores.softmax(-1) @ value).transpose(1, 2).flatten(2)))
             gated = layer["fc11"](x) * torch.nn.functional.silu(layer["fc12"](x))
             x = layer["norm2"](x + layer["fc2"](gated))
         return (x,)
+
+
+class OtherTables(NomicTables):
+    """The same with buffers of other kinds, which states meet before any position does: sinusoids that are added to embeddings,
+    frequencies of positions that are stored, too, biases of ALiBi and a causal mask."""
+
+    def tables(self, positions: torch.Tensor, frequencies: torch.Tensor) -> dict:
+        angles = torch.outer(positions, 50.0 ** -(torch.arange(self.config.hidden_size // 2) / 8))
+        away = positions[:, None] - positions
+        slopes = torch.tensor([0.25, 0.0625])[:, None, None]
+        sinusoids = torch.cat([angles.sin(), angles.cos()], -1)
+        return {"positions": positions[None], "frequencies": frequencies, "sinusoids": sinusoids,
+                "slopes": -slopes * away.abs(), "causal": torch.where(away < 0, -1e4, 0.0)}
+
+    def embedded(self, x: torch.Tensor) -> torch.Tensor:
+        return x + self.sinusoids[: x.size(1)]
+
+    def turns(self, size: int) -> tuple:
+        angles = self.positions[:, None, :size, None] * self.frequencies
+        return angles.cos(), angles.sin()
+
+    def biased(self, scores: torch.Tensor) -> torch.Tensor:
+        size = scores.size(-1)
+        return scores + self.slopes[:, :size, :size] + self.causal[:size, :size]
 
 
 def models() -> dict:
@@ -88,6 +125,7 @@ def models() -> dict:
         "qwen3": (hf.Qwen3Model, hf.Qwen3Config(**NARROW, head_dim=8), {}, "last", *cosine),
         "nomic-bert": (hf.NomicBertModel, hf.NomicBertConfig(**WIDE), {}, "mean", *cosine),
         "nomic-tables": (NomicTables, NomicConfig(**WIDE), {}, "mean", *dot),
+        "other-tables": (OtherTables, NomicConfig(**WIDE), {}, "mean", *dot),
         "eurobert": (hf.EuroBertModel, hf.EuroBertConfig(**NARROW), {}, "mean", *dot),
         "albert": (hf.AlbertModel, hf.AlbertConfig(**WIDE, embedding_size=8), {"add_pooling_layer": False}, "cls", *dot),
         "bloom": (hf.BloomModel, hf.BloomConfig(vocab_size=120, hidden_size=16, n_layer=2, n_head=2, **SPECIAL), {},
@@ -120,7 +158,7 @@ def inputs_of(name: str, rows: list) -> dict:
     width = max(map(len, rows))
     mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in rows])
     inputs = {"input_ids": torch.tensor([row + [0] * (width - len(row)) for row in rows]), "attention_mask": mask}
-    return inputs | ({"token_type_ids": torch.zeros_like(mask)} if name in ("albert", "nomic-bert", "nomic-tables") else {})
+    return inputs | ({"token_type_ids": torch.zeros_like(mask)} if name in WITH_TYPES else {})
 
 
 def embed(name: str, model: torch.nn.Module, row: list) -> torch.Tensor:

@@ -1,4 +1,4 @@
-import { type Encoder, storedSettings } from "@tandem/models"
+import type { Encoder } from "@tandem/models"
 import { bytesOf, type Similarity, type Tensor } from "@tandem/onnx"
 import { type Feed, type RunFailed, Runtime } from "@tandem/runtime"
 import { Effect } from "effect"
@@ -52,7 +52,7 @@ export const fingerprint = Effect.fnUntraced(function* (
 const settingsOf = ({ source }: Encoder): readonly (readonly [string, Tensor])[] => {
   if (source.kind !== "onnx") return []
   const { initializers } = source.graph
-  return [...storedSettings(source.graph).keys()].flatMap((name) => {
+  return [...source.settings].flatMap((name) => {
     const value = initializers.get(name)
     return value === undefined ? [] : [[name, value] as const]
   })

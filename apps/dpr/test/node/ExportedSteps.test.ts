@@ -6,7 +6,7 @@ import { join } from "node:path"
 import { test } from "node:test"
 import { storedTensors } from "@tandem/models/exported/TrainableParameters"
 import { readModel } from "@tandem/onnx"
-import { train } from "../../src/Promises.ts"
+import { search, train } from "../../src/Promises.ts"
 import { golden, scratchFolder } from "../support/Tandem.ts"
 
 interface Reference {
@@ -55,10 +55,10 @@ const sameBits = (a: Float32Array, b: Float32Array | undefined): boolean =>
   Buffer.from(a.buffer, a.byteOffset, a.byteLength).equals(new Uint8Array(b.buffer, b.byteOffset, b.byteLength))
 
 /** Ten steps, each of the same batch, because its four questions are all that there are; what the run's metrics say. */
-const tenSteps = async (model: string, out: string, { similarity, temperature }: Reference) => {
+const tenSteps = async (model: string, out: string, { similarity, temperature }: Reference, noIndex = true) => {
   const files = { data: join(root, "train.jsonl"), corpus: join(root, "corpus.jsonl") }
   const rate = { lr: 1e-2, warmup: 0, schedule: "constant", weightDecay: 0 } as const
-  const steps = { batchSize: 4, epochs: 10, noIndex: true, threads: 1 }
+  const steps = { batchSize: 4, epochs: 10, noIndex, threads: 1 }
   await train({ ...files, ...rate, ...steps, model, out, similarity, temperature })
   const lines = readFileSync(join(out, "metrics.jsonl"), "utf8").trimEnd().split("\n")
   return lines.map((line) => JSON.parse(line)).filter(({ loss }) => loss !== undefined)
@@ -89,3 +89,12 @@ for (const [name, reference] of Object.entries(references)) {
     })
   }
 }
+
+test("the trained model is the one that its index was made with, where tables of positions are a part of it", async () => {
+  const reference = references["other-tables"]!
+  const run = join(scratch, "indexed")
+  await tenSteps(modelFolder("other-tables", "script", reference), run, reference, false)
+  const [found] = await search({ run, questions: "Where was the long river?", k: 8 })
+  assert.equal(found?.length, 8)
+  assert.equal(found[0]?.id, "river")
+})

@@ -119,6 +119,8 @@ export type EncoderSource =
       readonly graph: Graph
       /** Copies of weights in the file, which follow their weights. */
       readonly tied: ReadonlyMap<string, TiedWeight>
+      /** Names of float tensors in the file that are no weights and decide embeddings all the same, such as rotary frequencies. */
+      readonly settings: ReadonlySet<string>
     }
 
 /** A model that turns texts into token embeddings, with everything that using, training and saving it needs. */

@@ -81,7 +81,15 @@ export const onnxEncoder = (parts: OnnxEncoderParts): Encoder => {
     tokenizer,
     graph: (shape) => staticGraph(model, parameters, config, shape),
     anyShapeGraph: attempt(() => withParameterInputs(prepareInference(model), parameters)),
-    source: { kind: "onnx", huggingFace, directory, modelFile, graph: parts.graph, tied },
+    source: {
+      kind: "onnx",
+      huggingFace,
+      directory,
+      modelFile,
+      graph: parts.graph,
+      tied,
+      settings: new Set(settings.keys()),
+    },
   }
 }
 

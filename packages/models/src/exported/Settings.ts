@@ -1,28 +1,32 @@
 import { describeValue, type Graph, inferShapes, intAttribute, type Node, reads, stringAttribute } from "@tandem/onnx"
-import { rotaryTables } from "../internal/RotaryTables.ts"
+import { absentBiases } from "../internal/AbsentBiases.ts"
+import { type PositionTable, positionTables } from "../internal/PositionTables.ts"
 
 /**
  * Stored float tensors that say how positions or masks are to be read and are no weights, by name with the reason: rotary
- * frequencies, slopes of ALiBi, tables of rotary angles. Exporters write them as initializers like any other, so the graph
- * has to tell, not the name.
+ * frequencies, slopes of ALiBi, tables of angles, biases and masks. Exporters write them as initializers like any other,
+ * so graph and values have to tell, not the name.
  *
  * Values come in three kinds: what follows from the file alone, what follows from integer inputs and shapes (positions,
  * masks), and what depends on weights or on inputs of floats, which may be embeddings. A float tensor of the file is a
  * setting where arithmetic combines it, or what is computed from it alone, with values of the second kind and with none of
- * the third. It is a weight where such values are looked up in it, where it is the scale or bias of a normalisation,
- * where a product contracts more than one of its elements, and wherever an operator is not known here. Tables of
- * rotary angles are told by their values: two of one shape whose squares add up to one number everywhere.
+ * the third, and where sines or cosines are taken of what the file alone holds. It is a weight where such values are
+ * looked up in it, where it is the scale or bias of a normalisation, where a product contracts more than one of its
+ * elements, and wherever an operator is not known here.
+ *
+ * By their values are told: tables of positions (`positionTables`), and zeros in the place of a bias that a normalisation
+ * does not have (`absentBiases`).
  */
 export const settingsOf = (graph: Graph): ReadonlyMap<string, string> => {
-  const rotary = rotaryTables(graph.initializers)
-  const walk = new Walk(withShapes(graph), rotary)
+  const tables = positionTables(graph.initializers)
+  const walk = new Walk(withShapes(graph), tables)
   for (const node of graph.nodes) walk.visit(node)
   const settings = new Map<string, string>()
-  for (const name of rotary) settings.set(name, "a table of rotary angles")
-  for (const [name, by] of walk.combined) {
-    if (!walk.weights.has(name) && !rotary.has(name))
-      settings.set(name, `${by} combines it with positions or masks alone`)
+  for (const [name, { reason }] of tables) {
+    if (graph.initializers.get(name)?.type === "float32") settings.set(name, reason)
   }
+  for (const name of absentBiases(graph)) settings.set(name, "zeros in the place of a bias that there is not")
+  for (const [name, reason] of walk.combined) if (!walk.weights.has(name)) settings.set(name, reason)
   return settings
 }
 
@@ -53,6 +57,8 @@ const movements: ReadonlySet<string> = new Set([
 
 const lookups: ReadonlySet<string> = new Set(["Gather", "GatherElements", "GatherND"])
 
+const angles: ReadonlySet<string> = new Set(["Sin", "Cos"])
+
 const shapes: ReadonlySet<string> = new Set(["Shape", "Size", "ConstantOfShape"])
 
 /** Element by element, or one beside the other. */
@@ -63,23 +69,21 @@ const elementwise: ReadonlySet<string> = new Set([
 
 class Walk {
   readonly weights = new Set<string>()
-  /** The operator that combines a tensor with positions, by the tensor's name. */
+  /** What makes a tensor a setting, by its name. */
   readonly combined = new Map<string, string>()
   readonly #graph: Graph
-  readonly #rotary: ReadonlySet<string>
   readonly #origins = new Map<string, Origin>()
 
-  constructor(graph: Graph, rotary: ReadonlySet<string>) {
+  constructor(graph: Graph, tables: ReadonlyMap<string, PositionTable>) {
     this.#graph = graph
-    this.#rotary = rotary
     for (const { name, type } of graph.inputs) {
       this.#origins.set(name, type === "float32" || type === "float16" || type === "bfloat16" ? weights : positions)
     }
     for (const [name, { type, data }] of graph.initializers) {
-      this.#origins.set(name, {
-        from: "file",
-        tensors: type === "float32" && data.length > 1 ? new Set([name]) : nothing,
-      })
+      const table = tables.get(name)
+      const isOpen = type === "float32" && data.length > 1 && table === undefined
+      const stored: Origin = { from: "file", tensors: isOpen ? new Set([name]) : nothing }
+      this.#origins.set(name, table?.kind === "distances" ? positions : stored)
     }
   }
 
@@ -104,11 +108,11 @@ class Walk {
     if (operands.every(({ from }) => from === "file")) {
       return Object.values(node.attributes).some(({ kind }) => kind === "graph")
         ? this.#asWeights(tensors)
-        : { from: "file", tensors }
+        : { from: "file", tensors: angles.has(op) ? this.#asSettings(tensors, `${op} takes it for angles`) : tensors }
     }
-    if (tensors.size === 0) return positions
-    if (domain === "" && this.#combines(node, tensors)) {
-      for (const name of tensors) if (!this.combined.has(name)) this.combined.set(name, op)
+    if (tensors.size === 0) return domain === "" && lookups.has(op) ? first : positions
+    if (domain === "" && this.#combines(node)) {
+      this.#asSettings(tensors, `${op} combines it with positions or masks alone`)
       return positions
     }
     return this.#asWeights(tensors)
@@ -119,9 +123,13 @@ class Walk {
     return weights
   }
 
+  #asSettings(tensors: Iterable<string>, reason: string): ReadonlySet<string> {
+    for (const name of tensors) if (!this.combined.has(name)) this.combined.set(name, reason)
+    return nothing
+  }
+
   /** Whether the operator, of file and positions alone, only scales or shifts what is known of positions. */
-  #combines(node: Node, tensors: ReadonlySet<string>): boolean {
-    if (lookups.has(node.op)) return [...tensors].every((name) => this.#rotary.has(name))
+  #combines(node: Node): boolean {
     if (elementwise.has(node.op)) return true
     if (node.op === "MatMul") return this.#contracted(node, 0) === 1
     if (node.op === "Gemm")

@@ -37,12 +37,10 @@ test("in exports of every architecture, what PyTorch trains is a weight and what
       further.push(...weights.filter((weight) => !parameters.has(weight)).map((weight) => `${name}/${file} ${weight}`))
     }
   }
-  // Buffers that only states meet: zeros that are added, biases of norms that have none, Whisper's sinusoids.
-  const zeros = ["embeddings/norm", "layers.0/mlp_norm", "layers.1/attn_norm", "layers.1/mlp_norm", "final_norm"]
+  // Buffers that only states meet: zeros that are added, and Whisper's positions, random numbers in place of its sinusoids.
   assert.deepEqual(further, [
     "bart/dynamo.onnx model.final_logits_bias",
     "bart/script.onnx onnx::Add_1121",
-    ...zeros.map((norm) => `modernbert/script.onnx /model/${norm}/Constant_output_0`),
     "whisper/dynamo.onnx embedding",
   ])
 })
@@ -101,15 +99,83 @@ test("a value that is combined with positions and with states is a weight", () =
   assert.deepEqual(found, [])
 })
 
+/** The table `[rows, columns]` or `[…, rows, columns]` of a function of row and column. */
+const table = (dims: readonly number[], of: (row: number, column: number) => number): Tensor => {
+  const [rows = 0, columns = 0] = dims.slice(-2)
+  const size = dims.reduce((a, b) => a * b, 1)
+  return float32(
+    dims,
+    Float32Array.from({ length: size }, (_, i) => of(Math.floor(i / columns) % rows, i % columns)),
+  )
+}
+
 test("tables of rotary angles are told by their values", () => {
-  const table = (turn: (angle: number) => number) =>
-    float32(
-      [30, 8],
-      Float32Array.from({ length: 240 }, (_, i) => turn(Math.floor(i / 8) / 10 ** (i % 8))),
-    )
+  const turns = (turn: (angle: number) => number) => table([30, 8], (row, column) => turn(row / 10 ** column))
   const found = settingsIn((g, ids, states) => {
-    const [cos, sin] = [g.initializer("c", table(Math.cos)), g.initializer("s", table(Math.sin))]
+    const [cos, sin] = [g.initializer("c", turns(Math.cos)), g.initializer("s", turns(Math.sin))]
     return g.add(g.mul(states, g.gather(cos, ids)), g.mul(g.neg(states), g.gather(sin, ids)))
   })
   assert.deepEqual(found, ["c", "s"])
+})
+
+test("stored positions and frequencies whose sines and cosines are taken are settings", () => {
+  const found = settingsIn((g, _, states) => {
+    const places = g.slice(g.initializer("places", waves([30, 1], 1)), 0, 0, 4)
+    const angles = g.mul(places, g.initializer("frequencies", waves([8], 2)))
+    return g.mul(states, g.op("Cos", [angles])[0]!)
+  })
+  assert.deepEqual(found, ["places", "frequencies"])
+})
+
+/** Whether a table that is added to states `[2, 4, 8]` by its first rows and columns is a setting. */
+const isSettingAmongStates = (stored: Tensor): boolean =>
+  settingsIn((g, _, states) => {
+    const cut = g.slice(g.slice(g.initializer("table", stored), -2, 0, 4), -1, 0, 8)
+    return g.add(states, cut)
+  }).includes("table")
+
+const sinusoid = (row: number, column: number): number =>
+  column < 4 ? Math.sin(row / 7 ** column) : Math.cos(row / 7 ** (column - 4))
+
+test("sinusoids are told by their values, halves or turns, a row of zeros for padding left aside", () => {
+  assert.ok(isSettingAmongStates(table([30, 8], sinusoid)))
+  assert.ok(
+    isSettingAmongStates(table([30, 8], (row, column) => sinusoid(row, Math.floor(column / 2) + 4 * (column % 2)))),
+  )
+  assert.ok(isSettingAmongStates(table([30, 8], (row, column) => (row === 0 ? 0 : sinusoid(row, column)))))
+})
+
+test("biases and masks that follow from distance are told by their values", () => {
+  assert.ok(isSettingAmongStates(table([2, 9, 9], (row, column) => -0.3 * Math.abs(row - column))))
+  assert.ok(isSettingAmongStates(table([1, 1, 9, 9], (row, column) => (row < column ? -Infinity : 0))))
+  assert.ok(isSettingAmongStates(table([9, 9], (row, column) => (row < column ? 0 : 1))))
+  assert.ok(isSettingAmongStates(table([2, 5, 9], (_, column) => 0.7 * (column - 8))))
+})
+
+test("values that trained weights or weights of the start may have are no tables of positions", () => {
+  const matrices = {
+    "sinusoids that were trained": (row: number, column: number) =>
+      sinusoid(row, column) + 1e-2 * Math.sin(row * column),
+    "biases that were trained": (row: number, column: number) => Math.abs(row - column) + 1e-3 * Math.sin(row * column),
+    identity: (row: number, column: number) => (row === column ? 1 : 0),
+    ones: () => 1,
+    zeros: () => 0,
+    signs: (row: number, column: number) => (Math.sin(row * row + 3 * column) > 0 ? 0.5 : -0.5),
+    "one of eight": (row: number, column: number) => (column === (3 * row) % 8 ? 1 : 0),
+  }
+  for (const [name, of] of Object.entries(matrices)) {
+    for (const rows of [8, 30]) assert.ok(!isSettingAmongStates(table([rows, 8], of)), `${name}, ${rows} rows`)
+  }
+})
+
+test("zeros for the bias of a norm that has none are a setting, where the scale was trained", () => {
+  const found = (scale: Tensor, isAdded = false) =>
+    settingsIn((g, _, states) => {
+      const [weight, bias] = [g.initializer("scale", scale), g.initializer("bias", float32([8], new Float32Array(8)))]
+      const normal = g.op("LayerNormalization", [states, weight, bias])[0]!
+      return isAdded ? g.add(normal, bias) : normal
+    })
+  assert.deepEqual(found(waves([8], 1)), ["bias"])
+  assert.deepEqual(found(float32([8], new Float32Array(8).fill(1))), [], "weights of the start")
+  assert.deepEqual(found(waves([8], 1), true), [], "something else reads it, too")
 })
