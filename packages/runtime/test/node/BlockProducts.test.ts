@@ -6,14 +6,20 @@ import { Effect } from "effect"
 import { blockProducts } from "../../src/internal/blockProducts.ts"
 import { layer } from "../../src/node/NodeRuntime.ts"
 import { Runtime } from "../../src/Runtime.ts"
+import { layer as webLayer } from "../../src/web/WebRuntime.ts"
 
-const run = (graph: Graph, inputs: Readonly<Record<string, Tensor>>) =>
+const runs = {
+  node: layer({ threads: 1 }),
+  wasm: webLayer({ device: "wasm" }),
+}
+
+const run = (graph: Graph, inputs: Readonly<Record<string, Tensor>>, runtime: keyof typeof runs = "node") =>
   Effect.runPromise(
     Effect.scoped(
       Effect.gen(function* () {
         return yield* (yield* (yield* Runtime).compile(graph)).run(inputs)
       }),
-    ).pipe(Effect.provide(layer({ threads: 1 }))),
+    ).pipe(Effect.provide(runs[runtime])),
   )
 
 const bytes = (dims: readonly number[]): Tensor => {
@@ -70,7 +76,7 @@ describe("products by matrices of few bits", () => {
         )
         const asWritten = graphOf(bits, zeroPoints, true)
         const w = (await run(asWritten.graph, feeds))["w"]!
-        const [found, matrix, x] = [await run(graph, feeds), toNumbers(w), toNumbers(feeds["x"]!)]
+        const [matrix, x] = [toNumbers(w), toNumbers(feeds["x"]!)]
         const y = Array.from({ length: 10 * outputs }, (_, at) => {
           const [row, output] = [Math.floor(at / outputs), at % outputs]
           return Array.from({ length: inputs }, (__, i) => x[row * inputs + i]! * matrix[output * inputs + i]!).reduce(
@@ -85,15 +91,18 @@ describe("products by matrices of few bits", () => {
             (__, i) => y[row * outputs + i]! * matrix[i * inputs + column]!,
           ).reduce((a, b) => a + b, 0)
         })
-        for (const [name, expected] of [
-          ["y", y],
-          ["back", back],
-        ] as const) {
-          const size = Math.max(...expected.map(Math.abs))
-          const off = Math.max(...toNumbers(found[name]!).map((value, at) => Math.abs(value - expected[at]!)))
-          assert.ok(off < 1e-5 * size, `${name} is off by ${off} of ${size}`)
+        for (const runtime of ["node", "wasm"] as const) {
+          const found = await run(graph, feeds, runtime)
+          for (const [name, expected] of [
+            ["y", y],
+            ["back", back],
+          ] as const) {
+            const size = Math.max(...expected.map(Math.abs))
+            const off = Math.max(...toNumbers(found[name]!).map((value, at) => Math.abs(value - expected[at]!)))
+            assert.ok(off < 1e-5 * size, `${name} is off by ${off} of ${size}`)
+          }
+          assert.deepEqual(found["y"]?.dims, [2, 5, outputs])
         }
-        assert.deepEqual(found["y"]?.dims, [2, 5, outputs])
       })
     }
   }
