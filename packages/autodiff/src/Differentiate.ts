@@ -60,6 +60,7 @@ export const gradientName = (name: string): string => `grad.${name}`
  */
 export const differentiate = (graph: Graph, options: DifferentiateOptions): Graph => {
   const { loss, wrt, rules = builtinRules } = options
+  const trained = new Set(wrt)
   const nameOf = options.gradientName ?? gradientName
   requireReadable(graph, wrt)
   const onPath = pathOf(graph, loss, wrt, rules)
@@ -68,7 +69,7 @@ export const differentiate = (graph: Graph, options: DifferentiateOptions): Grap
   for (const input of graph.inputs)
     values.set(input.name, g.input(input.name, input.type ?? "float32", input.dims ?? []))
   for (const [name, tensor] of graph.initializers) {
-    values.set(name, wrt.includes(name) ? g.input(name, tensor.type, tensor.dims) : g.initializer(name, tensor))
+    values.set(name, trained.has(name) ? g.input(name, tensor.type, tensor.dims) : g.initializer(name, tensor))
   }
   const saving = (node: Node): Rule | undefined =>
     node.outputs.some((name) => onPath.has(name)) ? ruleFor(graph, node, rules) : undefined
@@ -177,7 +178,11 @@ const readersOf = (graph: Graph, onPath: ReadonlySet<string>): ReadonlyMap<strin
   const result = new Map<string, Node[]>()
   for (const node of graph.nodes) {
     if (!node.outputs.some((name) => onPath.has(name))) continue
-    for (const name of new Set(node.inputs)) result.set(name, [...(result.get(name) ?? []), node])
+    for (const name of new Set(node.inputs)) {
+      const readers = result.get(name)
+      if (readers === undefined) result.set(name, [node])
+      else readers.push(node)
+    }
   }
   return result
 }
@@ -225,7 +230,7 @@ const backward = (
   const operands = node.inputs.map((name) => values.get(name))
   const further = node.outputs.slice(1).filter((name) => gradients.has(name))
   const dout = node.outputs.map((name) => (gradients.has(name) ? gradients.totalShaped(name) : undefined))
-  const context = (): RuleContext => {
+  const contextOf = (): RuleContext => {
     const named = operands.flatMap((value, index) => {
       const key = formals[index]
       return value === undefined || key === undefined ? [] : [[key, shaped(graph, value, node.inputs[index]!)] as const]
@@ -249,6 +254,7 @@ const backward = (
       readers: () => readersWith(readers, graph, values, gradients, node),
     }
   }
+  let context: RuleContext | undefined
   for (const [index, name] of node.inputs.entries()) {
     if (!onPath.has(name)) continue
     const entry = entryAt(rule, index)
@@ -258,6 +264,7 @@ const backward = (
     if (further.length > 0 && rule?.everyOutput !== true) {
       throw missing(index, `the loss depends on its further output ${further.join(", ")}`)
     }
-    gradients.add(name, shaped(graph, values.get(name), name), entry(context(), index))
+    context ??= contextOf()
+    gradients.add(name, shaped(graph, values.get(name), name), entry(context, index))
   }
 }

@@ -2,8 +2,8 @@ import { type Graph, type Node, operatorName, type Value } from "@tandem/onnx"
 import { differentiate } from "./Differentiate.ts"
 import { Disconnected, MissingGradient, NotDifferentiable } from "./Errors.ts"
 import { entryAt, isStop, missingAt, ruleFor } from "./internal/entries.ts"
-import { influences, type Stops, valuesOnPath } from "./internal/path.ts"
-import type { Gradient, Rule, RuleContext, RuleTable, Stop } from "./Rule.ts"
+import { pathsTo, type Stops } from "./internal/path.ts"
+import type { Gradient, Rule, RuleTable, Stop } from "./Rule.ts"
 import { builtinRules } from "./RuleTable.ts"
 
 /** A place where a gradient would have to pass and cannot. */
@@ -30,16 +30,7 @@ export const findGaps = (
   wrt: readonly string[],
   rules: RuleTable = builtinRules,
 ): readonly Gap[] => {
-  const onPath = new Set<string>()
-  const gaps = new Map<string, Gap>()
-  for (const output of outputs) {
-    const { connected, severed } = reachable(graph, output, wrt, rules)
-    for (const gap of severed) gaps.set(`${gap.node} ${gap.input} ${gap.value}`, gap)
-    if (connected.length === 0) continue
-    for (const name of valuesOnPath(graph, output, connected, stopsOf(graph, rules))) onPath.add(name)
-  }
-  // A value that another output depends on in a way that has a gradient is trained by that.
-  const severed = [...gaps.values()].filter(({ value }) => value === undefined || !onPath.has(value))
+  const { onPath, severed } = reachable(graph, outputs, wrt, rules)
   const missing = graph.nodes.flatMap((node) => {
     if (!node.outputs.some((name) => onPath.has(name))) return []
     const rule = ruleFor(graph, node, rules)
@@ -60,28 +51,14 @@ const stopsOf = (graph: Graph, rules: RuleTable): Stops => ({
   },
 })
 
-/** Which values reach the output in a way that has a gradient, and why others that influence it do not. */
-const reachable = (graph: Graph, output: string, wrt: readonly string[], rules: RuleTable) => {
-  const stops = stopsOf(graph, rules)
-  const candidates = influences(graph, output, wrt)
-  const connected: string[] = []
-  const severed: Gap[] = []
-  try {
-    valuesOnPath(graph, output, candidates, stops)
-    return { connected: candidates, severed }
-  } catch (error) {
-    if (!(error instanceof MissingGradient)) throw error
-  }
-  for (const name of candidates) {
-    try {
-      valuesOnPath(graph, output, [name], stops)
-      connected.push(name)
-    } catch (error) {
-      if (!(error instanceof MissingGradient)) continue
-      severed.push({ node: error.node ?? "", op: error.op ?? "", input: undefined, value: name, reason: error.message })
-    }
-  }
-  return { connected, severed }
+/** Which values lie on paths with a gradient to the outputs, and why others that influence one have none. */
+const reachable = (graph: Graph, outputs: readonly string[], wrt: readonly string[], rules: RuleTable) => {
+  const paths = pathsTo(graph, outputs, wrt, stopsOf(graph, rules))
+  const severed = [...paths.severed].map(([value, error]): Gap => {
+    const { node = "", op = "" } = error instanceof MissingGradient ? error : {}
+    return { node, op, input: undefined, value, reason: error.message }
+  })
+  return { onPath: paths.onPath, severed }
 }
 
 /** What `differentiateWithGaps` gives. */
@@ -106,23 +83,25 @@ export const differentiateWithGaps = (
     rules = builtinRules,
   }: { readonly loss: string; readonly wrt: readonly string[]; readonly rules?: RuleTable },
 ): GappedGradient => {
-  const { connected, severed } = reachable(graph, loss, wrt, rules)
+  const { onPath, severed } = reachable(graph, [loss], wrt, rules)
+  const connected = wrt.filter((name) => onPath.has(name))
   const gaps: Gap[] = [...severed]
   const record = (node: Node, input: number | undefined, reason: string): void => {
     const value = input === undefined ? undefined : node.inputs[input]
     gaps.push({ node: node.name, op: operatorName(node), input, value, reason })
   }
-  const lenient: Record<string, Rule[]> = {}
+  const widest = new Map<string, Node>()
   for (const node of graph.nodes) {
-    const key = operatorName(node)
-    if (Object.hasOwn(lenient, key)) continue
-    const rule = ruleFor(graph, node, rules)
-    const width = graph.nodes.reduce(
-      (most, other) => (operatorName(other) === key ? Math.max(most, other.inputs.length) : most),
-      0,
-    )
-    lenient[key] = [lenientRule(graph, rule, width, record)]
+    const known = widest.get(operatorName(node))
+    if (known === undefined || node.inputs.length > known.inputs.length) widest.set(operatorName(node), node)
   }
+  const original = originals(graph)
+  const lenient = Object.fromEntries(
+    [...widest].map(([key, node]) => {
+      const rule = ruleFor(graph, node, rules)
+      return [key, [lenientRule(graph, rule, node.inputs.length, record, original)]]
+    }),
+  )
   try {
     return { graph: differentiate(graph, { loss, wrt: connected, rules: lenient }), gaps }
   } catch (error) {
@@ -155,6 +134,7 @@ const lenientRule = (
   rule: Rule | undefined,
   width: number,
   record: (node: Node, input: number | undefined, reason: string) => void,
+  original: (node: Node) => Node,
 ): Rule => {
   const formals = Object.keys(rule?.inputs ?? {})
   const names = Array.from(
@@ -164,7 +144,7 @@ const lenientRule = (
   const towards = (entry: Rule["inputs"][string] | undefined): Gradient | Stop => {
     if (entry !== undefined && "stop" in entry) return entry
     return (context, index) => {
-      const node = original(graph, context)
+      const node = original(context.node)
       const target = context.in[names[index] ?? ""] ?? context.operands[index]!
       const nothing = () => context.g.expand(context.g.cast(context.g.scalar(0), target.type ?? "float32"), target.dims)
       const refuse = (reason: string) => {
@@ -201,6 +181,9 @@ const lenientRule = (
   }
 }
 
-/** The node of the given graph that a replayed one came from. */
-const original = (graph: Graph, { node }: RuleContext): Node =>
-  graph.nodes.find(({ name, op }) => name === node.name && op === node.op) ?? node
+/** Finds the node of the given graph that a replayed one came from. */
+const originals = (graph: Graph): ((node: Node) => Node) => {
+  const keyOf = ({ name, op }: Node): string => `${op} ${name}`
+  const known = new Map(graph.nodes.toReversed().map((node) => [keyOf(node), node]))
+  return (node) => known.get(keyOf(node)) ?? node
+}

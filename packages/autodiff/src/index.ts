@@ -3,7 +3,7 @@ export { Disconnected, InvalidLora, MissingGradient, NotDifferentiable } from ".
 export { differentiateWithGaps, findGaps, type Gap, type GappedGradient } from "./Gaps.ts"
 export type { CodeBlocks } from "./internal/linearSites.ts"
 export { linearModules, type ModuleBlock, type Modules } from "./internal/loraTargets.ts"
-export { influences } from "./internal/path.ts"
+export { firstInfluences, influences } from "./internal/path.ts"
 export { addLora, type LoraAdapter, type LoraGraph, type LoraSettings } from "./Lora.ts"
 export { initialAdapters, mergeAdapters } from "./LoraValues.ts"
 export type { Recompute } from "./Recompute.ts"

@@ -2,9 +2,9 @@ import {
   builtinRules,
   differentiateWithGaps,
   findGaps,
+  firstInfluences,
   type Gap,
   gradientName,
-  influences,
   type RuleTable,
 } from "@tandem/autodiff"
 import { onnxEncoderConfig } from "@tandem/models"
@@ -31,7 +31,7 @@ import type { ModelGap, ModelReport, StepEstimate } from "./InspectReport.ts"
 import { withOpset } from "./internal/AsWritten.ts"
 import { attemptGradient, thrownAsFailures } from "./internal/Attempt.ts"
 import { failureGap, prepareWithGaps } from "./PrepareWithGaps.ts"
-import { sampleInputs } from "./SampleInputs.ts"
+import { sampleShapes } from "./SampleInputs.ts"
 import { peakBytes, productFlops } from "./StepCost.ts"
 
 /** What `inspectModel` takes besides the graph. */
@@ -197,14 +197,13 @@ const trainingStep = Effect.fnUntraced(function* (
   weights: readonly string[],
   { batch, length, rules }: { readonly batch: number; readonly length: number; readonly rules: RuleTable },
 ) {
-  const inputs = yield* attemptGradient(() => sampleInputs(graph, new Map(), { batch, length }))
-  const shapes = Object.fromEntries(Object.entries(inputs).map(([name, { dims }]) => [name, dims]))
+  const shapes = yield* attemptGradient(() => sampleShapes(graph, new Map(), { batch, length }))
   const specialized = yield* thrownAsFailures(specialize(graph, shapes, { parameters: new Set(weights) }))
   return yield* attemptGradient(() => {
     requireRows(specialized)
     const fused = fuse(specialized)
     const outputs = fused.outputs.map(({ name }) => name)
-    const connected = new Set(outputs.flatMap((output) => influences(fused, output, weights)))
+    const connected = firstInfluences(fused, outputs, weights)
     const wrt = weights.filter((name) => connected.has(name))
     const lossGraph = summed(fused, weights)
     const { graph: joint, gaps } = differentiateWithGaps(lossGraph, { loss: "tandem.loss", wrt, rules })
@@ -250,15 +249,18 @@ const reachOf = (
   gaps: readonly ModelGap[],
 ): Reach => {
   const blocked = new Map<string, string>()
-  const block = (names: readonly string[], reason: string): void => {
-    for (const name of names) if (!blocked.has(name)) blocked.set(name, reason)
+  const places = new Map(graph.nodes.toReversed().map((node) => [node.name, node]))
+  // The first gap counts that stands in front of a weight, or of the model as a whole.
+  const whole = gaps.findIndex(({ node }) => !places.has(node))
+  const before = (whole < 0 ? gaps : gaps.slice(0, whole)).flatMap((gap) => {
+    const values = gap.input === undefined ? (places.get(gap.node)?.inputs ?? []) : [gap.input]
+    return values.map((value) => ({ value, gap }))
+  })
+  const values = before.map(({ value }) => value)
+  for (const [name, at] of firstInfluences(graph, values, weights)) {
+    const { node, op, reason } = before[at]!.gap
+    blocked.set(name, `behind ${op} (${node}): ${reason}`)
   }
-  for (const { node, op, reason, input } of gaps) {
-    const place = graph.nodes.find(({ name }) => name === node)
-    if (place === undefined) block(weights, reason)
-    else
-      for (const value of input === undefined ? place.inputs : [input])
-        block(influences(graph, value, weights), `behind ${op} (${node}): ${reason}`)
-  }
-  return { connected: new Set(outputs.flatMap((output) => influences(graph, output, weights))), blocked }
+  for (const name of whole < 0 ? [] : weights) if (!blocked.has(name)) blocked.set(name, gaps[whole]!.reason)
+  return { connected: new Set(firstInfluences(graph, outputs, weights).keys()), blocked }
 }

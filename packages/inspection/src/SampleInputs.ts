@@ -24,6 +24,37 @@ export const sampleInputs = (
   shape: SampleShape = {},
 ): Readonly<Record<string, Tensor>> => {
   const random = uniforms(xorshift128(shape.seed ?? 0))
+  const dimsOf = sampleShapes(graph, given, shape)
+  const rows = tableRows(graph)
+  return Object.fromEntries(
+    graph.inputs.map((input) => {
+      const { name } = input
+      const known = given.get(name)
+      if (known !== undefined) return [name, fitInput(input, known)]
+      const dims = dimsOf[name]!
+      if (elementCount(dims) > mostSamples) {
+        throw new InvalidReference({
+          message: `a value for the model's input ${name} is too large to be made up`,
+          tensor: `in.${name}`,
+          expected: `at most ${mostSamples} elements`,
+          found: `${input.type}[${dims}]`,
+          hint: "give values for the inputs (`inputs`)",
+        })
+      }
+      return [name, { type: input.type ?? "float32", dims, data: sampleData(input, dims, rows.get(name), random) }]
+    }),
+  )
+}
+
+/** More elements than this are not made up. */
+const mostSamples = 2 ** 28
+
+/** The static dimensions of what `sampleInputs` makes up; of `given` tensors their own. */
+export const sampleShapes = (
+  graph: Graph,
+  given: ReadonlyMap<string, Tensor> = new Map(),
+  shape: SampleShape = {},
+): Readonly<Record<string, readonly number[]>> => {
   const sizes = new Map<string, number>()
   for (const { name, dims } of graph.inputs) {
     for (const [axis, dim] of (dims ?? []).entries()) {
@@ -31,15 +62,8 @@ export const sampleInputs = (
       if (typeof dim === "string" && !dim.startsWith("?") && size !== undefined) sizes.set(dim, size)
     }
   }
-  const rows = tableRows(graph)
   return Object.fromEntries(
-    graph.inputs.map((input) => {
-      const { name } = input
-      const known = given.get(name)
-      if (known !== undefined) return [name, fitInput(input, known)]
-      const dims = sampleDims(input, sizes, shape)
-      return [name, { type: input.type ?? "float32", dims, data: sampleData(input, dims, rows.get(name), random) }]
-    }),
+    graph.inputs.map((input) => [input.name, given.get(input.name)?.dims ?? sampleDims(input, sizes, shape)]),
   )
 }
 
@@ -102,17 +126,18 @@ const gaussian = (random: () => number): number => {
 const tableRows = (graph: Graph): ReadonlyMap<string, number> => {
   const readers = consumers(graph)
   const passing = new Set(["Cast", "Reshape", "Unsqueeze", "Squeeze", "Flatten", "Identity"])
-  const rowsBehind = (name: string): number =>
-    Math.min(
-      ...(readers.get(name) ?? []).map((node) => {
+  const rowsBehind = (input: string): number => {
+    let fewest = Number.POSITIVE_INFINITY
+    const open = [input]
+    for (let name = open.pop(); name !== undefined; name = open.pop()) {
+      for (const node of readers.get(name) ?? []) {
         if (node.op === "Gather" && node.inputs[1] === name) {
-          return graph.initializers.get(node.inputs[0] ?? "")?.dims[0] ?? Number.POSITIVE_INFINITY
-        }
-        return passing.has(node.op) && node.inputs[0] === name
-          ? rowsBehind(node.outputs[0] ?? "")
-          : Number.POSITIVE_INFINITY
-      }),
-    )
+          fewest = Math.min(fewest, graph.initializers.get(node.inputs[0] ?? "")?.dims[0] ?? fewest)
+        } else if (passing.has(node.op) && node.inputs[0] === name) open.push(node.outputs[0] ?? "")
+      }
+    }
+    return fewest
+  }
   return new Map(
     graph.inputs.flatMap(({ name }) => {
       const rows = rowsBehind(name)

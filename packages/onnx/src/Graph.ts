@@ -111,7 +111,7 @@ export const consumers = (graph: Pick<Graph, "nodes">): Map<string, Node[]> => {
 export const reads = (node: Node): string[] => {
   const names = node.inputs.filter((name) => name !== "")
   for (const attribute of Object.values(node.attributes)) {
-    if (attribute.kind === "graph") names.push(...captures(attribute.value))
+    if (attribute.kind === "graph") for (const name of captures(attribute.value)) names.push(name)
   }
   return names
 }
@@ -127,12 +127,26 @@ const captures = (graph: Graph): string[] => {
 export const describeValue = (graph: Graph, name: string): Value => {
   const initializer = graph.initializers.get(name)
   if (initializer !== undefined) return { name, type: initializer.type, dims: initializer.dims }
-  const known =
-    graph.inputs.find((value) => value.name === name) ??
-    graph.values.get(name) ??
-    graph.outputs.find((value) => value.name === name)
+  const known = named(graph.inputs, name) ?? graph.values.get(name) ?? named(graph.outputs, name)
   return known ?? { name, type: undefined, dims: undefined }
 }
+
+/** The first value of that name in a list, which is indexed where it is long: models may have any number of inputs. */
+const named = (values: readonly Value[], name: string): Value | undefined => {
+  if (values.length < 16) return values.find((value) => value.name === name)
+  let index = indexes.get(values)
+  if (index === undefined || index.length !== values.length) {
+    index = { length: values.length, byName: new Map(values.toReversed().map((value) => [value.name, value])) }
+    indexes.set(values, index)
+  }
+  return index.byName.get(name)
+}
+
+/** By list; one that a builder has added to since is indexed again. */
+const indexes = new WeakMap<
+  readonly Value[],
+  { readonly length: number; readonly byName: ReadonlyMap<string, Value> }
+>()
 
 /** A shape whose dimensions are all numbers, or undefined. */
 export const staticDims = (dims: Dims | undefined): readonly number[] | undefined => {

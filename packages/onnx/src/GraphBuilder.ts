@@ -17,6 +17,7 @@ import {
 import type { ValueType } from "./internal/application.ts"
 import { inferTypes, moreStatic } from "./internal/infer.ts"
 import { typeCodes } from "./internal/types.ts"
+import { uniqueNames } from "./internal/uniqueNames.ts"
 import { deadCode } from "./passes/DeadCode.ts"
 import { isRandom } from "./RandomNodes.ts"
 import { bytesOf, type ElementType, elementCount, float32, int64, type Tensor, zeros } from "./Tensor.ts"
@@ -603,17 +604,6 @@ export interface GemmOptions {
 }
 
 const describe = ({ type, dims }: Value): string => `${type ?? "?"}[${dims ?? "?"}]`
-
-/** ONNX Runtime refuses two nodes of one name, which a graph that is called twice would give. */
-const uniqueNames = (): ((name: string) => string) => {
-  const taken = new Set<string>()
-  return (name) => {
-    let unique = name
-    for (let count = 2; taken.has(unique); count++) unique = `${name}_${count}`
-    taken.add(unique)
-    return unique
-  }
-}
 
 /** Whether a permutation swaps the last two axes and nothing else. */
 const swapsLast = (perm: readonly number[]): boolean =>

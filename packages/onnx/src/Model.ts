@@ -255,12 +255,13 @@ const externalTensor = (proto: TensorProto, type: ElementType, dims: number[], o
 }
 
 /** Every value has one maker: an input, an initializer or a node that stands before its readers, subgraphs included. */
-const checkWired = (graph: Graph, outside: ReadonlySet<string> = new Set()): void => {
-  const known = new Set([...outside, ...graph.inputs.map((value) => value.name), ...graph.initializers.keys()])
+const checkWired = (graph: Graph, outside: (name: string) => boolean = () => false): void => {
+  const own = new Set([...graph.inputs.map((value) => value.name), ...graph.initializers.keys()])
+  const known = (name: string): boolean => own.has(name) || outside(name)
   const fail = (message: string, node: string, found: string): InvalidModel =>
     new InvalidModel({ message, node, found })
   const check = (name: string, reader: string): void => {
-    if (name === "" || known.has(name)) return
+    if (name === "" || known(name)) return
     throw fail(`${reader} reads ${name}, which no input, initializer or earlier node makes`, reader, name)
   }
   for (const node of graph.nodes) {
@@ -269,8 +270,8 @@ const checkWired = (graph: Graph, outside: ReadonlySet<string> = new Set()): voi
       if (attribute.kind === "graph") checkWired(attribute.value, known)
     }
     for (const name of node.outputs) {
-      if (name !== "" && known.has(name)) throw fail(`${node.name} makes ${name} a second time`, node.name, name)
-      known.add(name)
+      if (name !== "" && known(name)) throw fail(`${node.name} makes ${name} a second time`, node.name, name)
+      own.add(name)
     }
   }
   for (const output of graph.outputs) check(output.name, "the graph's output list")

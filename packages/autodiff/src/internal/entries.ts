@@ -11,9 +11,13 @@ export const ruleFor = (graph: Graph, node: Node, rules: RuleTable): Rule | unde
 
 /** The formal name of the operand at a position. */
 export const formalAt = (rule: Rule | undefined, index: number): string | undefined => {
-  const formals = Object.keys(rule?.inputs ?? {})
-  return formals[index] ?? (rule?.variadic === true ? formals.at(-1) : undefined)
+  if (rule === undefined) return undefined
+  const formals = formalsOf.get(rule) ?? Object.keys(rule.inputs)
+  formalsOf.set(rule, formals)
+  return formals[index] ?? (rule.variadic === true ? formals.at(-1) : undefined)
 }
+
+const formalsOf = new WeakMap<Rule, readonly string[]>()
 
 /** What a rule says of the operand at a position. */
 export const entryAt = (rule: Rule | undefined, index: number): Rule["inputs"][string] | undefined => {

@@ -24,28 +24,42 @@ export const renewed = (
     graph.nodes.flatMap((node) => node.outputs.map((name, index) => [name, { node, index }] as const)),
   )
   const made = new Map<string, Value | undefined>()
-  const get = (name: string): Value | undefined => {
-    if (!made.has(name)) made.set(name, again(name) ?? values.get(name))
-    return made.get(name)
-  }
-  const again = (name: string): Value | undefined => {
+  const isMoving = (node: Node): boolean => node.domain === "" && moving.has(node.op)
+  /** What makes a value again, where anything does. */
+  const makerOf = (name: string): { readonly node: Node; readonly index: number } | undefined => {
     const found = makers.get(name)
     if (found === undefined || !onPath.has(name) || outputs.has(name)) return undefined
-    const { node, index } = found
-    return g.scope(`again ${node.name}`, () => {
-      if (node.domain === "" && moving.has(node.op)) return moved(node, index)
-      const rule = index === 0 ? ruleOf(node) : undefined
-      if (rule?.again === undefined) return undefined
+    return isMoving(found.node) || (found.index === 0 && ruleOf(found.node)?.again !== undefined) ? found : undefined
+  }
+  /** Makes what a value is made of first; chains may be longer than a stack is deep. */
+  const get = (name: string): Value | undefined => {
+    const open = [name]
+    while (!made.has(name)) {
+      const next = open.at(-1)!
+      const found = makerOf(next)
+      const operands =
+        found === undefined ? [] : isMoving(found.node) ? found.node.inputs.slice(0, 1) : found.node.inputs
+      const missing = operands.find((operand) => operand !== "" && !made.has(operand))
+      if (missing !== undefined) open.push(missing)
+      else {
+        made.set(next, (found === undefined ? undefined : again(found.node, found.index)) ?? values.get(next))
+        open.pop()
+      }
+    }
+    return made.get(name)
+  }
+  const again = (node: Node, index: number): Value | undefined =>
+    g.scope(`again ${node.name}`, () => {
+      if (isMoving(node)) return moved(node, index)
       const operands = node.inputs.flatMap((input) => {
-        const operand = input === "" ? undefined : get(input)
+        const operand = made.get(input)
         return operand === undefined ? [] : [shaped(graph, operand, input)]
       })
-      return rule.again({ g, node, operands, onPath: (at) => onPath.has(node.inputs[at] ?? "") })
+      return ruleOf(node)?.again?.({ g, node, operands, onPath: (at) => onPath.has(node.inputs[at] ?? "") })
     })
-  }
   const moved = (node: Node, index: number): Value | undefined => {
     const [source = "", ...settings] = node.inputs
-    const operand = get(source)
+    const operand = made.get(source)
     if (operand === values.get(source)) return undefined
     const operands = [operand, ...settings.map((input) => (input === "" ? undefined : values.get(input)))]
     const known = node.outputs.map((output) => describeValue(graph, output))

@@ -1,7 +1,7 @@
 import { elementCount, type GraphBuilder, toNumbers, type Value } from "@tandem/onnx"
 import { NotDifferentiable } from "../Errors.ts"
 import type { RuleContext, Shaped } from "../Rule.ts"
-import { numbersLike } from "./constants.ts"
+import { numbersLike, scalarLike } from "./constants.ts"
 
 /** Counts a negative axis from the end. */
 export const axisOf = (axis: number, rank: number): number => (axis < 0 ? axis + rank : axis)
@@ -35,7 +35,13 @@ const sumAxes = (g: GraphBuilder, value: Value, from: readonly number[], axes: r
 
 /** The sum of a matrix' rows, `[1, columns]`: a product with a row of ones, which providers run faster than a reduction. */
 export const sumRows = (g: GraphBuilder, matrix: Value, rows: number): Value =>
-  g.gemm(numbersLike(g, matrix, [1, rows], Array(rows).fill(1)), matrix)
+  g.gemm(rows > mostWritten ? g.expand(scalarLike(g, matrix, 1), [1, rows]) : ones(g, matrix, rows), matrix)
+
+const ones = (g: GraphBuilder, like: Value, rows: number): Value =>
+  numbersLike(g, like, [1, rows], Array<number>(rows).fill(1))
+
+/** Ones that are written out; any more are made when the graph runs, and take no memory until then. */
+const mostWritten = 2 ** 22
 
 /** Swaps the last two axes. */
 export const swapLast = (g: GraphBuilder, value: Shaped): Value => {

@@ -14,7 +14,8 @@ export const prepareInference = (graph: Graph): Graph => fuse(chooseBranches(upg
 
 /** The part of a graph that computes some of its outputs, with the inputs that this part reads. */
 export const onlyOutputs = (graph: Graph, names: readonly string[]): Graph => {
-  const part = deadCode({ ...graph, outputs: graph.outputs.filter(({ name }) => names.includes(name)) })
+  const wanted = new Set(names)
+  const part = deadCode({ ...graph, outputs: graph.outputs.filter(({ name }) => wanted.has(name)) })
   const read = new Set([...part.nodes.flatMap(reads), ...names])
   return { ...part, inputs: part.inputs.filter(({ name }) => read.has(name)) }
 }

@@ -41,13 +41,38 @@ const withShapes = (graph: Graph): Graph => {
 
 /** What a value follows from, and the stored floats that it was computed from alone. */
 type Origin =
-  | { readonly from: "file"; readonly tensors: ReadonlySet<string> }
+  | { readonly from: "file"; readonly tensors: Tensors }
   | { readonly from: "positions" }
   | { readonly from: "weights" }
 
 const positions: Origin = { from: "positions" }
 const weights: Origin = { from: "weights" }
-const nothing: ReadonlySet<string> = new Set()
+
+/** Names of stored tensors, joined without being copied: what is computed from a thousand of them names them all. */
+interface Tensors {
+  readonly name?: string
+  readonly parts: readonly Tensors[]
+  readonly isEmpty: boolean
+}
+
+const nothing: Tensors = { parts: [], isEmpty: true }
+
+const joined = (all: readonly Tensors[]): Tensors => {
+  const parts = [...new Set(all)].filter(({ isEmpty }) => !isEmpty)
+  if (parts.length < 2) return parts[0] ?? nothing
+  return { parts, isEmpty: false }
+}
+
+/** Calls `use` with every name, those of what is in `done` already left out. */
+const eachName = (tensors: Tensors, done: Set<Tensors>, use: (name: string) => void): void => {
+  const open = [tensors]
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    if (done.has(next)) continue
+    done.add(next)
+    if (next.name !== undefined) use(next.name)
+    for (const part of next.parts) open.push(part)
+  }
+}
 
 /** Operators that move or convert elements of their first operand; the others say how. */
 const movements: ReadonlySet<string> = new Set([
@@ -73,6 +98,8 @@ class Walk {
   readonly combined = new Map<string, string>()
   readonly #graph: Graph
   readonly #origins = new Map<string, Origin>()
+  readonly #seenAsWeights = new Set<Tensors>()
+  readonly #seenAsSettings = new Set<Tensors>()
 
   constructor(graph: Graph, tables: ReadonlyMap<string, PositionTable>) {
     this.#graph = graph
@@ -82,7 +109,7 @@ class Walk {
     for (const [name, { type, data }] of graph.initializers) {
       const table = tables.get(name)
       const isOpen = type === "float32" && data.length > 1 && table === undefined
-      const stored: Origin = { from: "file", tensors: isOpen ? new Set([name]) : nothing }
+      const stored: Origin = { from: "file", tensors: isOpen ? { name, parts: [], isEmpty: false } : nothing }
       this.#origins.set(name, table?.kind === "distances" ? positions : stored)
     }
   }
@@ -103,14 +130,14 @@ class Walk {
     const first = this.#origin(node.inputs[0] ?? "")
     if (domain === "" && shapes.has(op)) return first.from === "file" ? { from: "file", tensors: nothing } : positions
     if (domain === "" && movements.has(op)) return first
-    const tensors = new Set(operands.flatMap((origin) => (origin.from === "file" ? [...origin.tensors] : [])))
+    const tensors = joined(operands.flatMap((origin) => (origin.from === "file" ? [origin.tensors] : [])))
     if (operands.some(({ from }) => from === "weights")) return this.#asWeights(tensors)
     if (operands.every(({ from }) => from === "file")) {
       return Object.values(node.attributes).some(({ kind }) => kind === "graph")
         ? this.#asWeights(tensors)
         : { from: "file", tensors: angles.has(op) ? this.#asSettings(tensors, `${op} takes it for angles`) : tensors }
     }
-    if (tensors.size === 0) return domain === "" && lookups.has(op) ? first : positions
+    if (tensors.isEmpty) return domain === "" && lookups.has(op) ? first : positions
     if (domain === "" && this.#combines(node)) {
       this.#asSettings(tensors, `${op} combines it with positions or masks alone`)
       return positions
@@ -118,13 +145,15 @@ class Walk {
     return this.#asWeights(tensors)
   }
 
-  #asWeights(tensors: Iterable<string>): Origin {
-    for (const name of tensors) this.weights.add(name)
+  #asWeights(tensors: Tensors): Origin {
+    eachName(tensors, this.#seenAsWeights, (name) => this.weights.add(name))
     return weights
   }
 
-  #asSettings(tensors: Iterable<string>, reason: string): ReadonlySet<string> {
-    for (const name of tensors) if (!this.combined.has(name)) this.combined.set(name, reason)
+  #asSettings(tensors: Tensors, reason: string): Tensors {
+    eachName(tensors, this.#seenAsSettings, (name) => {
+      if (!this.combined.has(name)) this.combined.set(name, reason)
+    })
     return nothing
   }
 

@@ -23,21 +23,33 @@ export const positionTables = (stored: ReadonlyMap<string, Tensor>): ReadonlyMap
     if (reason !== undefined) found.set(name, { kind: "distances", reason })
     else if (data instanceof Float32Array && data.length >= fewest) {
       if (holdsBoth(dims, data)) found.set(name, { kind: "angles", reason: "a table of sines and cosines" })
-      else byShape.set(`${dims}`, [...(byShape.get(`${dims}`) ?? []), [name, data]])
+      else if (mayBeCoordinates(data)) {
+        const alike = byShape.get(`${dims}`)
+        if (alike === undefined) byShape.set(`${dims}`, [[name, data]])
+        else alike.push([name, data])
+      }
     }
   }
   for (const alike of byShape.values()) {
+    if (alike.length > most) continue
     for (const [index, [name, x]] of alike.entries()) {
       if (found.has(name)) continue
-      const partner = alike
-        .slice(index + 1)
-        .find(([, y]) => onOneCircle({ pairs: x.length, x: (i) => x[i]!, y: (i) => y[i]! }))
+      const partner = alike.find(
+        ([, y], at) => at > index && onOneCircle({ pairs: x.length, x: (i) => x[i]!, y: (i) => y[i]! }),
+      )
       for (const each of partner === undefined ? [] : [name, partner[0]])
         found.set(each, { kind: "angles", reason: "a table of rotary angles" })
     }
   }
   return found
 }
+
+/** More tables of one shape than any model has, two a layer; each is compared with all others. */
+const most = 2000
+
+/** Whether all elements are as small as coordinates of a circle that is looked for, and not all the same. */
+const mayBeCoordinates = (x: Float32Array): boolean =>
+  x.every((value) => Math.abs(value) < 10) && x.some((value) => Math.abs(value - x[0]!) > 1e-3)
 
 /** Fewer elements than this could be so by chance. */
 const fewest = 8

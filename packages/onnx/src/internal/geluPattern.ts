@@ -125,8 +125,9 @@ const climb = (
 ): { readonly nodes: ReadonlySet<Node>; readonly last: Node } | undefined => {
   let name = variables.t
   for (let step = 0; step < depthLimit; step++) {
-    const [last, ...others] = pattern.readers(name)
-    if (last === undefined || others.length > 0) return undefined
+    const readers = pattern.readers(name)
+    const [last] = readers
+    if (last === undefined || readers.length > 1) return undefined
     name = last.outputs[0] ?? ""
     const nodes = new Set<Node>()
     const found = polynomial(pattern, name, variables, nodes)

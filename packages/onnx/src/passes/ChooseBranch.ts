@@ -1,6 +1,7 @@
 import { DataDependentBranch } from "../Errors.ts"
 import { type Graph, type Node, staticDims } from "../Graph.ts"
 import { freshNames, mapSubgraphs, renameReads } from "../internal/rewrite.ts"
+import { uniqueNames } from "../internal/uniqueNames.ts"
 import { isRandom } from "../RandomNodes.ts"
 import { elementCount, type Tensor } from "../Tensor.ts"
 import { deadCode } from "./DeadCode.ts"
@@ -31,16 +32,18 @@ import { ShapeWalk } from "./InferShapes.ts"
  * console.log(graph.nodes.map((node) => node.op)) // [ "Exp" ]
  * ```
  */
-export const chooseBranches = (graph: Graph, values: ReadonlyMap<string, Tensor> = new Map()): Graph => {
+export const chooseBranches = (graph: Graph, values: ReadonlyMap<string, Tensor> = new Map()): Graph =>
+  choose(graph, (name) => values.get(name))
+
+const choose = (graph: Graph, outside: (name: string) => Tensor | undefined): Graph => {
   if (!graph.nodes.some(isIf)) return graph
   const splice = new Splice(graph)
+  const known = (name: string): Tensor | undefined => outside(name) ?? splice.initializers.get(name)
   const place = (node: Node): void => {
-    const name = node.inputs[0] ?? ""
-    const chosen = isIf(node) ? truth(values.get(name) ?? splice.initializers.get(name)) : undefined
+    const chosen = isIf(node) ? truth(known(node.inputs[0] ?? "")) : undefined
     const branch = chosen === undefined ? undefined : branchOf(node, chosen)
     if (branch === undefined) {
-      const known = new Map([...splice.initializers, ...values])
-      splice.add({ ...node, attributes: mapSubgraphs(node.attributes, (inner) => chooseBranches(inner, known)) })
+      splice.add({ ...node, attributes: mapSubgraphs(node.attributes, (inner) => choose(inner, known)) })
     } else for (const inner of splice.open(branch, node.outputs)) place(inner)
   }
   for (const node of graph.nodes) place(node)
@@ -146,8 +149,7 @@ class Splice {
   readonly #values: Map<string, Graph["inputs"][number]>
   readonly #taken: Set<string>
   readonly #nodes: Node[] = []
-  /** ONNX Runtime refuses two nodes of one name. */
-  readonly #nodeNames = new Set<string>()
+  readonly #unique = uniqueNames()
 
   constructor(graph: Graph) {
     this.#graph = graph
@@ -162,9 +164,7 @@ class Splice {
   }
 
   add(node: Node): void {
-    let name = node.name
-    for (let count = 2; this.#nodeNames.has(name); count++) name = `${node.name}_${count}`
-    this.#nodeNames.add(name)
+    const name = this.#unique(node.name)
     this.#nodes.push(name === node.name ? node : { ...node, name })
   }
 

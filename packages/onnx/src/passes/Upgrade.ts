@@ -71,6 +71,9 @@ const convert = (graph: Graph, version: number, fresh: (stem: string) => string)
     return name
   }
   const context = { version, constant, fresh, describe: (name: string) => describeValue(graph, name) }
+  const changes = conversions.filter(
+    ({ before = 0, from = Number.POSITIVE_INFINITY }) => version < before || version >= from,
+  )
   const upgradeNode = (node: Node): readonly Node[] => {
     if (node.domain !== "") return [node]
     if (node.op === "Constant") {
@@ -78,9 +81,9 @@ const convert = (graph: Graph, version: number, fresh: (stem: string) => string)
       return []
     }
     let nodes: readonly Node[] = [node]
-    for (const { ops, before, from, convert: change } of conversions) {
-      const applies = version < (before ?? 0) || version >= (from ?? Number.POSITIVE_INFINITY)
-      if (applies) nodes = nodes.flatMap((each) => (ops.includes(each.op) ? change(each, context) : [each]))
+    for (const { ops, convert: change } of changes) {
+      if (!nodes.some(({ op }) => ops.includes(op))) continue
+      nodes = nodes.flatMap((each) => (ops.includes(each.op) ? change(each, context) : [each]))
     }
     return nodes
   }
