@@ -5,11 +5,14 @@ import {
   elementCount,
   type Graph,
   GraphBuilder,
+  InvalidGraph,
   int64,
   isRandom,
   mergeBranches,
   type Node,
+  producers,
   type Tensor,
+  UnsupportedModel,
   type Value,
   zeros,
 } from "@tandem/onnx"
@@ -17,8 +20,18 @@ import { Effect } from "effect"
 import { type CompileFailed, RunFailed } from "./Errors.ts"
 import { decided, deciding, hasBranches } from "./internal/branches.ts"
 import { firstOfEqual } from "./internal/equalTensors.ts"
+import { mostElements, requirePossible } from "./internal/largest.ts"
 import { Settling } from "./internal/settling.ts"
 import { Runtime } from "./Runtime.ts"
+
+/** What `specialize` can end in. */
+export type SpecializeError =
+  | CompileFailed
+  | RunFailed
+  | DataDependentBranch
+  | DataDependentShape
+  | UnsupportedModel
+  | InvalidGraph
 
 /** What `specialize` takes besides graph and shapes. */
 export interface SpecializeOptions {
@@ -38,7 +51,9 @@ export interface SpecializeOptions {
  *
  * An `If` whose condition hangs on constants and shapes becomes the branch that runs; of others both branches are
  * computed (`mergeBranches`), or `DataDependentBranch` says why they cannot be. A shape that the values of inputs decide
- * ends in `DataDependentShape`.
+ * ends in `DataDependentShape`. A value that nothing could hold, constants that are out of proportion, and shapes that hang
+ * on one another without end are `UnsupportedModel` before they take memory or time; it names the node. Operands that
+ * contradict each other are `InvalidGraph`.
  *
  * Initializers, inputs and outputs keep their names. Operator sets stay as they are, so `upgrade` a foreign graph first.
  */
@@ -46,7 +61,17 @@ export const specialize = Effect.fnUntraced(function* (
   graph: Graph,
   shapes: Readonly<Record<string, readonly number[]>>,
   options: SpecializeOptions = {},
-): Effect.fn.Return<Graph, CompileFailed | RunFailed | DataDependentBranch | DataDependentShape, Runtime> {
+): Effect.fn.Return<Graph, SpecializeError, Runtime> {
+  return yield* Effect.catchDefect(specialized(graph, shapes, options), (defect) =>
+    defect instanceof UnsupportedModel || defect instanceof InvalidGraph ? Effect.fail(defect) : Effect.die(defect),
+  )
+})
+
+const specialized = Effect.fnUntraced(function* (
+  graph: Graph,
+  shapes: Readonly<Record<string, readonly number[]>>,
+  options: SpecializeOptions,
+): Effect.fn.Return<Graph, SpecializeError, Runtime> {
   const parameters = options.parameters ?? new Set<string>()
   const inputs: Value[] = []
   for (const input of graph.inputs) {
@@ -57,6 +82,14 @@ export const specialize = Effect.fnUntraced(function* (
         field: input.name,
         expected: "static dimensions of a numeric tensor",
         found: `${input.type}[${dims ?? "?"}]`,
+      })
+    }
+    if (elementCount(dims) > mostElements) {
+      return yield* new RunFailed({
+        message: `the shape that was given for input ${input.name} of graph ${graph.name} is too large`,
+        field: input.name,
+        expected: `at most ${mostElements} elements`,
+        found: `${input.type}[${dims}]`,
       })
     }
     inputs.push({ ...input, dims })
@@ -94,7 +127,7 @@ const expertsHint = 'experts that look up their own tokens do this: export with 
 /** The graph without `If`: the branch that constants and shapes choose, else both and a choice among their results. */
 const withoutBranches = Effect.fnUntraced(function* (graph: Graph, parameters: ReadonlySet<string>) {
   let current = graph
-  while (hasBranches(current)) {
+  for (let round = 0; hasBranches(current) && round < mostRounds; round++) {
     const part = deciding(current)
     const settling = new Settling(part, shapeOnly(part, parameters), new Map(part.initializers), new Map())
     yield* settle(settling)
@@ -114,12 +147,24 @@ const withoutBranches = Effect.fnUntraced(function* (graph: Graph, parameters: R
 
 /** Rounds of inference and shape arithmetic, until neither tells anything new. */
 const settle = Effect.fnUntraced(function* (settling: Settling) {
-  for (;;) {
+  for (let round = 0; ; round++) {
     const question = settling.infer()
     if (question === undefined) return
+    if (round === mostRounds) {
+      const name = question.outputs[0]?.name ?? ""
+      throw new UnsupportedModel({
+        message: `the shape arithmetic of graph ${question.name} hangs on itself too often`,
+        node: producers(question).get(name)?.name ?? name,
+        expected: `shapes that are known after ${mostRounds} rounds`,
+        found: `more rounds, for ${name}`,
+      })
+    }
     for (const [name, tensor] of yield* ask(question)) settling.constants.set(name, tensor)
   }
 })
+
+/** Rounds of shape arithmetic, each a graph that is compiled and run; a deep model takes tens of them. */
+const mostRounds = 1000
 
 /** Names of node outputs that depend on constants and shapes alone. */
 const shapeOnly = (graph: Graph, parameters: ReadonlySet<string>): Set<string> => {
@@ -217,6 +262,7 @@ const rebuild = (
       outputs: node.outputs.map((name) => ({ type: operands[0]?.type, dims: described.get(name) })),
       name: node.name,
     })
+    requirePossible(node, results)
     for (const [index, name] of node.outputs.entries()) {
       const result = results[index]!
       if (name === "") continue

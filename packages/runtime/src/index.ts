@@ -16,4 +16,4 @@ export {
   Runtime,
   type WebProvider,
 } from "./Runtime.ts"
-export { type SpecializeOptions, specialize } from "./Specialize.ts"
+export { type SpecializeError, type SpecializeOptions, specialize } from "./Specialize.ts"

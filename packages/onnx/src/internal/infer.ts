@@ -86,14 +86,20 @@ const matmul: Rule = (node) => {
   return [{ type: a.type, dims: [...batch, ...rows, ...columns] }]
 }
 
+/** More axes than any tensor has. */
+const highestRank = 1024
+
 /** A shape of which only the number of axes is known, by the length of the operand that names it. */
-const rankOnly = (rank: Dim | undefined): Dims | undefined =>
-  typeof rank === "number" ? Array.from({ length: rank }, (_, i) => `?${i}`) : undefined
+const rankOnly = (node: Application, rank: Dim | undefined): Dims | undefined => {
+  if (typeof rank !== "number") return undefined
+  if (rank > highestRank) fail(node, `a shape of at most ${highestRank} axes`)
+  return Array.from({ length: rank }, (_, i) => `?${i}`)
+}
 
 const reshape: Rule = (node) => {
   const { type, dims } = typeAt(node, 0)
   const shape = node.constant(node.inputs[1])
-  if (shape === undefined) return [{ type, dims: rankOnly(typeAt(node, 1).dims?.[0]) }]
+  if (shape === undefined) return [{ type, dims: rankOnly(node, typeAt(node, 1).dims?.[0]) }]
   const target = toNumbers(shape)
   const keepsZero = intAttribute(node, "allowzero", 0) === 1
   const result: Dim[] = target.map((size, i) => (size === 0 && !keepsZero ? (dims?.[i] ?? `?${i}`) : size))
@@ -162,7 +168,7 @@ const squeeze: Rule = (node) => {
 const expand: Rule = (node) => {
   const { type, dims } = typeAt(node, 0)
   const shape = node.constant(node.inputs[1])
-  const target = shape === undefined ? rankOnly(typeAt(node, 1).dims?.[0]) : toNumbers(shape)
+  const target = shape === undefined ? rankOnly(node, typeAt(node, 1).dims?.[0]) : toNumbers(shape)
   return [{ type, dims: broadcastDims([dims, target]) }]
 }
 
@@ -267,6 +273,22 @@ const range: Rule = (node) => {
   return [{ type: typeAt(node, 0).type, dims: [count] }]
 }
 
+/** As many elements as the operand says. */
+const sizedWindow: Rule = (node) => {
+  const size = node.constant(node.inputs[0])
+  const type = typeNames.get(intAttribute(node, "output_datatype", 1))
+  return [{ type, dims: [size === undefined ? "?0" : toNumbers(size)[0]!] }]
+}
+
+/** One more axis, as long as the operand says. */
+const oneHot: Rule = (node) => {
+  const indices = typeAt(node, 0).dims
+  const depth = node.constant(node.inputs[1])
+  const at = axis(intAttribute(node, "axis", -1), (indices?.length ?? 0) + 1)
+  const size = depth === undefined ? "?depth" : toNumbers(depth)[0]!
+  return [{ type: typeAt(node, 2).type, dims: indices?.toSpliced(at, 0, size) }]
+}
+
 const layerNormalization: Rule = (node) => {
   const { type, dims } = typeAt(node, 0)
   const from = dims === undefined ? 0 : axis(intAttribute(node, "axis", -1), dims.length)
@@ -354,6 +376,7 @@ const rules: ReadonlyMap<string, Rule> = new Map<string, Rule>(
     Gather: gather,
     GatherND: gatherNd,
     Tile: tile,
+    OneHot: oneHot,
     LayerNormalization: layerNormalization,
     Cast: cast,
     ConstantOfShape: constantOfShape,
@@ -364,6 +387,7 @@ const rules: ReadonlyMap<string, Rule> = new Map<string, Rule>(
         ...node,
         attributes: { ...node.attributes, axes: { kind: "ints", value: [intAttribute(node, "axis", 0)] } },
       }).map(({ dims }) => ({ type: "int64", dims })),
+    ...Object.fromEntries("HannWindow HammingWindow BlackmanWindow".split(" ").map((op) => [op, sizedWindow])),
     DynamicQuantizeLinear: (node) => [
       { type: "uint8", dims: node.inputs[0]?.dims },
       { type: "float32", dims: [] },
@@ -376,10 +400,17 @@ const rules: ReadonlyMap<string, Rule> = new Map<string, Rule>(
 const impossible = (dim: Dim | undefined): boolean =>
   typeof dim === "number" ? !Number.isSafeInteger(dim) || dim < 0 : dim === undefined
 
+/** Whether the number of elements, and of their bytes, can be told. */
+const isCountable = (dims: Dims | undefined): boolean =>
+  8 * (dims ?? []).reduce<number>((product, dim) => product * (typeof dim === "number" ? dim : 1), 1) <=
+  Number.MAX_SAFE_INTEGER
+
 /** Types and shapes of a node's outputs, as far as they follow from its operands; contradictions are `InvalidGraph`. */
 export const inferTypes = (node: Application): readonly ValueType[] => {
   const result = rules.get(node.op)?.(node) ?? []
-  for (const { dims } of result) if (dims?.some(impossible)) fail(node, `a shape, not [${dims}]`)
+  for (const { dims } of result) {
+    if (dims?.some(impossible) || !isCountable(dims)) fail(node, `a shape, not [${dims}]`)
+  }
   return Array.from({ length: node.outputs }, (_, index) => result[index] ?? unknown)
 }
 

@@ -10,12 +10,16 @@ import {
   type Value,
 } from "@tandem/onnx"
 import { ShapeWalk } from "@tandem/onnx/passes/InferShapes"
+import { ConstantWork, requirePossible } from "./largest.ts"
 
 /** The shapes and constants of a graph of static inputs, as far as they are known yet. */
 export class Settling {
   readonly #graph: Graph
   readonly #isConstant: ReadonlySet<string>
   readonly #walk: ShapeWalk
+  readonly #work: ConstantWork
+  /** Nodes whose results have been counted. */
+  readonly #counted = new Set<Node>()
   /** Nodes that something is not yet known of, in order. */
   #pending: readonly Node[]
   /** Values of constants, initializers included; they grow from round to round. */
@@ -29,11 +33,13 @@ export class Settling {
     isConstant: ReadonlySet<string>,
     constants: Map<string, Tensor>,
     described: ReadonlyMap<string, readonly number[]>,
+    work = new ConstantWork(),
   ) {
     this.#graph = graph
     this.#isConstant = isConstant
     this.constants = constants
     this.described = described
+    this.#work = work
     const told = [...described].map(([name, dims]) => [name, { name, type: undefined, dims }] as const)
     this.#walk = new ShapeWalk({ ...graph, outputs: [], values: new Map(told) }, constants)
     this.#pending = graph.nodes
@@ -56,7 +62,10 @@ export class Settling {
       if (!node.outputs.some((name) => this.#isConstant.has(name))) {
         const ready = node.inputs.every((name) => has(name) || !this.#isConstant.has(name))
         if (!ready) want(node.inputs)
-        return !ready || !this.#isSettled(this.#walk.visit(node))
+        if (!ready) return true
+        const results = this.#walk.visit(node)
+        requirePossible(node, results)
+        return !this.#isSettled(results)
       }
       const measured = this.#measure(node)
       if (measured !== undefined) {
@@ -64,7 +73,10 @@ export class Settling {
         return false
       }
       if (isMeasure(node) && !this.#isConstant.has(node.inputs[0] ?? "")) return true
-      if (node.inputs.every((name) => has(name) || computable.has(name))) {
+      const sizes = sizingOperands(node)
+      if (!sizes.every(has)) want(sizes)
+      else if (node.inputs.every((name) => has(name) || computable.has(name))) {
+        this.#count(node)
         arithmetic.push(node)
         for (const name of node.outputs) computable.add(name)
       } else want(node.inputs)
@@ -106,6 +118,13 @@ export class Settling {
     }
   }
 
+  /** A node may be computed again in a later round; it is refused in the first. */
+  #count(node: Node): void {
+    const results = this.#walk.visit(node)
+    if (!this.#counted.has(node)) this.#work.add(node, results)
+    this.#counted.add(node)
+  }
+
   #isSettled(values: readonly Value[]): boolean {
     return values.every(({ name, dims }) => name === "" || staticDims(dims) !== undefined)
   }
@@ -119,6 +138,23 @@ export class Settling {
     return int64([part.length], part)
   }
 }
+
+/** Operators whose results may be of any size, and the operands that say which: these are computed first. */
+const sizing: ReadonlyMap<string, readonly number[]> = new Map([
+  ["BlackmanWindow", [0]],
+  ["ConstantOfShape", [0]],
+  ["Expand", [1]],
+  ["HammingWindow", [0]],
+  ["HannWindow", [0]],
+  ["OneHot", [1]],
+  ["Pad", [1, 3]],
+  ["Range", [0, 1, 2]],
+  ["Resize", [2, 3]],
+  ["Tile", [1]],
+])
+
+const sizingOperands = ({ op, domain, inputs }: Node): readonly string[] =>
+  (domain === "" ? (sizing.get(op) ?? []) : []).map((at) => inputs[at] ?? "")
 
 /** Operators that give more or less depending on what they read. */
 const shapedByData = new Set(["Compress", "NonMaxSuppression", "NonZero", "Unique"])
