@@ -1,13 +1,13 @@
-import { closeSync, fstatSync, openSync, readSync } from "node:fs"
 import { readdir, stat } from "node:fs/promises"
 import { dirname, join } from "node:path"
 import { type Graph, InvalidModel, readModel, type Tensor } from "@tandem/onnx"
 import { InvalidSafetensors, readSafetensors } from "@tandem/safetensors"
 import { Effect } from "effect"
-import type { ModelError } from "../Errors.ts"
+import { InvalidEncoder, type ModelError } from "../Errors.ts"
 import { isHubId } from "../files/HubId.ts"
 import { attempt } from "../internal/Attempt.ts"
-import { readJsonIfThere, reasonOf, requireRegular } from "../internal/node/Files.ts"
+import { bytesAt, readJsonIfThere, reasonOf } from "../internal/node/Files.ts"
+import { modelPath, regular } from "../internal/node/ModelPath.ts"
 import { weightsGraph } from "../internal/node/WeightsGraph.ts"
 import { fetchModel, type HubOptions } from "./Hub.ts"
 
@@ -35,7 +35,7 @@ export const openModelFile = Effect.fn("openModelFile")(function* (
   options: HubOptions = {},
 ): Effect.fn.Return<ModelFile, ModelError> {
   const kind = yield* kindOf(model)
-  if (kind === "file") return yield* read(model, [])
+  if (kind === "file") return yield* read(model, [], true)
   if (kind === undefined && (!isHubId(model) || model.endsWith(".onnx"))) {
     return yield* new InvalidModel({
       message: `there is no file or folder ${model}`,
@@ -62,7 +62,7 @@ export const readSafetensorsFile = Effect.fn("readSafetensorsFile")(function* (
   file: string,
 ): Effect.fn.Return<ReadonlyMap<string, Tensor>, ModelError> {
   const bytes = yield* Effect.try({
-    try: () => bytesAt(file),
+    try: () => bytesAt(regular(file)),
     catch: (error) => new InvalidSafetensors({ message: `${file} cannot be read: ${reasonOf(error)}`, file }),
   })
   return yield* attempt(() => readSafetensors(bytes, file).tensors)
@@ -99,10 +99,11 @@ const rank = (file: string): number => {
   return place < 0 ? order.length : place
 }
 
-const read = Effect.fnUntraced(function* (file: string, others: readonly string[]) {
+/** Reads a file of a folder, or one that was named itself: that may be a link to anywhere. */
+const read = Effect.fnUntraced(function* (file: string, others: readonly string[], isNamed = false) {
   const bytes = yield* Effect.try({
-    try: () => bytesAt(file),
-    catch: (error) => new InvalidModel({ message: `${file} cannot be read: ${reasonOf(error)}`, file }),
+    try: () => bytesAt(isNamed ? regular(file) : modelPath(file)),
+    catch: (error) => unreadableModel(file, file, error),
   })
   const graph = yield* attempt(() => readModel(bytes, { file, external: dataFiles(dirname(file)) }))
   const folder = dirname(file)
@@ -111,36 +112,25 @@ const read = Effect.fnUntraced(function* (file: string, others: readonly string[
   return { file, graph, config, others }
 })
 
-/** Operating systems read at most 2 GiB at once. */
-const largestRead = 2 ** 30
-
-const bytesAt = (file: string): Uint8Array => {
-  requireRegular(file)
-  const handle = openSync(file, "r")
-  try {
-    const bytes = new Uint8Array(fstatSync(handle).size)
-    for (let at = 0; at < bytes.length; ) {
-      const count = readSync(handle, bytes, at, Math.min(largestRead, bytes.length - at), at)
-      if (count === 0) return bytes.subarray(0, at)
-      at += count
-    }
-    return bytes
-  } finally {
-    closeSync(handle)
-  }
-}
-
 /** Data files of a folder, each read once. */
 const dataFiles = (folder: string): ((location: string) => Uint8Array) => {
   const known = new Map<string, Uint8Array>()
   return (location) => {
     const file = join(folder, location)
     try {
-      const bytes = known.get(file) ?? bytesAt(file)
+      const bytes = known.get(file) ?? bytesAt(modelPath(file))
       known.set(file, bytes)
       return bytes
     } catch (error) {
-      throw new InvalidModel({ message: `the model's data file ${file} cannot be read: ${reasonOf(error)}`, file })
+      throw unreadableModel(file, `the model's data file ${file}`, error)
     }
   }
+}
+
+const unreadableModel = (file: string, what: string, error: unknown): InvalidModel => {
+  if (!(error instanceof InvalidEncoder)) {
+    return new InvalidModel({ message: `${what} cannot be read: ${reasonOf(error)}`, file })
+  }
+  const { message, expected = "", found = "", hint = "" } = error
+  return new InvalidModel({ message, file, expected, found, hint })
 }

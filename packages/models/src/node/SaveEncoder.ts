@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs"
 import { readdir } from "node:fs/promises"
 import { dirname, join, relative, resolve } from "node:path"
 import { quantizeDynamic, readModel, type Tensor, writeBackExternal, writeModel } from "@tandem/onnx"
@@ -12,7 +11,8 @@ import { type Encoder, type EncoderSource, embeddingSize } from "../encoder/Enco
 import { withCopies } from "../exported/TiedWeights.ts"
 import { readSimilarity, sentenceTransformersFiles, similarityOf } from "../files/SentenceTransformers.ts"
 import { attempt } from "../internal/Attempt.ts"
-import { exists, readBytes, readJsonIfThere, reasonOf, requireRegular, unreadable } from "../internal/node/Files.ts"
+import { bytesAt, exists, readBytes, readJsonIfThere, reasonOf, unreadable } from "../internal/node/Files.ts"
+import { modelPath } from "../internal/node/ModelPath.ts"
 import { type Content, writeDirectory } from "../internal/node/WriteDirectory.ts"
 
 type Weights = Extract<EncoderSource, { kind: "weights" }>
@@ -200,9 +200,7 @@ const similarityFiles = Effect.fnUntraced(function* (
 
 const readData = (file: string): Uint8Array => {
   try {
-    requireRegular(file)
-    const buffer = readFileSync(file)
-    return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength)
+    return bytesAt(modelPath(file))
   } catch (error) {
     throw unreadable(file, error)
   }

@@ -1,9 +1,10 @@
-import { statSync } from "node:fs"
-import { access, open, stat } from "node:fs/promises"
+import { closeSync, fstatSync, openSync, readSync } from "node:fs"
+import { access, open } from "node:fs/promises"
 import { join } from "node:path"
 import { Effect } from "effect"
 import { InvalidEncoder } from "../../Errors.ts"
 import { isRecord } from "../Record.ts"
+import { modelPath } from "./ModelPath.ts"
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -28,17 +29,25 @@ export interface OpenFile {
   readonly read: (start: number, end: number) => Promise<Uint8Array>
 }
 
-/** Refuses what is no regular file: a pipe would be waited for, and a device read without end. */
-export const requireRegular = (file: string): void => {
-  if (!statSync(file).isFile()) throw notRegular()
+/** The bytes of a file at a path that `modelPath` or `regular` gave. */
+export const bytesAt = (path: string): Uint8Array => {
+  const handle = openSync(path, "r")
+  try {
+    const bytes = new Uint8Array(fstatSync(handle).size)
+    for (let at = 0; at < bytes.length; ) {
+      const count = readSync(handle, bytes, at, Math.min(largestRead, bytes.length - at), at)
+      if (count === 0) return bytes.subarray(0, at)
+      at += count
+    }
+    return bytes
+  } finally {
+    closeSync(handle)
+  }
 }
 
-const notRegular = (): Error => new Error("it is no regular file")
-
-/** Opens a file for as long as it is used. */
+/** Opens a file of a model for as long as it is used. */
 export const withFile = async <A>(file: string, use: (opened: OpenFile) => Promise<A>): Promise<A> => {
-  if (!(await stat(file)).isFile()) throw notRegular()
-  const handle = await open(file, "r")
+  const handle = await open(modelPath(file), "r")
   try {
     const read = async (start: number, end: number): Promise<Uint8Array> => {
       const bytes = new Uint8Array(end - start)
@@ -56,9 +65,11 @@ export const withFile = async <A>(file: string, use: (opened: OpenFile) => Promi
   }
 }
 
-/** The error for a file that the operating system does not give. */
+/** The error for a file that the operating system does not give, or that is not to be read. */
 export const unreadable = (file: string, error: unknown): InvalidEncoder =>
-  new InvalidEncoder({ message: `${file} cannot be read: ${reasonOf(error)}`, file })
+  error instanceof InvalidEncoder
+    ? error
+    : new InvalidEncoder({ message: `${file} cannot be read: ${reasonOf(error)}`, file })
 
 /** The bytes of a file; one that cannot be read ends in `InvalidEncoder`. */
 export const readBytes = (file: string): Effect.Effect<Uint8Array, InvalidEncoder> =>
