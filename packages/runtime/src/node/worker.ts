@@ -23,6 +23,14 @@ interface Session {
 }
 
 const settings: WorkerSettings = workerData
+
+/**
+ * ONNX Runtime writes its log to the process' standard error and hands it to nobody. What it writes there as an error it
+ * throws as well, so only what ends the process is left to its log. The library's own environment is set up with the first
+ * session.
+ */
+const silent = 4
+ort.env.logLevel = "fatal"
 const sessions = new Map<number, Session>()
 const buffers = new Map<number, Resident>()
 
@@ -62,7 +70,7 @@ const compile = async (request: Extract<Request, { kind: "compile" }>): Promise<
     // and a run over batches of many shapes needs that of the largest one.
     enableMemPattern: false,
     enableCpuMemArena: false,
-    logSeverityLevel: 3,
+    logSeverityLevel: silent,
     ...(request.profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: request.profile }),
   }
   const fallbacks: string[] = []
@@ -76,7 +84,7 @@ const compile = async (request: Extract<Request, { kind: "compile" }>): Promise<
         extra: { session: { force_spinning_stop: "1", ...quantization } },
       })
     }
-    const strict = { ...options, logSeverityLevel: 4, extra: { session: { disable_cpu_ep_fallback: "1" } } } as const
+    const strict = { ...options, extra: { session: { disable_cpu_ep_fallback: "1" } } } as const
     try {
       return await ort.InferenceSession.create(request.model, strict)
     } catch (cause) {
@@ -145,6 +153,8 @@ const run = async (request: Extract<Request, { kind: "run" }>): Promise<Record<s
   )
 }
 
+const runOptions: ort.InferenceSession.RunOptions = { logSeverityLevel: silent }
+
 /** Runs a session; where every output has an array already, without the binding's copies of them. */
 const runUncopied = async (
   session: ort.InferenceSession,
@@ -152,10 +162,10 @@ const runUncopied = async (
   fetches: Readonly<Record<string, ort.Tensor | null>>,
 ): Promise<Readonly<Record<string, ort.OnnxValue | null>>> => {
   if (!session.outputNames.includes(uncopied) || Object.values(fetches).includes(null)) {
-    return session.run(feeds, fetches)
+    return session.run(feeds, fetches, runOptions)
   }
   try {
-    await session.run(feeds, { ...fetches, [uncopied]: null })
+    await session.run(feeds, { ...fetches, [uncopied]: null }, runOptions)
   } catch (cause) {
     if (!isUncopied(cause)) throw cause
   }

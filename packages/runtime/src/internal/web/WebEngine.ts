@@ -8,6 +8,9 @@ import { DeviceTensor, deviceType } from "./DeviceTensor.ts"
 /** Both builds of onnxruntime-web look like this. */
 export type OrtWeb = Pick<typeof ort, "InferenceSession" | "Tensor" | "env">
 
+/** What ONNX Runtime writes to the console as an error it throws as well, so only what ends it is left to its log. */
+const silent = 4
+
 interface Session {
   readonly session: ort.InferenceSession
   readonly inputTypes: ReadonlyMap<string, string>
@@ -27,6 +30,7 @@ export class WebEngine {
 
   constructor(library: OrtWeb, device: GPUDevice | undefined, modules: Readonly<Record<string, object>>) {
     this.#ort = library
+    library.env.logLevel = "fatal"
     this.#device = device
     this.#modules = modules
   }
@@ -78,14 +82,14 @@ export class WebEngine {
     const options: ort.InferenceSession.SessionOptions = {
       executionProviders: [this.#device === undefined ? "wasm" : { name: "webgpu", device: this.#device }],
       graphOptimizationLevel: request.optimize === "all" ? "all" : "disabled",
-      logSeverityLevel: 3,
+      logSeverityLevel: silent,
       ...(request.profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: request.profile }),
     }
     const fallbacks: string[] = []
     const create = async (): Promise<ort.InferenceSession> => {
       const { InferenceSession } = this.#ort
       if (this.#device === undefined) return InferenceSession.create(request.model, options)
-      const strict = { ...options, logSeverityLevel: 4, extra: { session: { disable_cpu_ep_fallback: "1" } } } as const
+      const strict = { ...options, extra: { session: { disable_cpu_ep_fallback: "1" } } } as const
       try {
         return await InferenceSession.create(request.model, strict)
       } catch (cause) {
@@ -121,7 +125,7 @@ export class WebEngine {
           ? null
           : target.output(this.#ort, this.#device, read.has(id))
     }
-    const results = await found.session.run(feeds, fetches)
+    const results = await found.session.run(feeds, fetches, { logSeverityLevel: silent })
     for (const [name, id] of Object.entries(request.into)) {
       const target = this.#resident(id)
       if (fetches[name] === null) target.replace(fromOrt(outputOf(results, name)))
