@@ -1,4 +1,6 @@
-// Damaged files of several exporters, from bytes to the report on what trains: a tagged error or a result each time.
+// Damaged files of several exporters, from bytes to the report on what trains, and of every format that is read: a tagged
+// error that names the file, the same result, or one that the format cannot tell from the whole file's (`Target.permits`).
+// $TANDEM_FUZZ mutations of each format; 500 where it is not set.
 import assert from "node:assert/strict"
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
@@ -11,6 +13,7 @@ import { readModel } from "@tandem/onnx"
 import { readSafetensors } from "@tandem/safetensors"
 import { Effect, Exit } from "effect"
 import { damagedModel, damagedSafetensors, seeded } from "./support/Damage.ts"
+import { runFuzz, targetNames } from "./support/fuzz/RunFuzz.ts"
 import { onCpu } from "./support/Golden.ts"
 
 const golden = fileURLToPath(new URL("./golden", import.meta.url))
@@ -75,6 +78,18 @@ test("whatever can be read of damaged models is inspected, within bounded time a
   const grown = (process.memoryUsage().rss - before) / mebibyte
   assert.ok(grown < 1536, `${Math.round(grown)} MiB more`)
 })
+
+const rounds = Number(process.env["TANDEM_FUZZ"] ?? 500)
+
+for (const [index, name] of (await targetNames()).entries()) {
+  test(`${name}: ${rounds} mutations`, async () => {
+    const { refused, same, others, failures } = await runFuzz(index, 0, rounds)
+    assert.deepEqual(failures, [])
+    const read = Object.values(others).reduce((sum, count) => sum + count, same)
+    assert.equal(refused + read, rounds)
+    assert.ok(refused > rounds / 4 && read > 0, `${refused} refused, ${read} read`)
+  })
+}
 
 test("damaged safetensors are read or refused with a tagged error", () => {
   assert.ok(references.length >= 2)
