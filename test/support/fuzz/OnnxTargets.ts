@@ -92,8 +92,12 @@ const withData = (): Target => {
       for (const [path, bytes] of damaged) writeFileSync(join(folder, path), bytes)
       return checked((await Effect.runPromise(openModelFile(folder))).graph)
     },
-    // A model whose place for the data is damaged leads to a file that is not there, which is what the error names.
-    names: (error) => "file" in error && String(error.file).startsWith(folder),
+    // A model whose place for the data is damaged leads to a file that is not there, or beyond the end of the one that is:
+    // the error names that.
+    names: (error, path) =>
+      namesFile(error, path) ||
+      namesFile(error, "model.onnx_data") ||
+      ("file" in error && String(error.file).startsWith(folder)),
     permits: (damage) => {
       // Where a tensor lies in the data file is a field like any other.
       if (damage.path === "model.onnx") return anotherField
