@@ -70,7 +70,7 @@ const eachName = (tensors: Tensors, done: Set<Tensors>, use: (name: string) => v
     if (done.has(next)) continue
     done.add(next)
     if (next.name !== undefined) use(next.name)
-    for (const part of next.parts) open.push(part)
+    for (const part of next.parts.toReversed()) open.push(part)
   }
 }
 
