@@ -39,7 +39,7 @@ const inThisProcess = async (args: readonly string[], t: TestContext) => {
 test("wrong usage ends with 2 and names the flag", async (t) => {
   const cases: readonly (readonly [readonly string[], RegExp])[] = [
     [["dpr", "train", "--batchsize", "4"], /error\[UnknownFlag\] --batchsize .*\n.*did you mean --batch-size\?/],
-    [["dpr", "train", ...needed, "--lora", "4"], /error\[UnknownFlag\] --lora/],
+    [["dpr", "train", ...needed, "--quantize", "4"], /error\[UnknownFlag\] --quantize/],
     [["dpr", "train", ...needed, "--generator", "M"], /error\[UnknownFlag\] --generator/],
     [["dpr", "train", ...needed, "--dtype", "fp16"], /error\[UnknownFlag\] --dtype/],
     [["dpr", "tain"], /error\[UnknownCommand\] .*tain[\s\S]*did you mean train\?/],

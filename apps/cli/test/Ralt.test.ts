@@ -38,13 +38,16 @@ const succeed = async (text: string) => {
 
 const data = "--data train.jsonl --corpus corpus.jsonl"
 const tiny = "--tiny-hidden 32 --tiny-layers 1 --tiny-heads 2 --tiny-intermediate 64 --tiny-vocabulary 200"
-const reader = `--generator tiny ${tiny} --template prompt.txt --max-answer 8 --max-prompt 64 --answers 2 --batch-size 2`
+const prompts = "--template prompt.txt --max-answer 8 --max-prompt 64 --batch-size 2"
+const reader = `--generator base ${prompts}`
 
 test("a retriever's passages train a reader, and three runs say what the data need", async () => {
   await succeed(`dpr train ${data} --model tiny ${tiny} --max-steps 2 --out retriever`)
   const counts = await succeed(`ralt prepare ${data} --retriever retriever --k 2 --out prepared.jsonl`)
   assert.deepEqual([counts.questions, counts.passages], [4, 8])
-  const train = `ralt train ${data} --retriever retriever --dev train.jsonl ${reader} --k 2 --max-steps 2`
+  // What a verdict compares with is a model that lies somewhere; a tiny one is gone with its run.
+  await succeed(`ralt train ${data} --generator tiny ${tiny} ${prompts} --max-steps 1 --out base`)
+  const train = `ralt train ${data} --retriever retriever --dev train.jsonl ${reader} --answers 2 --k 2 --max-steps 2`
   const done = await succeed(`${train} --weights retriever --lora 2 --out reader`)
   assert.equal(done.report.status, "completed")
   assert.ok(done.report.after["retrieved.nll"] > 0)
@@ -59,6 +62,8 @@ test("a retriever's passages train a reader, and three runs say what the data ne
   )
   assert.equal(figures.verdict.metric, "f1")
   assert.match(figures.verdict.words[0], /fine-tuned without retrieval/)
+  const tinyBase = await run("ralt eval --run base --data prepared.jsonl --k-eval 1 --without closed")
+  assert.deepEqual([tinyBase.code, tinyBase.last.error.field], [2, "without"])
 })
 
 test("settings that have no effect or contradict one another are refused by their flags", async () => {

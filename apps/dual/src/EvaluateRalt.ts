@@ -53,10 +53,19 @@ export const evaluateRalt = Effect.fn("ralt.evaluate")((settings: EvaluateRaltSe
     const questions = yield* readQuestions(data, "data", settings)
     yield* observe({ event: "phase", name: "loading the model" })
     const { model, prompts } = yield* openGenerator(settings, { seed, texts: () => textsOf(questions) })
+    const other = (name: string) => openGenerator({ generator: name }, { seed, texts: () => textsOf(questions) })
+    const others =
+      settings.without === undefined
+        ? undefined
+        : {
+            before: yield* other(yield* startedFrom(settings.generator)),
+            tuned: yield* other(settings.without),
+          }
     const most = Math.max(...kEval)
     const [prepared] = yield* findAll([{ questions, k: most, files: data }], settings, { observe })
-    const asked = yield* askable(prepared!.questions, prompts, "data")
-    for (const message of asked.warnings) yield* observe({ event: "warning", message })
+    const fitting = yield* askable(prepared!.questions, prompts, "data")
+    const asked = others === undefined ? fitting : yield* askable(fitting.questions, others.tuned.prompts, "data")
+    for (const message of fitting.warnings) yield* observe({ event: "warning", message })
     const measureOf = Effect.fnUntraced(function* (reader: typeof model, asking: typeof prompts) {
       const generator = yield* makeLocalGenerator({ model: reader })
       return (k: number, variants: readonly AnswerVariant[]) =>
@@ -74,10 +83,8 @@ export const evaluateRalt = Effect.fn("ralt.evaluate")((settings: EvaluateRaltSe
       if (retrieved !== undefined) sweep.push({ k, retrieved: figuresOf({ retrieved })["retrieved"] ?? {} })
     }
     const figures: RaltFigures = { n: asked.questions.length, k: most, variants: figuresOf(whole), sweep }
-    if (settings.without === undefined) return figures
-    const other = (name: string) => openGenerator({ generator: name }, { seed, texts: () => textsOf(questions) })
-    const before = yield* other(yield* startedFrom(settings.generator))
-    const tuned = yield* other(settings.without)
+    if (others === undefined) return figures
+    const { before, tuned } = others
     const found = verdictOf({
       before: yield* Effect.scoped(
         Effect.flatMap(measureOf(before.model, prompts), (run) => run(most, ["closedBook", "retrieved"])),

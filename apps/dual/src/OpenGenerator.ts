@@ -34,13 +34,12 @@ export const openGenerator = Effect.fnUntraced(function* (
   const saved = folder === undefined ? undefined : yield* attempt(() => savedPrompt(folder)).pipe(Effect.flatten)
   const file = source.template
   const text = file === undefined ? undefined : yield* onDisk(file, () => readFile(file, "utf8"))
+  const { maxPrompt = saved?.maxPrompt, maxAnswer = saved?.maxAnswer } = source
   const settings: PromptSettings = {
     template:
       text === undefined ? (saved?.template ?? usualTemplate(model)) : yield* attempt(() => ragTemplate(text, file)),
-    ...withoutAbsent({
-      maxPrompt: source.maxPrompt ?? saved?.maxPrompt,
-      maxAnswer: source.maxAnswer ?? saved?.maxAnswer,
-    }),
+    ...(maxPrompt !== undefined && { maxPrompt }),
+    ...(maxAnswer !== undefined && { maxAnswer }),
   }
   return { model, prompts: yield* attempt(() => makePrompts(promptModel(model), settings)) }
 })
@@ -51,11 +50,6 @@ const promptModel = (model: LanguageModel) => ({
   endTokenIds: model.endTokenIds,
   maxLength: model.maxLength,
 })
-
-const withoutAbsent = (values: Readonly<Record<"maxPrompt" | "maxAnswer", number | undefined>>) =>
-  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Readonly<
-    Partial<Record<"maxPrompt" | "maxAnswer", number>>
-  >
 
 const attempt = <A>(body: () => A): Effect.Effect<A, InvalidPrompt | InvalidTemplate> =>
   Effect.suspend(() => {

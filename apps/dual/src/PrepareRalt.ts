@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs"
-import { writePrepared } from "@tandem/objectives/node/PreparedFile"
+import { isPrepared, writePrepared } from "@tandem/objectives/node/PreparedFile"
 import { type RunOptions, SettingsError } from "@tandem/runs"
 import type { NodeProvider } from "@tandem/runtime"
 import { layer } from "@tandem/runtime/node/NodeRuntime"
@@ -41,8 +41,13 @@ export const prepareRalt = Effect.fn("ralt.prepare")((settings: PrepareRaltSetti
         hint: "prepare the questions that they were made of",
       })
     }
-    if (data.includes(out) || (settings.corpus === out && existsSync(out))) {
-      return yield* new SettingsError({ message: "the file to write is one that is read", field: "out", file: out })
+    if (existsSync(out) && !(yield* isPrepared(out))) {
+      return yield* new SettingsError({
+        message: "the file to write is there already, and is none of prepared questions",
+        field: "out",
+        file: out,
+        hint: "name another file, or remove this one",
+      })
     }
     const [found] = yield* findAll([{ questions, k, files: data }], settings, { observe })
     yield* writePrepared(out, found!)

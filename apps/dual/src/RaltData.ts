@@ -78,7 +78,19 @@ export const findAll = Effect.fnUntraced(function* (
   const results: Prepared[] = []
   for (const { questions, k, files } of sets) {
     if (questions.kind === "prepared" || finder === undefined) {
-      if (questions.kind === "prepared") results.push(questions.prepared)
+      if (questions.kind !== "prepared") continue
+      const { header } = questions.prepared
+      if (header.k < k) {
+        return yield* new SettingsError({
+          message: "fewer passages were prepared than are asked for",
+          file: files.join(", "),
+          field: "k",
+          expected: `at least ${k}`,
+          found: `${header.k}`,
+          hint: "prepare the questions with a larger `k`",
+        })
+      }
+      results.push(questions.prepared)
       continue
     }
     const { examples } = questions.data

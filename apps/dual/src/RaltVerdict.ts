@@ -22,7 +22,15 @@ export const startedFrom = Effect.fnUntraced(function* (run: string) {
   }
   const content = yield* readJson(config)
   const { settings } = yield* onDisk(config, async () => Schema.decodeUnknownSync(RunConfig)(content))
-  return settings.generator
+  if (!/^tiny(:|$)/.test(settings.generator)) return settings.generator
+  return yield* new SettingsError({
+    message: "a tiny model of random weights is not there any more as it began",
+    file: run,
+    field: "without",
+    expected: "runs that began with a model of a folder or of the hub",
+    found: settings.generator,
+    hint: "leave `without` out",
+  })
 })
 
 /** Answers of the three models that tell apart what retrieval and what training does, to the same questions. */

@@ -21,7 +21,7 @@ export const raltTrainApp: TrainApp<RaltSettings> = {
   ],
   idle: [
     ...trainIdle,
-    ...["patience", "evalEvery", "kEval"].map(withoutDev),
+    ...["patience", "evalEvery", "kEval", "answers"].map(withoutDev),
     ...["hidden", "layers", "heads", "intermediate", "vocabulary"].map((size) => withoutTiny(`tiny.${size}`)),
     {
       setting: "weightTemperature",

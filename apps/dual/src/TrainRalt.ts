@@ -70,6 +70,23 @@ const planOf = Effect.fnUntraced(function* (
   const dev = found[1] === undefined ? undefined : yield* askable(found[1].questions, prompts, "dev")
   const { foundBy } = found[0]!.header
   const temperature = settings.weightTemperature ?? (foundBy.kind === "retriever" ? foundBy.temperature : 1)
+  if (model.kind === "decoder" && (model.frozen?.size ?? 0) > 0) {
+    return yield* new SettingsError({
+      message: "the model's weights are quantised",
+      field: "generator",
+      file: settings.generator,
+      expected: "weights of full precision: safetensors, or onnx/model.onnx",
+      found: `${model.frozen?.size} quantised tensors`,
+    })
+  }
+  if (settings.weights === "retriever" && foundBy.kind === "data") {
+    return yield* new SettingsError({
+      message: "passages that the examples name have no scores to weigh them by",
+      field: "weights",
+      expected: "passages that a retriever or BM25 found",
+      found: "prepared with `passages` data",
+    })
+  }
   if (settings.trainOnPrompt && model.kind === "seq2seq") {
     return yield* new SettingsError({
       message: "an encoder-decoder writes answers alone, so it cannot be trained on prompts",
@@ -101,6 +118,7 @@ const planOf = Effect.fnUntraced(function* (
       k: kEval,
       seed,
       written: settings.answers,
+      decidedBy: settings.closedBookShare === 1 ? "closedBook" : "retrieved",
       observe,
     }))
   const corpus = settings.corpus === undefined ? [] : [settings.corpus]

@@ -9,7 +9,7 @@ import {
 import { partOf, type Tensor } from "@tandem/onnx"
 import { type RunFailed, Runtime } from "@tandem/runtime"
 import { asDrafted, type Batch, type Live, type Program, withAdapters } from "@tandem/trainers"
-import { Effect } from "effect"
+import { Effect, Exit } from "effect"
 import { escaped, loraFor } from "./LoraSetting.ts"
 import type { TrainPlan } from "./TrainPlan.ts"
 import type { TrainSettings } from "./TrainSettings.ts"
@@ -77,10 +77,16 @@ export const adaptationOf = Effect.fnUntraced(function* (
       const { download, write } = yield* Runtime
       const trained = new Map<string, Tensor>()
       for (const name of values.keys()) trained.set(name, yield* download(weights[name]!))
-      for (const weight of byWeight.keys()) yield* write(weights[weight]!, yield* mergedWeight(weight, trained))
-      const result = yield* Effect.exit(effect)
-      for (const weight of byWeight.keys()) yield* write(weights[weight]!, parameters.get(weight)!)
-      return yield* result
+      const put = (of: (weight: string) => Effect.Effect<Tensor, InvalidLora>) =>
+        Effect.forEach(byWeight.keys(), (weight) =>
+          Effect.flatMap(of(weight), (value) => write(weights[weight]!, value)),
+        )
+      const merged = put((weight) => mergedWeight(weight, trained))
+      // Whatever ends it, failing or interrupted, the adapters' weights are apart again.
+      const apart = put((weight) => Effect.succeed(parameters.get(weight)!))
+      return yield* Effect.onExit(Effect.andThen(merged, effect), (exit) =>
+        Exit.isSuccess(exit) ? Effect.orDie(apart) : Effect.ignore(apart),
+      )
     }),
   }
 })

@@ -137,7 +137,14 @@ test("questions whose passages were found before give the same losses, with dist
   assert.equal(readFileSync(join(folder, "live/prepared/train.jsonl"), "utf8"), readFileSync(file, "utf8"))
   const { corpus: _, ...others } = small
   const settings = await Effect.runPromise(
-    decodeTrainSettings(raltTrainApp, { ...others, ...more, data: file, dev: [], out: join(folder, "ahead") }),
+    decodeTrainSettings(raltTrainApp, {
+      ...others,
+      ...more,
+      data: file,
+      dev: [],
+      answers: undefined,
+      out: join(folder, "ahead"),
+    }),
   )
   const losses: number[] = []
   const observe = (event: { event: string; loss?: number }) =>
@@ -155,7 +162,7 @@ test("a source of passages beside prepared questions, and questions without answ
     return Effect.runPromise(Effect.flip(trainRalt(settings, { observe: () => Effect.void })))
   }
   const prepared = join(folder, "live/prepared/train.jsonl")
-  const idle = await refused({ data: prepared, dev: [] })
+  const idle = await refused({ data: prepared, dev: [], answers: undefined })
   assert.ok(idle instanceof SettingsError && idle.field === "corpus", String(idle))
   const silent = lines("silent.jsonl", [{ query: "who?", positives: ["house-1"] }])
   const unanswered = await refused({ data: silent })

@@ -60,7 +60,8 @@ export const scoreTokens = Effect.fnUntraced(function* (
       const { prompts, answer } = requests[index]!
       return prompts.reduce((longest, { length }) => Math.max(longest, length), 0) - cuts[index]! + answer.length
     })
-    const members = Math.max(1, Number.parseInt(count, 10))
+    const members = Number.parseInt(count, 10)
+    if (members === 0) continue
     for (const batch of batchesOf(lengths, { members: places, places: places / members, uneven: true })) {
       const chosen = batch.map((at) => alike[at]!)
       const rows = chosen.flatMap((index) => {
@@ -90,6 +91,7 @@ const scoreOf = (perToken: readonly number[]): Score => ({
 /** How many tokens all prompts of a request begin with, without the last one of any; 0 where that saves too little. */
 const sharedBeginning = ({ prompts, answer }: TokenRequest): number => {
   const [first = []] = prompts
+  if (prompts.length < 2) return 0
   const limit = Math.min(...prompts.map(({ length }) => length)) - 1
   let length = 0
   while (length < limit && prompts.every((prompt) => prompt[length] === first[length])) length++

@@ -161,3 +161,16 @@ test("resident weights are read where they are, and adapters are part of the mod
   assert.ok(Math.abs(changed - before) > 1e-3, `${changed} and ${before}`)
   assert.equal(restored, before)
 })
+
+test("a request without prompts has no scores", async () => {
+  const scores = await onCpu(
+    Effect.gen(function* () {
+      const { score } = yield* makeLocalGenerator({ model: yield* goldenModel("llama", [2]) })
+      return yield* score([{ prompts: [], answer }, other])
+    }),
+  )
+  assert.deepEqual(
+    scores.map(({ length }) => length),
+    [0, 1],
+  )
+})

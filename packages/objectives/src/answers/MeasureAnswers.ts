@@ -17,18 +17,20 @@ import {
 /** What a run's answers are measured with. */
 export interface AnswerMeasurement extends AnswerEvaluation {
   readonly model: LanguageModel
+  /** The variant whose `nll` decides which weights are kept: what is trained without passages is not asked with them. */
+  readonly decidedBy: "retrieved" | "closedBook"
   readonly observe: Observe
 }
 
 /**
- * Answers to the evaluation questions, in all variants; the weights whose answers are likeliest with what was retrieved are
- * kept (`retrieved.nll`, nats a token).
+ * Answers to the evaluation questions, in all variants; the weights whose answers are likeliest in the variant that decides
+ * are kept (`retrieved.nll` or `closedBook.nll`, nats a token).
  */
 export const measureAnswers = (
   options: AnswerMeasurement,
 ): Effect.Effect<Measurement<GeneratorError>, never, RunServices> =>
   Effect.map(generatorOf(options.model), (generator) => ({
-    metric: "retrieved.nll",
+    metric: `${options.decidedBy}.nll`,
     better: "smaller",
     measure: ({ weights }) =>
       Effect.scoped(
@@ -40,7 +42,7 @@ export const measureAnswers = (
       ),
     baselines: {},
     page: {
-      headline: ["retrieved.exactMatch", "retrieved.nll"],
+      headline: [`${options.decidedBy}.exactMatch`, `${options.decidedBy}.nll`],
       charts: answerCharts,
       sections: (systems) => answerExamples(options.questions, systems),
     },

@@ -51,7 +51,9 @@ export const isPrepared = (file: string): Effect.Effect<boolean, RunFolderError>
     const handle = await fs.open(file)
     try {
       const { buffer, bytesRead } = await handle.read({ buffer: Buffer.alloc(64), position: 0 })
-      return /^\{"format":\d+,"kind":"prepared questions"/.test(buffer.toString("utf8", 0, bytesRead))
+      return /^\{\s*"format"\s*:\s*\d+\s*,\s*"kind"\s*:\s*"prepared questions"/.test(
+        buffer.toString("utf8", 0, bytesRead),
+      )
     } finally {
       await handle.close()
     }

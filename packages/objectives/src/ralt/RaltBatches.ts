@@ -34,6 +34,8 @@ export const raltBatches = (
 ): { readonly perEpoch: number; readonly at: (index: number) => Passes<RaltBatch> } => {
   const { questions, prompts, batchSize, seed, reduction, trainOnPrompt, passTokens } = options
   const sampler = dualEncoderSampler({ count: questions.length, batchSize, seed })
+  const shares = model.kind === "decoder" && model.source.kind === "weights" && !trainOnPrompt
+  const size = (examples: readonly AnswerExample[]): number => (shares ? sharedSize(examples) : wholeSize(examples))
   const layOut = answerLayout(model, { ...prompts.settings, trainOnPrompt })
   const examplesOf = (question: PreparedQuestion, epoch: number) => {
     const answer = prompts.answer(question.answer).ids
@@ -74,8 +76,12 @@ export const raltBatches = (
   return { perEpoch: sampler.batchesPerEpoch, at }
 }
 
-/** Tokens of a question's examples, what they share counted once: they begin alike up to their passages. */
-const size = (examples: readonly AnswerExample[]): number => {
+/** Tokens of a question's examples. */
+const wholeSize = (examples: readonly AnswerExample[]): number =>
+  examples.reduce((sum, { prompt, answer }) => sum + prompt.length + answer.length, 0)
+
+/** The same with what they share counted once: they begin alike up to their passages. */
+const sharedSize = (examples: readonly AnswerExample[]): number => {
   const [first] = examples
   if (first === undefined) return 0
   const longest = Math.min(...examples.map(({ prompt }) => prompt.length))

@@ -29,7 +29,8 @@ export interface RaltExample {
  */
 export const raltExamples = (question: PreparedQuestion, epoch: number, draw: RaltDraw): readonly RaltExample[] => {
   const { k, closedBookShare, passagesPerPrompt, distractorShare } = draw
-  const found = foundPassages(question)
+  // No more than were looked for while training, however many were prepared.
+  const found = foundPassages(question).slice(0, Math.max(k, passagesPerPrompt))
   const best = found.slice(0, k)
   const weights = best.length === 0 ? [1] : weightsOf(best, draw)
   const random = Random.fromSeed(draw.seed).derive("ralt", epoch, question.id)
