@@ -20,8 +20,8 @@ test("settings know their defaults, which stand once", () => {
   for (const [key, value] of Object.entries(decoded))
     if (key !== "out") assert.deepEqual(known[key]?.default, value, key)
   for (const [key, { about }] of Object.entries(known)) assert.ok(about.length > 5, key)
-  const texts = ["lr", "evalEvery", "freeze", "resume"].map((key) => defaultText(known[key]!))
-  assert.deepEqual(texts, ["2e-5", "an epoch", undefined, undefined])
+  const texts = ["lr", "weightDecay", "evalEvery", "freeze", "resume"].map((key) => defaultText(known[key]!))
+  assert.deepEqual(texts, ["2e-5, with LoRA 2e-4", "0.01", "an epoch", undefined, undefined])
   assert.equal(flagName("saveEvery"), "save-every")
 })
 
