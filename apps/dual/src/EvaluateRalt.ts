@@ -90,7 +90,7 @@ export const evaluateRalt = Effect.fn("ralt.evaluate")((settings: EvaluateRaltSe
         Effect.flatMap(measureOf(before.model, prompts), (run) => run(most, ["closedBook", "retrieved"])),
       ),
       without: yield* Effect.scoped(
-        Effect.flatMap(measureOf(tuned.model, tuned.prompts), (run) => run(most, ["closedBook", "retrieved"])),
+        Effect.flatMap(measureOf(tuned.model, tuned.prompts), (run) => run(most, ["closedBook"])),
       ),
       after: whole,
     })

@@ -1,13 +1,5 @@
 import { readFile } from "node:fs/promises"
-import {
-  type InvalidPrompt,
-  InvalidTemplate,
-  makePrompts,
-  type PromptSettings,
-  ragTemplate,
-  InvalidPrompt as Unfit,
-} from "@tandem/generator"
-import type { LanguageModel } from "@tandem/models"
+import { InvalidPrompt, InvalidTemplate, makePrompts, type PromptSettings, ragTemplate } from "@tandem/generator"
 import { loadGenerator } from "@tandem/objectives/node/LoadGenerator"
 import { savedPrompt, usualTemplate } from "@tandem/objectives/node/SaveGenerator"
 import { onDisk } from "@tandem/runs/node/RunFiles"
@@ -41,14 +33,7 @@ export const openGenerator = Effect.fnUntraced(function* (
     ...(maxPrompt !== undefined && { maxPrompt }),
     ...(maxAnswer !== undefined && { maxAnswer }),
   }
-  return { model, prompts: yield* attempt(() => makePrompts(promptModel(model), settings)) }
-})
-
-const promptModel = (model: LanguageModel) => ({
-  kind: model.kind,
-  tokenizer: model.tokenizer,
-  endTokenIds: model.endTokenIds,
-  maxLength: model.maxLength,
+  return { model, prompts: yield* attempt(() => makePrompts(model, settings)) }
 })
 
 const attempt = <A>(body: () => A): Effect.Effect<A, InvalidPrompt | InvalidTemplate> =>
@@ -56,6 +41,6 @@ const attempt = <A>(body: () => A): Effect.Effect<A, InvalidPrompt | InvalidTemp
     try {
       return Effect.succeed(body())
     } catch (cause) {
-      return cause instanceof Unfit || cause instanceof InvalidTemplate ? Effect.fail(cause) : Effect.die(cause)
+      return cause instanceof InvalidPrompt || cause instanceof InvalidTemplate ? Effect.fail(cause) : Effect.die(cause)
     }
   })

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs"
-import { type AnswerReport, type Verdict, verdict } from "@tandem/evals"
-import type { VariantResult, VariantResults } from "@tandem/objectives"
+import { type Verdict, verdict } from "@tandem/evals"
+import type { VariantResults } from "@tandem/objectives"
 import { SettingsError } from "@tandem/runs"
 import { onDisk, readJson } from "@tandem/runs/node/RunFiles"
 import { runPaths } from "@tandem/runs/node/RunFolder"
@@ -45,17 +45,11 @@ export interface Compared {
 
 /** What the data need: retrieval, fine-tuning, both or neither, by F1 of written answers, or by their nats a token. */
 export const verdictOf = ({ before, without, after }: Compared): Verdict | undefined => {
-  const written = [before, without, after].every(
-    ({ closedBook, retrieved }) => closedBook?.writing && retrieved?.writing,
+  const results = [before.closedBook, before.retrieved, without.closedBook, after.retrieved]
+  const written = results.every((result) => result?.writing !== undefined)
+  const [closedBook, retrievedBefore, fineTunedWithoutRetrieval, retrievedAfter] = results.map((result) =>
+    written ? result?.writing : result?.likelihoods,
   )
-  const reportOf = (result: VariantResult | undefined): AnswerReport | undefined =>
-    written ? result?.writing : result?.likelihoods
-  const [closedBook, retrievedBefore, fineTunedWithoutRetrieval, retrievedAfter] = [
-    before.closedBook,
-    before.retrieved,
-    without.closedBook,
-    after.retrieved,
-  ].map(reportOf)
   if (!closedBook || !retrievedBefore || !fineTunedWithoutRetrieval || !retrievedAfter) return undefined
   const systems = { closedBook, retrievedBefore, fineTunedWithoutRetrieval, retrievedAfter }
   return verdict(systems, { metric: written ? "f1" : "nll" })

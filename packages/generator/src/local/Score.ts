@@ -51,17 +51,15 @@ export const scoreTokens = Effect.fnUntraced(function* (
     return scores
   }
   const cuts = requests.map((request) => (engine.sharesPrefixes ? sharedBeginning(request) : 0))
-  const counts = new Set(requests.map(({ prompts }, index) => `${prompts.length}:${cuts[index]! > 0}`))
-  for (const count of counts) {
-    const alike = [...requests.keys()].filter(
-      (index) => count === `${requests[index]!.prompts.length}:${cuts[index]! > 0}`,
-    )
+  const alikes = Map.groupBy(requests.keys(), (index) => `${requests[index]!.prompts.length} ${cuts[index]! > 0}`)
+  for (const alike of alikes.values()) {
+    const members = requests[alike[0]!]!.prompts.length
+    const isShared = cuts[alike[0]!]! > 0
+    if (members === 0) continue
     const lengths = alike.map((index) => {
       const { prompts, answer } = requests[index]!
       return prompts.reduce((longest, { length }) => Math.max(longest, length), 0) - cuts[index]! + answer.length
     })
-    const members = Number.parseInt(count, 10)
-    if (members === 0) continue
     for (const batch of batchesOf(lengths, { members: places, places: places / members, uneven: true })) {
       const chosen = batch.map((at) => alike[at]!)
       const rows = chosen.flatMap((index) => {
@@ -72,7 +70,7 @@ export const scoreTokens = Effect.fnUntraced(function* (
       const found = yield* Effect.scoped(
         Effect.gen(function* () {
           const shared = chosen.map((index) => requests[index]!.prompts[0]!.slice(0, cuts[index]))
-          const { score } = count.endsWith("true") ? yield* engine.read(shared) : engine
+          const { score } = isShared ? yield* engine.read(shared) : engine
           return yield* score(rows, targets)
         }),
       )

@@ -1,28 +1,20 @@
 import { type Graph, GraphBuilder, type Tensor, type Value } from "@tandem/onnx"
 import { capped, decode, type Form, type Heads, masked } from "../internal/DecoderBlocks.ts"
+import { decodingInputs } from "../internal/DecodingInputs.ts"
 import type { DecoderConfig, DecoderLayer } from "./Decoder.ts"
 import { decoderParameters } from "./DecoderParameters.ts"
+import type { CacheShape } from "./Decoding.ts"
+
+/** What each layer keeps of a token. */
+export const decodingCaches = ({ layers, keyValueHeads, headSize }: DecoderConfig): readonly CacheShape[] =>
+  layers.map(() => ({ heads: keyValueHeads, headSize }))
 
 /** The decoder's graph for writing text, as `Decoding` describes it. */
 export const decodingGraph = (config: DecoderConfig): Graph => {
   const { heads, keyValueHeads, headSize } = config
   const g = new GraphBuilder()
-  const ids = g.input("input_ids", "int64", ["tokens"])
-  const positions = g.input("position_ids", "int64", ["tokens"])
-  const tokensAt = g.input("tokens_at", "int64", ["rows", "width"])
-  const places = g.input("places", "int64", ["tokens"])
-  const cachePlaces = g.input("cache_places", "int64", ["rows", keyValueHeads, "width", 3])
-  const cachePositions = g.input("cache_positions", "int64", ["rows", "cache"])
-  const prefixPositions = g.input("prefix_positions", "int64", ["prefixes", "prefix"])
-  const wanted = g.input("logit_tokens", "int64", ["wanted"])
-  const kept = config.layers.map((_, layer) => {
-    const input = (kind: string, rows: string, length: string): Value =>
-      g.input(`${kind}`, "float32", [rows, keyValueHeads, length, headSize])
-    return {
-      past: ["key", "value"].map((part) => input(`past.${layer}.${part}`, "rows", "cache")),
-      prefix: ["key", "value"].map((part) => input(`prefix.${layer}.${part}`, "prefixes", "prefix")),
-    }
-  })
+  const inputs = decodingInputs(g, decodingCaches(config))
+  const { ids, positions, tokensAt, places, cachePlaces, cachePositions, prefixPositions, wanted } = inputs
   const weights = new Map(decoderParameters(config).map(({ name, dims }) => [name, g.input(name, "float32", dims)]))
   const presents: Record<string, Value> = {}
   const size = (of: Value, axis: number): Value => g.slice(g.op("Shape", [of])[0]!, 0, axis, axis + 1)
@@ -53,12 +45,12 @@ export const decodingGraph = (config: DecoderConfig): Graph => {
     const spread = (x: Value, count: number): Value => g.gather(g.reshape(x, [-1, count * headSize]), tokensAt)
     const written = [key, value].map((x, part) => {
       const turned = g.transpose(g.reshape(spread(x, keyValueHeads), [0, 0, keyValueHeads, headSize]), [0, 2, 1, 3])
-      const present = g.op("ScatterND", [kept[index]!.past[part]!, cachePlaces, turned])[0]!
+      const present = g.op("ScatterND", [inputs.past[index]![part]!, cachePlaces, turned])[0]!
       presents[`present.${index}.${part === 0 ? "key" : "value"}`] = present
       return present
     })
     const [ownKey, ownValue] = written
-    const [prefixKey, prefixValue] = kept[index]!.prefix
+    const [prefixKey, prefixValue] = inputs.prefix[index]!
     const grouped = g.reshape(spread(query, heads), [0, 0, keyValueHeads, heads / keyValueHeads, headSize])
     const q = g.reshape(g.transpose(grouped, [0, 2, 3, 1, 4]), [0, 0, -1, headSize])
     const queries = size(q, 2)

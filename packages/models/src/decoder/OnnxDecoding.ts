@@ -2,6 +2,7 @@ import { type Dims, type Graph, GraphBuilder, int, int64, type Tensor, type Valu
 import { UnsupportedArchitecture } from "../Errors.ts"
 import { withParameterInputs } from "../encoder/OnnxEncoder.ts"
 import { prepareInference } from "../exported/PrepareGraph.ts"
+import { decodingInputs } from "../internal/DecodingInputs.ts"
 import { maskPositions } from "../internal/TokenRows.ts"
 import type { CacheShape, Decoding } from "./Decoding.ts"
 
@@ -36,20 +37,8 @@ export const onnxDecoding = ({ graph, parameters, huggingFace, modelFile }: Onnx
     !whole.nodes.some(({ op }) => counting.includes(op)) &&
     typeof huggingFace["sliding_window"] !== "number"
   const g = new GraphBuilder()
-  const ids = g.input("input_ids", "int64", ["tokens"])
-  const positions = g.input("position_ids", "int64", ["tokens"])
-  const tokensAt = g.input("tokens_at", "int64", ["rows", "width"])
-  const places = g.input("places", "int64", ["tokens"])
-  const cachePlaces = g.input("cache_places", "int64", ["rows", heads, "width", 3])
-  const cachePositions = g.input("cache_positions", "int64", ["rows", "cache"])
-  const prefixPositions = g.input("prefix_positions", "int64", ["prefixes", "prefix"])
-  const wanted = g.input("logit_tokens", "int64", ["wanted"])
-  const kept = caches.map(({ headSize }, layer) =>
-    ["key", "value"].map((part) => ({
-      past: g.input(`past.${layer}.${part}`, "float32", ["rows", heads, "cache", headSize]),
-      prefix: g.input(`prefix.${layer}.${part}`, "float32", ["prefixes", heads, "prefix", headSize]),
-    })),
-  )
+  const inputsOf = decodingInputs(g, caches)
+  const { ids, positions, tokensAt, places, cachePlaces, cachePositions, prefixPositions, wanted } = inputsOf
   const size = (of: Value, axis: number): Value => g.slice(g.op("Shape", [of])[0]!, 0, axis, axis + 1)
   const zero = g.indices([0])
   const one = g.indices([1])
@@ -87,12 +76,12 @@ export const onnxDecoding = ({ graph, parameters, huggingFace, modelFile }: Onnx
     const past = pastOf(name)
     if (parameters.has(name)) bindings[name] = g.input(name, type ?? "float32", dims ?? [])
     else if (past !== undefined) {
-      const { prefix, past: cache } = kept[past.layer]![past.part]!
+      const [prefix, cache] = [inputsOf.prefix, inputsOf.past].map((of) => of[past.layer]![past.part]!)
       const { headSize } = caches[past.layer]!
       bindings[name] = g.concat(
         [
-          forRows(first(prefix, used.prefix, 2, ["prefixes", heads, "before", headSize]), [heads, "before", headSize]),
-          first(cache, used.cache, 2, ["rows", heads, "between", headSize]),
+          forRows(first(prefix!, used.prefix, 2, ["prefixes", heads, "before", headSize]), [heads, "before", headSize]),
+          first(cache!, used.cache, 2, ["rows", heads, "between", headSize]),
         ],
         2,
       )
@@ -117,7 +106,7 @@ export const onnxDecoding = ({ graph, parameters, huggingFace, modelFile }: Onnx
       })[0]!
       return [
         `present.${layer}.${part}`,
-        g.op("ScatterND", [kept[layer]![index]!.past, cachePlaces, added])[0]!,
+        g.op("ScatterND", [inputsOf.past[layer]![index]!, cachePlaces, added])[0]!,
       ] as const
     }),
   )

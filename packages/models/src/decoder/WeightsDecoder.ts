@@ -5,7 +5,7 @@ import type { Tokenizer } from "../tokenizer/Tokenizer.ts"
 import type { Decoder, DecoderConfig, DecoderGraph } from "./Decoder.ts"
 import { decoderGraph, decoderInputs, longestSequence } from "./DecoderGraph.ts"
 import type { Decoding } from "./Decoding.ts"
-import { decodingGraph } from "./DecodingGraph.ts"
+import { decodingCaches, decodingGraph } from "./DecodingGraph.ts"
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -43,7 +43,7 @@ export const weightsDecoder = (parts: WeightsDecoderParts): Decoder => {
     decoding: attempt(
       (): Decoding => ({
         graph: decodingGraph(config),
-        caches: config.layers.map(() => ({ heads: config.keyValueHeads, headSize: config.headSize })),
+        caches: decodingCaches(config),
         uneven: true,
         encoder: undefined,
       }),

@@ -1,29 +1,26 @@
 import { type Graph, GraphBuilder, int64, type Tensor, type Value } from "@tandem/onnx"
+import type { CacheShape } from "../decoder/Decoding.ts"
 import { withParameterInputs } from "../encoder/OnnxEncoder.ts"
 import { fusedRmsNormalization } from "../internal/Blocks.ts"
+import { decodingInputs } from "../internal/DecodingInputs.ts"
 import { decoderStates, type Form, logitsOf, masked } from "../internal/Seq2SeqBlocks.ts"
 import { bucketTable } from "./RelativePositions.ts"
 import type { Seq2SeqConfig } from "./Seq2Seq.ts"
 import { type Seq2SeqInference, seq2seqEncoderInferenceGraph } from "./Seq2SeqInference.ts"
 import { seq2seqBlockNames, seq2seqNames, seq2seqParameters } from "./Seq2SeqParameters.ts"
 
+/** What each layer keeps of a token. */
+export const seq2seqCaches = ({ decoder: { layers, heads }, headSize }: Seq2SeqConfig): readonly CacheShape[] =>
+  Array.from({ length: layers }, () => ({ heads, headSize }))
+
 /** The decoder's graph for writing text, as `Decoding` describes it; its prefix is what it attends to of the encoder. */
 export const seq2seqDecodingGraph = (config: Seq2SeqConfig, buffers: ReadonlyMap<string, Tensor>): Graph => {
   const { headSize } = config
-  const { heads: count, layers } = config.decoder
+  const { heads: count } = config.decoder
   const g = new GraphBuilder()
-  const ids = g.input("input_ids", "int64", ["tokens"])
-  const positions = g.input("position_ids", "int64", ["tokens"])
-  const tokensAt = g.input("tokens_at", "int64", ["rows", "width"])
-  const places = g.input("places", "int64", ["tokens"])
-  const cachePlaces = g.input("cache_places", "int64", ["rows", count, "width", 3])
-  const cachePositions = g.input("cache_positions", "int64", ["rows", "cache"])
-  const prefixPositions = g.input("prefix_positions", "int64", ["prefixes", "prefix"])
-  const wanted = g.input("logit_tokens", "int64", ["wanted"])
-  const input = (kind: string, layer: number, rows: string, length: string): readonly Value[] =>
-    ["key", "value"].map((part) => g.input(`${kind}.${layer}.${part}`, "float32", [rows, count, length, headSize]))
-  const past = Array.from({ length: layers }, (_, layer) => input("past", layer, "rows", "cache"))
-  const prefix = Array.from({ length: layers }, (_, layer) => input("prefix", layer, "prefixes", "prefix"))
+  const inputs = decodingInputs(g, seq2seqCaches(config))
+  const { ids, positions, tokensAt, places, cachePlaces, cachePositions, prefixPositions, wanted, past, prefix } =
+    inputs
   const weight = weightsIn(g, config, buffers)
   const presents: Record<string, Value> = {}
   const linear = (x: Value, name: string, factor: number): Value => product(g, weight, x, name, factor)

@@ -4,7 +4,7 @@ import { attempt } from "../internal/Attempt.ts"
 import { tokenIds } from "../tokenizer/TokenIds.ts"
 import type { Tokenizer } from "../tokenizer/Tokenizer.ts"
 import type { Seq2Seq, Seq2SeqConfig, Seq2SeqGraph } from "./Seq2Seq.ts"
-import { seq2seqDecodingGraph, seq2seqPrefixGraph } from "./Seq2SeqDecoding.ts"
+import { seq2seqCaches, seq2seqDecodingGraph, seq2seqPrefixGraph } from "./Seq2SeqDecoding.ts"
 import { seq2seqGraph, seq2seqInputs } from "./Seq2SeqGraph.ts"
 
 type Json = Readonly<Record<string, unknown>>
@@ -50,10 +50,7 @@ export const weightsSeq2Seq = (parts: WeightsSeq2SeqParts): Seq2Seq => {
     decoding: attempt(
       (): Decoding => ({
         graph: seq2seqDecodingGraph(config, buffers),
-        caches: Array.from({ length: config.decoder.layers }, () => ({
-          heads: config.decoder.heads,
-          headSize: config.headSize,
-        })),
+        caches: seq2seqCaches(config),
         uneven: true,
         encoder: seq2seqPrefixGraph({ config, parameters, buffers }),
       }),
