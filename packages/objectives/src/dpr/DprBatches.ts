@@ -2,22 +2,21 @@ import {
   type BatchPassage,
   type BatchStatistics,
   type Bucket,
-  bucketLengths,
   collateDualEncoder,
   collateSharedEncoder,
   type DualEncoderItem,
   drawNegatives,
   drawPositive,
   dualEncoderSampler,
-  type LengthGroup,
   lengthGroups,
   packedRows,
 } from "@tandem/collators"
 import { type Example, type Passage, type RetrievalData, sameText } from "@tandem/datasets"
 import type { Encoder, EncoderShape } from "@tandem/models"
-import { type Tensor, toNumbers } from "@tandem/onnx"
+import type { Tensor } from "@tandem/onnx"
 import { defaultTitles, encodeInput, encoderOf, type Side, type Towers } from "@tandem/retriever"
 import type { Batch } from "@tandem/trainers"
+import { describeShape, isFull, packedMultiple, shortTexts, textBucket } from "../retrieval/EncoderBatch.ts"
 import { encodingOf, longest, type RetrievalSettings } from "../retrieval/RetrievalSettings.ts"
 import type { DprShape } from "./DprProgram.ts"
 
@@ -32,20 +31,11 @@ export interface DprBatches {
   readonly at: (index: number) => DprBatch
 }
 
-/** Up to this many tokens attention costs little, and each further graph costs more. */
-const shortTexts = 64
-
-/** Lengths are rounded up to this many tokens, so that few graphs are compiled: padding is packed away where it costs. */
-const bucketMultiple = (maxLength: number): number => (maxLength <= shortTexts ? 16 : 64)
-
 /** Groups of short texts attend within half of the shortest length that others are rounded up to. */
 const groupBucket = (maxLength: number): Bucket => {
-  const bucket = bucketLengths({ multiple: bucketMultiple(maxLength), maximum: maxLength })
+  const bucket = textBucket(maxLength)
   return (length) => (maxLength > shortTexts && length <= shortTexts / 2 ? shortTexts / 2 : bucket(length))
 }
-
-/** Rows of token-wise work are rounded up to this many: a sixteenth of the largest batch there can be. */
-const packedMultiple = (passages: number, maxLength: number): number => Math.ceil((passages * maxLength) / 16 / 64) * 64
 
 /**
  * Where texts, sorted by length, are cut into groups that attend within their own length: few batches differ in the
@@ -63,13 +53,6 @@ const sharedCuts = (passages: number, maxLength: number): readonly number[] =>
         passages,
         ...groupCuts.queries.map((share) => passages + share * (1 - passages)),
       ]
-
-/** An encoder's shape as a part of a batch's key. */
-const describe = ({ batch, tokens, packedRows: rows, groups = [], full = false }: EncoderShape): string => {
-  const packing =
-    rows === undefined ? "" : ` ${rows} (${groups.map((group) => `${group.rows}x${group.tokens}`).join(", ")})`
-  return `${batch}x${tokens}${packing}${full ? " full" : ""}`
-}
 
 /** What batches are made of. */
 export interface DprBatchOptions {
@@ -96,7 +79,6 @@ export const dprBatches = (towers: Towers, options: DprBatchOptions): DprBatches
   })
   const query = encoderOf(towers, "query")
   const passage = encoderOf(towers, "passage")
-  const bucketOf = (maximum: number) => bucketLengths({ multiple: bucketMultiple(maximum), maximum })
   const encode = memoized(towers, retrieval)
   // Graphs that this project builds leave padding out of token-wise work; a model's own ONNX graph cannot.
   const packs = [query, passage].every(({ source }) => source.kind === "weights")
@@ -109,7 +91,7 @@ export const dprBatches = (towers: Towers, options: DprBatchOptions): DprBatches
   const weighted = examples.some(({ weight = 1 }) => weight !== 1)
   const collateOptions = {
     padTokenId: query.config.padTokenId,
-    bucket: bucketOf(maxLength),
+    bucket: textBucket(maxLength),
     hardNegatives,
     inputs: query.inputs,
     weights: weighted,
@@ -152,7 +134,7 @@ export const dprBatches = (towers: Towers, options: DprBatchOptions): DprBatches
     return {
       examples: items.length,
       statistics: statisticsOf(statistics),
-      key: `${shape.queries} + ${shape.passages}: ${describe(shared)}`,
+      key: `${shape.queries} + ${shape.passages}: ${describeShape(shared)}`,
       tensors: { ...tensors, "text.packed_rows": rows },
       shape: { queries: shape.queries, passages: shape.passages, weighted, encoders: { shared } },
     }
@@ -162,11 +144,11 @@ export const dprBatches = (towers: Towers, options: DprBatchOptions): DprBatches
       items.toSorted((a, b) => b.positive.text.ids.length - a.positive.text.ids.length),
       {
         ...collateOptions,
-        bucket: bucketOf(retrieval.maxLength.query),
+        bucket: textBucket(retrieval.maxLength.query),
         passage: {
           padTokenId: passage.config.padTokenId,
           inputs: passage.inputs,
-          bucket: bucketOf(retrieval.maxLength.passage),
+          bucket: textBucket(retrieval.maxLength.passage),
         },
       },
     )
@@ -179,7 +161,7 @@ export const dprBatches = (towers: Towers, options: DprBatchOptions): DprBatches
     return {
       examples: items.length,
       statistics: statisticsOf(statistics),
-      key: `${describe(queries.shape)} + ${describe(passages.shape)}`,
+      key: `${describeShape(queries.shape)} + ${describeShape(passages.shape)}`,
       tensors: {
         ...tensors,
         ...(queries.rows && { "query.packed_rows": queries.rows }),
@@ -200,11 +182,6 @@ export const dprBatches = (towers: Towers, options: DprBatchOptions): DprBatches
   }
   return { perEpoch: sampler.batchesPerEpoch, at }
 }
-
-/** Whether every place of the groups is a real token. */
-const isFull = (mask: Tensor, groups: readonly LengthGroup[]): boolean =>
-  toNumbers(mask).reduce((sum, value) => sum + value, 0) ===
-  groups.reduce((sum, { rows, tokens }) => sum + rows * tokens, 0)
 
 /** Token ids of texts, each made once. */
 const memoized = (towers: Towers, retrieval: RetrievalSettings) => {

@@ -1,10 +1,11 @@
 import { inBatchDiagnostics, inBatchNll } from "@tandem/losses"
-import { type DropoutRates, type Encoder, type EncoderShape, type ModelError, type Pooling, pool } from "@tandem/models"
+import type { EncoderShape, ModelError } from "@tandem/models"
 import { GraphBuilder, type Value } from "@tandem/onnx"
-import { encoderOf, type Side, type Towers, towerName } from "@tandem/retriever"
+import type { Side, Towers } from "@tandem/retriever"
 import type { Runtime } from "@tandem/runtime"
-import { dropoutRate, type MaskInput, type Program } from "@tandem/trainers"
+import type { MaskInput, Program } from "@tandem/trainers"
 import { Effect } from "effect"
+import { callEncoder } from "../retrieval/CallEncoder.ts"
 import type { RetrievalSettings } from "../retrieval/RetrievalSettings.ts"
 
 /** The shapes of a batch. */
@@ -39,21 +40,11 @@ export const dprProgram = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Program, ModelError, Runtime> {
   const g = new GraphBuilder()
   const masks: MaskInput[] = []
+  const { similarity, temperature, symmetric, dropout } = options
   const embed = Effect.fnUntraced(function* (side: Side, prefix: string, sizes: EncoderShape) {
-    const encoder = encoderOf(towers, side)
-    const dropout = ratesOf(encoder, options.dropout)
-    const { graph, dropout: sites } = yield* encoder.graph({
-      ...sizes,
-      firstTokens: encoder.pooling.mode === "cls",
-      ...(dropout === undefined ? {} : { dropout }),
-    })
-    const rename = (name: string): string =>
-      encoder.parameters.has(name) ? towerName(towers, side, name) : `${prefix}.${name}`
-    for (const { input, rate } of sites) masks.push({ input: `${prefix}.${input}`, rate })
-    const { inputs, outputs } = g.scope(prefix, () => g.callWithInputs(graph, rename))
-    const pooling: Pooling =
-      options.similarity === "cosine" ? { ...encoder.pooling, normalize: false } : encoder.pooling
-    return pool(g, outputs["last_hidden_state"]!, inputs["attention_mask"]!, pooling)
+    const texts = yield* callEncoder(g, towers, { side, prefix, shape: sizes, similarity, dropout })
+    masks.push(...texts.masks)
+    return texts.embeddings
   })
   const { queries: count, passages: candidates, weighted = false, encoders } = shape
   const both = Effect.gen(function* () {
@@ -67,7 +58,6 @@ export const dprProgram = Effect.fnUntraced(function* (
   })
   const { queries, passages } = yield* both
   const excluded = g.input("excluded", "bool", [count, candidates])
-  const { similarity, temperature, symmetric } = options
   const inputs = { queries, passages, excluded, ...(weighted && { weights: g.input("weights", "float32", [count]) }) }
   const { loss, scores } = inBatchNll(g, inputs, { similarity, temperature, symmetric })
   const { accuracy } = inBatchDiagnostics(g, scores, excluded)
@@ -77,10 +67,3 @@ export const dprProgram = Effect.fnUntraced(function* (
     dropout: masks,
   }
 })
-
-/** Rates that masks can be drawn for; undefined where there is no dropout or the model is a file without any. */
-const ratesOf = (encoder: Encoder, dropout: "model" | number): DropoutRates | undefined => {
-  const { hidden, attention } = dropout === "model" ? encoder.config.dropout : { hidden: dropout, attention: dropout }
-  const rates = { hidden: dropoutRate(hidden), attention: dropoutRate(attention) }
-  return encoder.source.kind === "onnx" || (rates.hidden === 0 && rates.attention === 0) ? undefined : rates
-}
