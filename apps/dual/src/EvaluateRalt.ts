@@ -7,13 +7,14 @@ import {
   type VariantResults,
   variantFigures,
 } from "@tandem/objectives"
+import { type GeneratorSource, openGenerator } from "@tandem/objectives/node/OpenGenerator"
+import { askable, readQuestions, textsOf } from "@tandem/objectives/node/Questions"
 import { progressTo, type RunOptions } from "@tandem/runs"
 import type { NodeProvider } from "@tandem/runtime"
 import { layer } from "@tandem/runtime/node/NodeRuntime"
 import { Effect } from "effect"
 import type { PassageSource } from "./FindPassages.ts"
-import { type GeneratorSource, openGenerator } from "./OpenGenerator.ts"
-import { askable, findAll, readQuestions, textsOf } from "./RaltData.ts"
+import { findAll } from "./RaltData.ts"
 import { startedFrom, verdictOf } from "./RaltVerdict.ts"
 
 /** What `evaluateRalt` is told. */

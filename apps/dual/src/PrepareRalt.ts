@@ -1,11 +1,12 @@
 import { existsSync } from "node:fs"
 import { isPrepared, writePrepared } from "@tandem/objectives/node/PreparedFile"
+import { readQuestions } from "@tandem/objectives/node/Questions"
 import { type RunOptions, SettingsError } from "@tandem/runs"
 import type { NodeProvider } from "@tandem/runtime"
 import { layer } from "@tandem/runtime/node/NodeRuntime"
 import { Effect } from "effect"
 import type { PassageSource } from "./FindPassages.ts"
-import { findAll, readQuestions } from "./RaltData.ts"
+import { findAll } from "./RaltData.ts"
 
 /** What `prepareRalt` is told. */
 export type PrepareRaltSettings = PassageSource & {

@@ -1,6 +1,6 @@
+export type { GeneratorSource } from "@tandem/objectives/node/OpenGenerator"
 export { type EvaluateRaltSettings, evaluateRalt, type RaltFigures } from "./EvaluateRalt.ts"
 export { type PassageSource, sourceKind } from "./FindPassages.ts"
-export type { GeneratorSource } from "./OpenGenerator.ts"
 export { type PreparedCounts, type PrepareRaltSettings, prepareRalt } from "./PrepareRalt.ts"
 export { RaltSettings } from "./Settings.ts"
 export { trainRalt } from "./TrainRalt.ts"

@@ -1,9 +1,9 @@
 import { readFile } from "node:fs/promises"
 import { InvalidPrompt, InvalidTemplate, makePrompts, type PromptSettings, ragTemplate } from "@tandem/generator"
-import { loadGenerator } from "@tandem/objectives/node/LoadGenerator"
-import { savedPrompt, usualTemplate } from "@tandem/objectives/node/SaveGenerator"
 import { onDisk } from "@tandem/runs/node/RunFiles"
 import { Effect } from "effect"
+import { loadGenerator } from "./LoadGenerator.ts"
+import { savedPrompt, usualTemplate } from "./SaveGenerator.ts"
 
 /** Which model, and how it is asked. */
 export interface GeneratorSource {

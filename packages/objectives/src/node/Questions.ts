@@ -1,0 +1,112 @@
+import { type Example, formats, type RetrievalData } from "@tandem/datasets"
+import { readExamples } from "@tandem/datasets/node/Files"
+import { InvalidPrompt, type Prompts } from "@tandem/generator"
+import { SettingsError } from "@tandem/runs"
+import { Effect } from "effect"
+import type { PreparedQuestion } from "../ralt/PreparedQuestion.ts"
+import { isPrepared, type Prepared, readPrepared } from "./PreparedFile.ts"
+
+/** Questions with answers, whose passages are found later or were found before. */
+export type Questions =
+  | { readonly kind: "raw"; readonly data: RetrievalData; readonly warnings: readonly string[] }
+  | { readonly kind: "prepared"; readonly prepared: Prepared }
+
+/** Reads questions with answers, or one file of prepared ones. Questions without answers are left out, and counted. */
+export const readQuestions = Effect.fnUntraced(function* (
+  files: readonly string[],
+  field: "data" | "dev",
+  { corpus, format }: { readonly corpus?: string; readonly format?: string },
+) {
+  const [first = ""] = files
+  if (yield* isPrepared(first)) {
+    if (files.length > 1) {
+      return yield* new SettingsError({
+        message: "prepared questions stand alone",
+        field,
+        file: first,
+        expected: "one file",
+        found: `${files.length} files`,
+        hint: "prepare all questions together",
+      })
+    }
+    return { kind: "prepared", prepared: yield* readPrepared(first) } satisfies Questions
+  }
+  const known = formats.find((name) => name === format)
+  if (format !== undefined && known === undefined) {
+    return yield* new SettingsError({
+      message: `${format} is not a format of examples`,
+      field: "format",
+      expected: formats.join(", "),
+      found: format,
+    })
+  }
+  const all = yield* readExamples(files, {
+    requirePositives: false,
+    ...(corpus === undefined ? {} : { corpus }),
+    ...(known === undefined ? {} : { format: known }),
+  })
+  const examples = all.examples.filter((example) => answerOf(example) !== undefined)
+  if (examples.length === 0) {
+    return yield* new SettingsError({
+      message: "no question has an answer",
+      field,
+      file: files.join(", "),
+      expected: "`response` or `answers` of each question",
+      found: `${all.examples.length} questions without`,
+    })
+  }
+  const left = all.examples.length - examples.length
+  const warnings = all.warnings.map(({ message }) => message)
+  if (left > 0) warnings.push(`${left} of ${all.examples.length} questions have no answer and were left out`)
+  return { kind: "raw", data: { ...all, examples }, warnings } satisfies Questions
+})
+
+/** The text that is trained on: the response, else the first answer. */
+export const answerOf = ({ response, answers }: Example): string | undefined =>
+  [response, ...answers].find((text) => text !== undefined && text.trim() !== "")
+
+/** The questions that a model can be asked: an answer is never cut, and a prompt has to fit without context. */
+export const askable = (
+  questions: readonly PreparedQuestion[],
+  prompts: Pick<Prompts, "prompt" | "answer" | "settings">,
+  field: "data" | "dev",
+): Effect.Effect<
+  { readonly questions: readonly PreparedQuestion[]; readonly warnings: readonly string[] },
+  InvalidPrompt
+> =>
+  Effect.suspend(() => {
+    let first: InvalidPrompt | undefined
+    const fit = questions.filter(({ query, answer }) => {
+      try {
+        prompts.answer(answer)
+        prompts.prompt(query, [])
+        return true
+      } catch (cause) {
+        if (!(cause instanceof InvalidPrompt)) throw cause
+        first ??= cause
+        return false
+      }
+    })
+    if (first !== undefined && fit.length === 0) return Effect.fail(first)
+    const left = questions.length - fit.length
+    return Effect.succeed({
+      questions: fit,
+      warnings:
+        first === undefined
+          ? []
+          : [`${left} of ${questions.length} questions of \`${field}\` were left out: ${first.message}`],
+    })
+  })
+
+/** What word pieces of a tiny model are made of. */
+export const textsOf = (questions: Questions): readonly string[] =>
+  questions.kind === "raw"
+    ? [
+        ...[...questions.data.corpus.values()].map(({ text }) => text),
+        ...questions.data.examples.flatMap(({ query, response, answers }) => [query, response ?? "", ...answers]),
+      ]
+    : questions.prepared.questions.flatMap(({ query, answers, passages }) => [
+        ...passages.map(({ text }) => text),
+        query,
+        ...answers,
+      ])
