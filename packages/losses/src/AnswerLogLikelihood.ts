@@ -30,6 +30,11 @@ export interface AnswerLogLikelihood {
   readonly perSequence: Value
   /** Like `perSequence`: n_b, how many tokens the answer has, or the sum of their weights. */
   readonly counts: Value
+  /**
+   * Like `perToken`: m_t Σ_v ln p[t, v] over the whole vocabulary, what label smoothing needs. It is summed over the values
+   * that `perToken` is picked from; a graph that does not put it out does not compute it.
+   */
+  readonly vocabularySums: Value
 }
 
 /**
@@ -39,8 +44,8 @@ export interface AnswerLogLikelihood {
  *     L[b]    = Σ_t m_t ℓ[b, t]          n[b] = Σ_t m_t
  *
  * What is written on top of it: {@link answerNll}, the loss of a causal language model; a passage's score for a retriever
- * (L, or L / n); RAG-Sequence, −logsumexp_i (log p_i + L_i), and RAG-Token, −Σ_t logsumexp_i (log p_i + ℓ_{i,t}), over the
- * values of k passages brought side by side by `reshape`.
+ * (L, or L / n); `ragSequence`, −logsumexp_i (log p_i + L_i), and `ragToken`, −Σ_t logsumexp_i (log p_i + ℓ_{i,t}), over
+ * the values of k passages brought side by side by `reshape`.
  *
  * Gradients flow to `logits` (and to a mask of `f32`), exactly 0 at places that the mask leaves out. An answer without a
  * token has L = 0 and n = 0.
@@ -64,11 +69,9 @@ export interface AnswerLogLikelihood {
  * const logits = g.input("logits", "float32", [6, 12, 1000]) // 2 questions with 3 passages each
  * const targets = g.input("targets", "int64", [6, 12])
  * const mask = g.input("mask", "bool", [6, 12])
- * const logPrior = g.input("log_prior", "float32", [2, 3])
- * const { perSequence } = answerLogLikelihood(g, { logits, targets, mask })
- * const marginal = g.reduceLogSumExp(g.add(logPrior, g.reshape(perSequence, [2, 3])), [1], false)
- * const loss = g.neg(g.reduceMean(marginal, [0], false)) // RAG-Sequence
- * console.log(g.build({ loss }).outputs[0]?.dims) // []
+ * const { perSequence, counts } = answerLogLikelihood(g, { logits, targets, mask })
+ * const scores = g.reshape(g.div(perSequence, counts), [2, 3]) // how well each passage explains the answer
+ * console.log(g.build({ scores }).outputs[0]?.dims) // [ 2, 3 ]
  * ```
  */
 export const answerLogLikelihood = (g: GraphBuilder, inputs: AnswerInputs): AnswerLogLikelihood =>
@@ -79,11 +82,16 @@ export const answerLogLikelihood = (g: GraphBuilder, inputs: AnswerInputs): Answ
     const mask = atPlaces(g, inputs.mask, places, "mask", ["bool", "float32"])
     const counted = mask.type === "bool" ? mask : g.op("Not", [g.equal(mask, g.scalar(0))])[0]!
     const zero = g.constant(targets.type === "int32" ? int32([], [0]) : int64([], [0]))
-    const kept = g.where(counted, logProbabilities(g, logits, g.where(counted, targets, zero)), g.scalar(0))
     const weights = g.cast(mask, "float32")
-    const perToken = mask.type === "bool" ? kept : g.mul(kept, weights)
+    const masked = (values: Value): Value => {
+      const kept = g.where(counted, values, g.scalar(0))
+      return mask.type === "bool" ? kept : g.mul(kept, weights)
+    }
+    const probabilities = g.logSoftmax(logits)
+    const perToken = masked(chosen(g, probabilities, g.where(counted, targets, zero)))
+    const vocabularySums = masked(g.reduceSum(probabilities, [places.length], false))
     const sums = sumsBySequence(g, places.length, rows)
-    return { perToken, perSequence: sums(perToken), counts: sums(weights) }
+    return { perToken, perSequence: sums(perToken), counts: sums(weights), vocabularySums }
   })
 
 /**
@@ -96,13 +104,13 @@ export const rowsOfPlaces = (
   { batch, tokens }: { readonly batch: number; readonly tokens: number },
 ): AnswerRows => ({ of: g.div(logitRows, g.constant(int64([], [tokens]))), count: batch })
 
-/** log softmax of the logits at the targets alone. */
-const logProbabilities = (g: GraphBuilder, logits: Value, targets: Value): Value => {
+/** The log-probabilities at the targets alone. */
+const chosen = (g: GraphBuilder, probabilities: Value, targets: Value): Value => {
   const axis = targets.dims!.length
-  const chosen = g.op("GatherElements", [g.logSoftmax(logits), g.unsqueeze(targets, [axis])], {
+  const picked = g.op("GatherElements", [probabilities, g.unsqueeze(targets, [axis])], {
     attributes: { axis: int(axis) },
   })[0]!
-  return g.squeeze(chosen, [axis])
+  return g.squeeze(picked, [axis])
 }
 
 /** Adds up each sequence's values. For chosen places it is a product with ones, whose order no provider changes. */
