@@ -14,7 +14,12 @@ export {
   type ScoreRequest,
   type TokenPrompt,
 } from "./Generator.ts"
-export { type LocalGeneratorOptions, layerLocal, makeLocalGenerator } from "./local/LocalGenerator.ts"
+export {
+  type LocalGenerator,
+  type LocalGeneratorOptions,
+  layerLocal,
+  makeLocalGenerator,
+} from "./local/LocalGenerator.ts"
 export {
   type ChatTemplate,
   type ChatTemplateOptions,
@@ -31,5 +36,15 @@ export {
   ragTemplate,
   type TextTemplate,
 } from "./prompt/RagTemplate.ts"
+export {
+  answerFromPassages,
+  type RagAnswer,
+  type RagDecoding,
+  type RagGenerator,
+  type RagOptions,
+  type RagRequest,
+  type RagToken,
+} from "./rag/AnswerFromPassages.ts"
+export { logPriorOf, type MarginalScore, type Mixture, marginalScore } from "./rag/Marginal.ts"
 export { layerOpenAi, openAiGenerator } from "./remote/OpenAiGenerator.ts"
 export type { OpenAiOptions, Server } from "./remote/OpenAiOptions.ts"

@@ -27,11 +27,12 @@ export interface Adaptation {
   readonly merge: (trained: ReadonlyMap<string, Tensor>) => Effect.Effect<ReadonlyMap<string, Tensor>, InvalidLora>
   /**
    * Runs something with the adapters in the resident weights of the moment, which are put back afterwards: what encodes or
-   * generates needs not know of adapters.
+   * generates needs not know of adapters. Those of the parts that it reads; of all where absent.
    */
   readonly whileMerged: <A, E, R>(
     live: Live,
     effect: Effect.Effect<A, E, R>,
+    reads?: readonly string[],
   ) => Effect.Effect<A, E | InvalidLora | RunFailed, R | Runtime>
 }
 
@@ -73,14 +74,15 @@ export const adaptationOf = Effect.fnUntraced(function* (
       for (const weight of byWeight.keys()) merged.set(weight, yield* mergedWeight(weight, trained))
       return merged
     }),
-    whileMerged: Effect.fnUntraced(function* ({ weights }, effect) {
+    whileMerged: Effect.fnUntraced(function* ({ weights }, effect, reads) {
+      const isRead = (name: string) => reads === undefined || reads.includes(partOf(name))
+      const read = [...byWeight.keys()].filter(isRead)
+      if (read.length === 0) return yield* effect
       const { download, write } = yield* Runtime
       const trained = new Map<string, Tensor>()
-      for (const name of values.keys()) trained.set(name, yield* download(weights[name]!))
+      for (const name of values.keys()) if (isRead(name)) trained.set(name, yield* download(weights[name]!))
       const put = (of: (weight: string) => Effect.Effect<Tensor, InvalidLora>) =>
-        Effect.forEach(byWeight.keys(), (weight) =>
-          Effect.flatMap(of(weight), (value) => write(weights[weight]!, value)),
-        )
+        Effect.forEach(read, (weight) => Effect.flatMap(of(weight), (value) => write(weights[weight]!, value)))
       const merged = put((weight) => mergedWeight(weight, trained))
       // Whatever ends it, failing or interrupted, the adapters' weights are apart again.
       const apart = put((weight) => Effect.succeed(parameters.get(weight)!))
@@ -96,15 +98,17 @@ export const adaptedObjective = <D, B extends Batch, E>(
   objective: TrainPlan<D, B, E>["objective"],
   adaptation: Adaptation,
 ): TrainPlan<D, B, E | InvalidLora | RunFailed>["objective"] => {
-  const { complete, hooks = [] } = objective
+  const { complete, hooks = [], reads } = objective
   const readsNothing: unknown = asDrafted
   return {
     ...objective,
     parameters: new Map([...objective.parameters, ...adaptation.values]),
     complete:
-      complete === readsNothing ? complete : (draft, live) => adaptation.whileMerged(live, complete(draft, live)),
+      complete === readsNothing
+        ? complete
+        : (draft, live) => adaptation.whileMerged(live, complete(draft, live), reads),
     program: (batch) => Effect.flatMap(objective.program(batch), adaptation.program),
-    hooks: hooks.map((hook) => ({ ...hook, run: (live) => adaptation.whileMerged(live, hook.run(live)) })),
+    hooks: hooks.map((hook) => ({ ...hook, run: (live) => adaptation.whileMerged(live, hook.run(live), reads) })),
   }
 }
 

@@ -41,6 +41,11 @@ export interface Objective<D, B extends Batch, E, R> {
    * the program can be trained; what it remembers beyond a call belongs into `states`.
    */
   readonly complete: (draft: D, live: Live) => Effect.Effect<Passes<B>, E, R>
+  /**
+   * Parts whose weights `complete` and hooks read; all where absent. Weights of other parts may lack what adapters add to
+   * them, which nobody has to merge at every step then.
+   */
+  readonly reads?: readonly string[]
   /** The program for batches of that shape; asked once for each key while it stays in the cache. */
   readonly program: (batch: B) => Effect.Effect<Program, E, R>
   readonly evaluation?: Evaluation<E, R>

@@ -135,7 +135,8 @@ export const searchTexts = Effect.fnUntraced(function* (
 })
 
 /** What a text begins with that no step before it has read: an encoder-decoder's start token. */
-const startOf = (model: LanguageModel): readonly number[] => (model.kind === "seq2seq" ? [model.startTokenId] : [])
+export const startOf = (model: LanguageModel): readonly number[] =>
+  model.kind === "seq2seq" ? [model.startTokenId] : []
 
 /** What a writer has written. */
 export const generationOf = ({ ids, logprobs, text, finish }: Writer): Generation => ({

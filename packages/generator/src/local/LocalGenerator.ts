@@ -14,10 +14,12 @@ import {
 } from "../Generator.ts"
 import { type ChatTemplate, chatTemplateOf } from "../prompt/ChatTemplate.ts"
 import { framingTokens } from "../prompt/SpecialTokens.ts"
+import type { RagGenerator } from "../rag/AnswerFromPassages.ts"
 import { batchesOf } from "./Batches.ts"
 import type { EngineOptions } from "./Engine.ts"
 import { type GenerateSettings, generationOf, searchTexts, writeTexts } from "./Generate.ts"
 import { makeEngine } from "./MakeEngine.ts"
+import { mixTexts } from "./Mix.ts"
 import { scoreTokens, type TokenRequest } from "./Score.ts"
 import type { Writer } from "./Texts.ts"
 
@@ -32,6 +34,9 @@ export interface LocalGeneratorOptions extends EngineOptions {
   readonly places?: number
 }
 
+/** A generator in this process: what it shares with others, and what needs its distributions. */
+export type LocalGenerator = GeneratorShape & RagGenerator
+
 /**
  * A generator over a model in this process: a decoder or an encoder-decoder, from weights or from an ONNX file. One graph
  * of any shape is compiled for writing and one for scoring, each when it is first used; weights that are resident buffers
@@ -40,7 +45,7 @@ export interface LocalGeneratorOptions extends EngineOptions {
  */
 export const makeLocalGenerator = Effect.fnUntraced(function* (
   options: LocalGeneratorOptions,
-): Effect.fn.Return<GeneratorShape, ModelError, Runtime | Scope.Scope> {
+): Effect.fn.Return<LocalGenerator, ModelError, Runtime | Scope.Scope> {
   const { model, batchSize = 8, places = 4096 } = options
   const engine = yield* makeEngine(options)
   const turn = yield* Semaphore.make(1)
@@ -151,7 +156,61 @@ export const makeLocalGenerator = Effect.fnUntraced(function* (
       }),
     )
 
-  return { model: options.name ?? architectureOf(model), score, generate, stream }
+  const mix: LocalGenerator["mix"] = Effect.fnUntraced(function* (requests, { beams, maxTokens }) {
+    yield* settingsOf({ maxTokens, decoding: { kind: "beam", beams } })
+    const questions = yield* attempt(() =>
+      requests.map(({ prompts, logPrior }) => ({ logPrior, prompts: prompts.map((each) => prompt(each, maxTokens)) })),
+    )
+    const longest = questions.map(({ prompts }) => Math.max(0, ...prompts.map(({ length }) => length)))
+    if (
+      !engine.uneven &&
+      questions.some(({ prompts }) => prompts.some(({ length }) => length !== prompts[0]!.length))
+    ) {
+      return yield* new InvalidGeneration({
+        message:
+          "this model reads prompts of one length alone side by side, so that it cannot write from their mixture",
+        field: "decoding",
+        expected: "sequence or draw",
+        found: "token",
+      })
+    }
+    const found: Generation[] = []
+    for (const alike of Map.groupBy(questions.keys(), (index) => questions[index]!.prompts.length).values()) {
+      const rows = questions[alike[0]!]!.prompts.length * beams
+      const limits = {
+        members: Math.max(1, Math.floor((4 * batchSize) / rows)),
+        places: places / rows,
+        uneven: engine.uneven,
+      }
+      for (const batch of batchesOf(
+        alike.map((index) => longest[index]!),
+        limits,
+      )) {
+        const members = batch.map((at) => alike[at]!)
+        const texts = yield* turn.withPermit(
+          Effect.scoped(
+            mixTexts(
+              model,
+              engine,
+              members.map((index) => questions[index]!),
+              { beams, maxTokens },
+            ),
+          ),
+        )
+        for (const [place, index] of members.entries()) found[index] = texts[place]!
+      }
+    }
+    return found
+  })
+
+  const pieces: LocalGenerator["pieces"] = (ids) => {
+    const textTo = (count: number): string =>
+      model.tokenizer.decode(ids.slice(0, count).filter((id) => !model.endTokenIds.includes(id)))
+    const texts = ids.map((_, index) => textTo(index + 1))
+    return texts.map((text, index) => text.slice((texts[index - 1] ?? "").length))
+  }
+
+  return { model: options.name ?? architectureOf(model), score, generate, stream, mix, pieces }
 })
 
 /** `Generator` over a model in this process. */

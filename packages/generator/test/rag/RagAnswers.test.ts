@@ -1,0 +1,207 @@
+// Answers from several passages, against mixtures that are written out token by token from scores of single prompts.
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import {
+  answerFromPassages,
+  type LocalGenerator,
+  logPriorOf,
+  makeLocalGenerator,
+  marginalScore,
+  type RagRequest,
+} from "@tandem/generator"
+import { Effect } from "effect"
+import { goldenModel, onCpu } from "../support/Golden.ts"
+
+const vocabulary = 96
+const ends = [2]
+const prompts = [
+  [44, 48, 60, 67, 3],
+  [44, 48, 11, 12, 13, 3],
+  [44, 48, 70],
+].map((ids) => ({ ids }))
+const request: RagRequest = { prompts, logPrior: logPriorOf([1, 0.5, 0.9], 0.4) }
+const other: RagRequest = { prompts: prompts.toReversed(), logPrior: logPriorOf([0.3, 0.1, 0.2], 1) }
+
+const withModel = <A, E>(kind: string, body: (generator: LocalGenerator) => Effect.Effect<A, E>): Promise<A> =>
+  onCpu(
+    Effect.flatMap(
+      Effect.flatMap(goldenModel(kind, ends), (model) => makeLocalGenerator({ model })),
+      body,
+    ),
+  )
+
+/** log p of every token behind a beginning, the passages summed out token by token: by scoring each one alone. */
+const mixtureBehind = (generator: LocalGenerator, { prompts: all, logPrior }: RagRequest, ids: readonly number[]) =>
+  Effect.map(
+    generator.score(Array.from({ length: vocabulary }, (_, id) => ({ prompts: all, answer: { ids: [...ids, id] } }))),
+    (scores) =>
+      scores.map(
+        (each) =>
+          marginalScore(
+            logPrior,
+            each.map(({ perToken }) => perToken.slice(-1)),
+            "token",
+          ).logprob,
+      ),
+  )
+
+const close = (found: number, expected: number, what: string) =>
+  assert.ok(Math.abs(found - expected) < 1e-4, `${what}: ${found}, expected ${expected}`)
+
+test("worked numbers: one passage for all of an answer, and one for each token", () => {
+  const logs = (values: readonly number[]) => values.map(Math.log)
+  const likelihoods = [logs([0.9, 0.8, 0.9, 0.8]), logs([0.9, 0.8, 0.9, 0.2])]
+  const { logprob, perToken, weights, posterior } = marginalScore(logs([0.6, 0.4]), likelihoods, "sequence")
+  close(Math.exp(logprob), 0.36288, "RAG-Sequence")
+  close(
+    perToken.reduce((sum, each) => sum + each, 0),
+    logprob,
+    "sum",
+  )
+  close(posterior[0]!, (0.6 * 0.5184) / 0.36288, "posterior")
+  assert.deepEqual(weights.at(-1), posterior)
+  const token = marginalScore(logs([0.6, 0.4]), likelihoods, "token")
+  close(Math.exp(token.logprob), 0.9 * 0.8 * 0.9 * 0.56, "RAG-Token")
+  close(token.weights[3]![0]!, 0.48 / 0.56, "weight of the last token")
+  const without = marginalScore([0, Number.NEGATIVE_INFINITY], likelihoods, "sequence")
+  close(Math.exp(without.logprob), 0.5184, "a passage of probability 0")
+})
+
+for (const kind of ["llama", "t5"]) {
+  test(`${kind}: RAG-Token takes the likeliest token of the mixture at each step`, async () => {
+    const { answers, expected } = await withModel(kind, (generator) =>
+      Effect.gen(function* () {
+        const found = yield* answerFromPassages(generator, [request, other], {
+          decoding: { kind: "token" },
+          maxTokens: 5,
+        })
+        const wanted: { ids: number[]; logprob: number }[] = []
+        for (const each of [request, other]) {
+          const ids: number[] = []
+          let logprob = 0
+          while (ids.length < 5 && !ends.includes(ids.at(-1) ?? -1)) {
+            const mixed = yield* mixtureBehind(generator, each, ids)
+            logprob += Math.max(...mixed)
+            ids.push(mixed.indexOf(Math.max(...mixed)))
+          }
+          wanted.push({ ids, logprob })
+        }
+        return { answers: found, expected: wanted }
+      }),
+    )
+    for (const [index, { ids, logprob, tokens, text, posterior }] of answers.entries()) {
+      assert.deepEqual(ids, expected[index]!.ids)
+      close(logprob, expected[index]!.logprob, "log p")
+      assert.equal(tokens.length, ids.length)
+      assert.equal(tokens.map((token) => token.text).join(""), text)
+      for (const { weights } of tokens)
+        close(
+          weights.reduce((sum, weight) => sum + weight, 0),
+          1,
+          "weights",
+        )
+      close(
+        posterior.reduce((sum, weight) => sum + weight, 0),
+        1,
+        "posterior",
+      )
+    }
+  })
+}
+
+test("beams over the mixture, as many as tokens, find the likeliest answer of two tokens", async () => {
+  const { found, best } = await withModel("llama", (generator) =>
+    Effect.gen(function* () {
+      const [answer] = yield* answerFromPassages(generator, [request], {
+        decoding: { kind: "token", beams: vocabulary },
+        maxTokens: 2,
+      })
+      const first = yield* mixtureBehind(generator, request, [])
+      let likeliest = { ids: ends, score: first[ends[0]!]! }
+      for (const [id, before] of first.entries()) {
+        if (ends.includes(id)) continue
+        const next = yield* mixtureBehind(generator, request, [id])
+        const most = Math.max(...next)
+        if ((before + most) / 2 > likeliest.score) {
+          likeliest = { ids: [id, next.indexOf(most)], score: (before + most) / 2 }
+        }
+      }
+      return { found: answer!, best: likeliest }
+    }),
+  )
+  assert.deepEqual(found.ids, best.ids)
+  close(found.logprob, best.score * best.ids.length, "log p")
+})
+
+test("RAG-Sequence: the likeliest of what passages wrote, under all of them or under their writers", async () => {
+  const { thorough, fast, hypotheses } = await withModel("llama", (generator) =>
+    Effect.gen(function* () {
+      const decode = (search: "thorough" | "fast") =>
+        answerFromPassages(generator, [request], { decoding: { kind: "sequence", beams: 3, search }, maxTokens: 4 })
+      const texts = yield* generator.generate(prompts, {
+        decoding: { kind: "beam", beams: 3, sequences: 3 },
+        maxTokens: 4,
+      })
+      const all = new Map<string, { ids: readonly number[]; fast: number }>()
+      for (const [passage, generations] of texts.entries())
+        for (const { ids, logprobs } of generations) {
+          const own = Math.exp(request.logPrior[passage]! + logprobs.reduce((sum, each) => sum + each, 0))
+          all.set(`${ids}`, { ids, fast: (all.get(`${ids}`)?.fast ?? 0) + own })
+        }
+      const scored = yield* Effect.forEach(all.values(), (each) =>
+        Effect.map(generator.score([{ prompts, answer: { ids: each.ids } }]), ([scores]) => ({
+          ...each,
+          thorough: Math.exp(
+            marginalScore(
+              request.logPrior,
+              scores!.map(({ perToken }) => perToken),
+              "sequence",
+            ).logprob,
+          ),
+        })),
+      )
+      return { thorough: (yield* decode("thorough"))[0]!, fast: (yield* decode("fast"))[0]!, hypotheses: scored }
+    }),
+  )
+  const most = (name: "fast" | "thorough") => hypotheses.toSorted((a, b) => b[name] - a[name])[0]!
+  assert.ok(hypotheses.length > 3)
+  assert.deepEqual(thorough.ids, most("thorough").ids)
+  assert.deepEqual(fast.ids, most("fast").ids)
+  close(Math.exp(thorough.logprob), most("thorough").thorough, "p")
+  assert.ok(hypotheses.every((each) => each.fast <= each.thorough + 1e-6))
+})
+
+test("one passage is the generator's own answer; a passage without a chance changes nothing; drawing takes one of them", async () => {
+  await withModel("llama", (generator) =>
+    Effect.gen(function* () {
+      const [[own] = []] = yield* generator.generate([prompts[0]!], { maxTokens: 6 })
+      const alone: RagRequest = { prompts: [prompts[0]!], logPrior: [0] }
+      const never: RagRequest = { prompts: prompts.slice(0, 2), logPrior: [0, -1e30] }
+      for (const decoding of [{ kind: "token" }, { kind: "sequence" }, { kind: "draw" }] as const)
+        for (const each of [alone, never]) {
+          const [answer] = yield* answerFromPassages(generator, [each], { decoding, maxTokens: 6 })
+          assert.deepEqual(answer!.ids, own!.ids, decoding.kind)
+          close(answer!.logprob, own!.score, decoding.kind)
+        }
+      const drawn = new Set<string>()
+      for (let seed = 0; seed < 12; seed++) {
+        const [answer] = yield* answerFromPassages(generator, [request], {
+          decoding: { kind: "draw", seed },
+          maxTokens: 4,
+        })
+        drawn.add(`${answer!.ids}`)
+      }
+      const each = yield* generator.generate(prompts, { maxTokens: 4 })
+      assert.ok(drawn.size > 1)
+      assert.ok([...drawn].every((ids) => each.some(([one]) => `${one!.ids}` === ids)))
+    }),
+  )
+})
+
+test("no prompts are refused", async () => {
+  const empty: RagRequest = { prompts: [], logPrior: [] }
+  for (const kind of ["token", "sequence", "draw"] as const) {
+    const answers = withModel("llama", (generator) => answerFromPassages(generator, [empty], { decoding: { kind } }))
+    await assert.rejects(answers, { _tag: "InvalidGeneration", field: "prompts" })
+  }
+})
