@@ -1,5 +1,6 @@
-import { type GraphBuilder, InvalidGraph, type Value } from "@tandem/onnx"
+import type { GraphBuilder, Value } from "@tandem/onnx"
 import { absent, keepWhere, requireMask } from "./internal/Scores.ts"
+import { requireTemperature } from "./internal/Temperatures.ts"
 
 export interface RetrievalPriorOptions {
   /** τ_R, divides the scores (default 1); not for scores that a temperature has divided already. */
@@ -42,7 +43,7 @@ export const retrievalLogPrior = (
   { temperature = 1, present }: RetrievalPriorOptions = {},
 ): Value =>
   g.scope("retrievalLogPrior", () => {
-    requireTemperature(temperature, "temperature")
+    requireTemperature(temperature)
     requireMask(present, scores, "present")
     const divided = temperature === 1 ? scores : g.mul(scores, g.scalar(1 / temperature))
     if (present === undefined) return g.logSoftmax(divided)
@@ -56,17 +57,6 @@ export const retrievalLogPrior = (
 /** True for all places of a row that has none. */
 const without = (g: GraphBuilder, present: Value): Value =>
   g.less(g.reduceMax(g.cast(present, "float32"), [-1], true), g.scalar(0.5))
-
-/** Refuses a temperature that cannot be divided by. */
-export const requireTemperature = (temperature: number, field: string): void => {
-  if (temperature > 0 && Number.isFinite(temperature)) return
-  throw new InvalidGraph({
-    message: "scores are divided by a temperature that is not a positive number",
-    field,
-    expected: "a number above 0",
-    found: `${temperature}`,
-  })
-}
 
 /**
  * Which passage an answer came from, once the answer is known: p(z_i | x, y) ∝ p_R,i exp L_i.

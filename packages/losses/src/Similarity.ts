@@ -1,4 +1,5 @@
 import { type GraphBuilder, InvalidGraph, type Similarity, staticDims, type Value } from "@tandem/onnx"
+import { requireTemperature } from "./internal/Temperatures.ts"
 
 /**
  * Rows of `x` at unit length: x / max(‖x‖₂, 1e-12), PyTorch's `F.normalize`.
@@ -33,14 +34,7 @@ export const similarityScores = (
   { similarity, temperature = 1 }: SimilarityOptions,
 ): Value => {
   requireMatrices(queries, passages)
-  if (!(temperature > 0 && Number.isFinite(temperature))) {
-    throw new InvalidGraph({
-      message: "scores are divided by a temperature that is not a positive number",
-      field: "temperature",
-      expected: "a number above 0",
-      found: `${temperature}`,
-    })
-  }
+  requireTemperature(temperature)
   const unit = (x: Value): Value => (similarity === "cosine" ? unitRows(g, x) : x)
   return g.gemm(unit(queries), unit(passages), { transB: true, alpha: 1 / temperature })
 }
