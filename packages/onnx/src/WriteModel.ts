@@ -22,7 +22,7 @@ export interface WriteModelOptions {
   readonly irVersion?: number
 }
 
-/** The bytes of a model file for this graph, tensors inside. */
+/** The bytes of a model file for this graph, tensors inside. What is known of inner values (`values`) is not written. */
 export const writeModel = (graph: Graph, options: WriteModelOptions = {}): Uint8Array =>
   modelBytes(graph, options, writeTensor)
 

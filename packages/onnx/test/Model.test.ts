@@ -285,6 +285,19 @@ test("what is not a model, or not one that can be read, is refused by name", () 
   )
 })
 
+test("what is known of inner values is not written, nor of a result that is no output", () => {
+  const graph: Graph = {
+    name: "g",
+    inputs: [{ name: "x", type: "float32", dims: ["n"] }],
+    outputs: [],
+    nodes: [node("Relu", ["x"], ["y"])],
+    initializers: new Map(),
+    values: new Map([["y", { name: "y", type: "float32", dims: ["n"] }]]),
+    opsets: new Map([["", 20]]),
+  }
+  assert.deepEqual(readModel(writeModel(graph)), { ...graph, values: new Map() })
+})
+
 test("what cannot be written is refused", () => {
   const attributes: Attributes = { axis: { kind: "int", value: 0.5 } }
   fails(InvalidTensor, /0.5 is not a whole number/, () => writeModel(graphOf([node("Neg", ["x"], ["y"], attributes)])))
