@@ -38,7 +38,7 @@ export const run: Experiment = async ({ args, root, log }) => {
         others: Object.fromEntries(
           [...reasons].map((reason) => [reason, (before.others[reason] ?? 0) + (others[reason] ?? 0)]),
         ),
-        failures: [...before.failures, ...failures],
+        failures: [...before.failures, ...failures.map((failure) => failure.replaceAll(root, "."))],
       }
       await writeWhole(file, JSON.stringify(done))
       log(`${name}: ${to} of ${mutations}, ${done[name].failures.length} failures`)

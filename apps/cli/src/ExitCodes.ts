@@ -64,6 +64,7 @@ export const exitCodes: Readonly<Record<string, ExitCode>> = {
   SequenceTooLong: 3,
   SaveFailed: 4,
   HubError: 4,
+  NotOnHub: 3,
   InvalidReference: 3,
   InvalidAdapter: 3,
   // store

@@ -13,6 +13,7 @@ import { progressTo, type RunOptions } from "@tandem/runs"
 import type { NodeProvider } from "@tandem/runtime"
 import { layer } from "@tandem/runtime/node/NodeRuntime"
 import { Effect } from "effect"
+import { checkSource } from "./CheckSource.ts"
 import type { PassageSource } from "./FindPassages.ts"
 import { findAll } from "./RaltData.ts"
 import { startedFrom, verdictOf } from "./RaltVerdict.ts"
@@ -52,6 +53,7 @@ export const evaluateRalt = Effect.fn("ralt.evaluate")((settings: EvaluateRaltSe
   return Effect.gen(function* () {
     yield* observe({ event: "phase", name: "reading data" })
     const questions = yield* readQuestions(data, "data", settings)
+    yield* checkSource(settings, [questions])
     yield* observe({ event: "phase", name: "loading the model" })
     const { model, prompts } = yield* openGenerator(settings, { seed, texts: () => textsOf(questions) })
     const other = (name: string) => openGenerator({ generator: name }, { seed, texts: () => textsOf(questions) })

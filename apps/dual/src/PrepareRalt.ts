@@ -5,6 +5,7 @@ import { type RunOptions, SettingsError } from "@tandem/runs"
 import type { NodeProvider } from "@tandem/runtime"
 import { layer } from "@tandem/runtime/node/NodeRuntime"
 import { Effect } from "effect"
+import { checkSource } from "./CheckSource.ts"
 import type { PassageSource } from "./FindPassages.ts"
 import { findAll } from "./RaltData.ts"
 
@@ -42,6 +43,7 @@ export const prepareRalt = Effect.fn("ralt.prepare")((settings: PrepareRaltSetti
         hint: "prepare the questions that they were made of",
       })
     }
+    yield* checkSource(settings, [questions])
     if (existsSync(out) && !(yield* isPrepared(out))) {
       return yield* new SettingsError({
         message: "the file to write is there already, and is none of prepared questions",

@@ -12,8 +12,10 @@ export const findAll = Effect.fnUntraced(function* (
   source: PassageSource,
   options: Parameters<typeof makeFinder>[2],
 ) {
-  const raw = sets.flatMap(({ questions }) => (questions.kind === "raw" ? [questions.data] : []))
-  const corpus = allPassages(raw)
+  const raw = sets.flatMap(({ questions, files }) =>
+    questions.kind === "raw" ? [{ data: questions.data, files }] : [],
+  )
+  const corpus = yield* allPassages(raw)
   const finder = raw.length === 0 ? undefined : yield* makeFinder(source, corpus, options)
   const results: Prepared[] = []
   for (const { questions, k, files } of sets) {
@@ -45,12 +47,14 @@ export const findAll = Effect.fnUntraced(function* (
         const gold = goldOf(example)
         const shown = passages.some(({ id }) => gold.has(id))
         const missing = shown ? undefined : [...gold].flatMap((id) => corpus.get(id) ?? [])[0]
+        const unseen = [...gold].filter((id) => id !== missing?.id && passages.every((passage) => passage.id !== id))
         return {
           id: example.id,
           query: example.query,
           answer: answerOf(example) ?? "",
           answers: example.answers.length > 0 ? example.answers : [answerOf(example) ?? ""],
           passages: [...passages, ...(missing === undefined ? [] : [prepared(missing, gold)])],
+          ...(unseen.length === 0 ? {} : { alsoGold: unseen }),
           ...(example.weight === undefined ? {} : { weight: example.weight }),
         }
       }),

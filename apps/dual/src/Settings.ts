@@ -56,11 +56,17 @@ export const RaltSettings = Schema.Struct({
     textDoc(
       "F",
       "text of prompts, with {query}, {context} and {response}",
-      "the model's chat template, or a plain text",
+      "as the generator was trained, else the model's chat template, or a plain text",
     ),
   ),
-  maxPrompt: optionalSetting(count, countDoc("longest prompt in tokens", "the model's own, at most 1,024")),
-  maxAnswer: settingWithDefault(count, 64, countDoc("longest answer in tokens, its end included")),
+  maxPrompt: optionalSetting(
+    count,
+    countDoc("longest prompt in tokens", "as the generator was trained, else the model's own, at most 1,024"),
+  ),
+  maxAnswer: optionalSetting(
+    count,
+    countDoc("longest answer in tokens, its end included", "as the generator was trained, else 64"),
+  ),
   reduction: settingWithDefault(
     Schema.Literals(["token", "example", "sum"]),
     "token",

@@ -4,13 +4,14 @@ import { measureAnswers, type PreparedQuestion, type RaltBatch, raltObjective } 
 import { generatorFingerprint } from "@tandem/objectives/node/LoadGenerator"
 import { openGenerator } from "@tandem/objectives/node/OpenGenerator"
 import { type Prepared, readPrepared, writePrepared } from "@tandem/objectives/node/PreparedFile"
-import { askable, type Questions, readQuestions, textsOf } from "@tandem/objectives/node/Questions"
+import { askable, readQuestions, textsOf } from "@tandem/objectives/node/Questions"
 import { peftDescription, saveGenerator } from "@tandem/objectives/node/SaveGenerator"
 import { type RunOptions, SettingsError, type TrainPlan } from "@tandem/runs"
 import { runPaths } from "@tandem/runs/node/RunFolder"
 import { trainRun } from "@tandem/runs/node/TrainRun"
 import type { Passes } from "@tandem/trainers"
 import { Effect } from "effect"
+import { checkSource } from "./CheckSource.ts"
 import { findAll } from "./RaltData.ts"
 import type { RaltSettings } from "./Settings.ts"
 
@@ -32,24 +33,13 @@ const prepare = Effect.fnUntraced(function* (settings: RaltSettings, { observe }
   yield* observe({ event: "phase", name: "reading data" })
   const train = yield* readQuestions(settings.data, "data", settings)
   const dev = settings.dev.length === 0 ? undefined : yield* readQuestions(settings.dev, "dev", settings)
-  yield* refuseIdleSource(settings, [train, ...(dev === undefined ? [] : [dev])])
+  yield* checkSource(settings, [train, ...(dev === undefined ? [] : [dev])])
   yield* observe({ event: "phase", name: "loading the model" })
   const opened = yield* openGenerator(settings, { seed: settings.seed, texts: () => textsOf(train) })
   return { train, dev, ...opened }
 })
 
 type Loaded = Effect.Success<ReturnType<typeof prepare>>
-
-/** Where all questions were prepared, nothing looks for passages any more. */
-const refuseIdleSource = Effect.fnUntraced(function* (settings: RaltSettings, sets: readonly Questions[]) {
-  const idle = (["passages", "retriever", "store", "corpus"] as const).find((name) => settings[name] !== undefined)
-  if (idle === undefined || sets.some(({ kind }) => kind === "raw")) return
-  return yield* new SettingsError({
-    message: `\`${idle}\` has no effect on questions that were prepared`,
-    field: idle,
-    hint: "leave it out, or train on the questions themselves",
-  })
-})
 
 const planOf = Effect.fnUntraced(function* (
   settings: RaltSettings,
@@ -58,14 +48,21 @@ const planOf = Effect.fnUntraced(function* (
 ) {
   const { observe } = options
   const { k, kEval = k, seed } = settings
-  const kept = ["train", "dev"].map((name) => join(runPaths(settings.out).prepared, `${name}.jsonl`))
+  const kept = (name: string): string => join(runPaths(settings.out).prepared, `${name}.jsonl`)
   const sets = [
-    { questions: rawTrain, k: Math.max(k, settings.passagesPerPrompt), files: settings.data },
-    ...(rawDev === undefined ? [] : [{ questions: rawDev, k: kEval, files: settings.dev }]),
+    {
+      questions: rawTrain,
+      k: Math.max(k, settings.passagesPerPrompt),
+      files: settings.data,
+      kept: kept("train"),
+    },
+    ...(rawDev === undefined ? [] : [{ questions: rawDev, k: kEval, files: settings.dev, kept: kept("dev") }]),
   ]
-  const wanted = kept.slice(0, sets.length)
-  const found: readonly Prepared[] = yield* settings.resume && wanted.every((file) => existsSync(file))
-    ? Effect.forEach(wanted, readPrepared)
+  const isKept = sets.every((set) => set.questions.kind === "prepared" || existsSync(set.kept))
+  const found: readonly Prepared[] = yield* settings.resume && isKept
+    ? Effect.forEach(sets, (set) =>
+        set.questions.kind === "prepared" ? Effect.succeed(set.questions.prepared) : readPrepared(set.kept),
+      )
     : findAll(sets, settings, options)
   const train = yield* askable(found[0]!.questions, prompts, "data")
   const dev = found[1] === undefined ? undefined : yield* askable(found[1].questions, prompts, "dev")
@@ -135,8 +132,8 @@ const planOf = Effect.fnUntraced(function* (
       })),
       resolved: { prompt: prompts.settings, foundBy, temperature },
     },
-    begin: Effect.forEach(sets, ({ questions }, index) =>
-      questions.kind === "raw" ? writePrepared(kept[index]!, found[index]!) : Effect.void,
+    begin: Effect.forEach(sets, ({ questions, kept: file }, index) =>
+      questions.kind === "raw" ? writePrepared(file, found[index]!) : Effect.void,
     ),
     facts: { generator: { k, kEval, foundBy, prompt: prompts.settings }, statistics },
     versions: { architecture: String(model.source.huggingFace["model_type"] ?? model.kind) },

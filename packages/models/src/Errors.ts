@@ -47,8 +47,11 @@ export class SequenceTooLong extends Schema.TaggedError<SequenceTooLong>()("Sequ
 /** A model that could not be written; what stood at its place before is untouched. */
 export class SaveFailed extends Schema.TaggedError<SaveFailed>()("SaveFailed", details) {}
 
-/** A model that could not be brought from the hub. */
+/** A model that could not be brought from the hub, which was not reached, refused or failed. */
 export class HubError extends Schema.TaggedError<HubError>()("HubError", details) {}
+
+/** A model that the hub does not have, or of which it has nothing that can be loaded. */
+export class NotOnHub extends Schema.TaggedError<NotOnHub>()("NotOnHub", details) {}
 
 /** Adapters that are not plain LoRA, contradict themselves, or belong to another model. */
 export class InvalidAdapter extends Schema.TaggedError<InvalidAdapter>()("InvalidAdapter", details) {}
@@ -64,6 +67,7 @@ export type ModelError =
   | SequenceTooLong
   | SaveFailed
   | HubError
+  | NotOnHub
   | InvalidAdapter
   | InvalidTensor
   | InvalidModel
@@ -85,6 +89,7 @@ const classes = [
   SequenceTooLong,
   SaveFailed,
   HubError,
+  NotOnHub,
   InvalidAdapter,
   InvalidTensor,
   InvalidModel,

@@ -39,6 +39,7 @@ export {
   InvalidTokenizer,
   isModelError,
   type ModelError,
+  NotOnHub,
   SaveFailed,
   SequenceTooLong,
   UnsupportedArchitecture,

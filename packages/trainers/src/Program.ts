@@ -31,6 +31,11 @@ export interface Batch {
   readonly examples: number
   /** What the loss counts for where a draft has several passes; 1 where absent. */
   readonly weight?: number
+  /**
+   * What a scalar output of the program counts for in the step's average, by its name, such as the tokens that it is a mean
+   * of; `examples` where absent.
+   */
+  readonly counts?: Readonly<Record<string, number>>
   /** Numbers to report with the step, such as the share of padding. */
   readonly statistics?: Readonly<Record<string, number>>
 }

@@ -3,6 +3,7 @@ import { type CompileFailed, type RunFailed, Runtime } from "@tandem/runtime"
 import { Effect, Fiber, Option, type Scope } from "effect"
 import { type Checkpoint, Checkpoints, type StateContents, type TrainState } from "./Checkpoint.ts"
 import { CheckpointFailed, HookFailed, InvalidSettings, TrainingDiverged, TrainingInterrupted } from "./Errors.ts"
+import { Averages } from "./internal/averages.ts"
 import { kernels } from "./Kernels.ts"
 import type { Hook, Live, Objective, StatePart } from "./Objective.ts"
 import { checkGroups, optimize } from "./Optimize.ts"
@@ -29,7 +30,7 @@ export type TrainEvent =
       readonly examples: number
       /** Seconds that the step took. */
       readonly seconds: number
-      /** Other scalar outputs of the program and statistics of its batches, averaged over the step's examples. */
+      /** Other scalar outputs of the program and statistics of its batches, averaged over the step's examples or `counts`. */
       readonly metrics: Readonly<Record<string, number>>
     }
   | { readonly event: "eval"; readonly step: number; readonly metrics: Readonly<Record<string, number>> }
@@ -165,7 +166,7 @@ export const train = Effect.fnUntraced(function* <D, B extends Batch, E, R, O>(
   let next = yield* Effect.forkChild(objective.draft(progress.step * accumulate))
   while (progress.step < schedule.steps && reason === "completed") {
     const started = performance.now()
-    const totals: Record<string, number> = {}
+    const averages = new Averages()
     let loss = 0
     let examples = 0
     let summed = false
@@ -184,7 +185,7 @@ export const train = Effect.fnUntraced(function* <D, B extends Batch, E, R, O>(
         const outputs = yield* step.run(batch, { seed: seed + pass * 2 ** 32, step: index })
         if (summed) yield* addToSums(state, weight)
         for (const [name, value] of Object.entries({ ...outputs.metrics, ...batch.statistics })) {
-          totals[name] = (totals[name] ?? 0) + ((batch.examples / together) * value) / accumulate
+          averages.add(name, value, batch.counts?.[name] ?? batch.examples / together)
         }
         loss += (weight * outputs.loss) / accumulate
         examples += batch.examples
@@ -216,7 +217,7 @@ export const train = Effect.fnUntraced(function* <D, B extends Batch, E, R, O>(
       partNorms: Object.keys(parts).length > 1 ? parts : {},
       examples,
       seconds: (performance.now() - started) / 1000,
-      metrics: totals,
+      metrics: averages.all(),
     })
     for (const hook of hooks) if (step % hook.everySteps === 0) yield* runHook(hook, live())
     const ended = step === schedule.steps

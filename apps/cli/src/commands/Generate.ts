@@ -1,6 +1,4 @@
-import { existsSync } from "node:fs"
 import { readFile } from "node:fs/promises"
-import { join } from "node:path"
 import { UnreadableFileError } from "@tandem/datasets"
 import type { Decoding, GenerateOptions, Generation, GeneratorShape, ModelInput } from "@tandem/generator"
 import { Argument, Command, Flag } from "effect/cli"
@@ -113,9 +111,8 @@ export const generateCommand = Command.make(
 /** The model, and whether it has a chat template. */
 const openGenerator = Effect.fnUntraced(function* (name: string) {
   const { chatTemplateOf, makeLocalGenerator } = yield* Effect.promise(() => import("@tandem/generator"))
-  const { openLanguageModel } = yield* Effect.promise(() => import("@tandem/models/node/LoadLanguageModel"))
-  const ofRun = join(name, "generator")
-  const model = yield* openLanguageModel(existsSync(ofRun) ? ofRun : name)
+  const { openGeneratorFolder } = yield* Effect.promise(() => import("@tandem/objectives/node/LoadGenerator"))
+  const { model } = yield* openGeneratorFolder(name)
   return {
     generator: yield* makeLocalGenerator({ model, name }),
     isChat: chatTemplateOf(model.tokenizer) !== undefined,

@@ -1,19 +1,12 @@
 import type { LanguageModel, ModelError } from "@tandem/models"
 import { Random } from "@tandem/random"
 import { Effect, type Scope } from "effect"
+import type { GenerateSettings } from "../CheckedOptions.ts"
 import type { Decoding, Generation } from "../Generator.ts"
 import { advanceBeams, type BeamOptions, type BeamSearch, beginBeams } from "./Beams.ts"
 import type { Engine, NextLogits } from "./Engine.ts"
 import { candidatesOf, draw, largest, penalize } from "./Processors.ts"
 import { makeWriter, type Writer } from "./Texts.ts"
-
-/** Options of a generation with nothing left open. */
-export interface GenerateSettings {
-  readonly decoding: Decoding
-  readonly maxTokens: number
-  readonly repetitionPenalty: number
-  readonly stop: readonly string[]
-}
 
 /** The logits of one row among those of a step. */
 const rowOf = ({ logits }: NextLogits, row: number, size: number): Float32Array =>

@@ -1,6 +1,7 @@
 import { InvalidTokenizer, type LanguageModel, type ModelError } from "@tandem/models"
 import type { Runtime } from "@tandem/runtime"
 import { Effect, Layer, Queue, type Scope, Semaphore, Stream } from "effect"
+import { checkedOptions, type GenerateSettings } from "../CheckedOptions.ts"
 import { InvalidGeneration, InvalidPrompt, InvalidTemplate } from "../Errors.ts"
 import {
   type GenerateOptions,
@@ -13,11 +14,12 @@ import {
   type ScoreRequest,
 } from "../Generator.ts"
 import { type ChatTemplate, chatTemplateOf } from "../prompt/ChatTemplate.ts"
+import { behindAnswer, endToken } from "../prompt/EndToken.ts"
 import { framingTokens } from "../prompt/SpecialTokens.ts"
 import type { RagGenerator } from "../rag/AnswerFromPassages.ts"
 import { batchesOf } from "./Batches.ts"
 import type { EngineOptions } from "./Engine.ts"
-import { type GenerateSettings, generationOf, searchTexts, writeTexts } from "./Generate.ts"
+import { generationOf, searchTexts, writeTexts } from "./Generate.ts"
 import { makeEngine } from "./MakeEngine.ts"
 import { mixTexts } from "./Mix.ts"
 import { scoreTokens, type TokenRequest } from "./Score.ts"
@@ -51,6 +53,7 @@ export const makeLocalGenerator = Effect.fnUntraced(function* (
   const turn = yield* Semaphore.make(1)
 
   const { before } = framingTokens(model.tokenizer)
+  const templateOf = () => options.chatTemplate ?? chatTemplateOf(model.tokenizer)
   const idsOf = (input: ModelInput): readonly number[] => {
     if (typeof input !== "string" && "ids" in input) return input.ids
     if (typeof input === "string") {
@@ -58,7 +61,7 @@ export const makeLocalGenerator = Effect.fnUntraced(function* (
       // What ends texts would end this one before its answer.
       return [...before, ...model.tokenizer.encode(input, { specialTokens: false }).ids]
     }
-    const template = options.chatTemplate ?? chatTemplateOf(model.tokenizer)
+    const template = templateOf()
     if (template !== undefined) return model.tokenizer.encode(template.render(input), { specialTokens: false }).ids
     throw new InvalidPrompt({
       message: "the tokenizer has no chat template, so it cannot lay out a conversation",
@@ -81,20 +84,44 @@ export const makeLocalGenerator = Effect.fnUntraced(function* (
     }
     return ids
   }
-  const answerOf = (answer: ScoreRequest["answer"]): readonly number[] => {
-    if (typeof answer !== "string") return checkAnswer(answer.ids)
-    const ids = model.tokenizer.encode(answer, { specialTokens: false }).ids
-    checkAnswer(ids)
-    const [end] = model.endTokenIds
-    if (end !== undefined) return [...ids, end]
+  const answerOf = ({ prompts, answer }: ScoreRequest): readonly number[] => {
+    const ids = typeof answer === "string" ? model.tokenizer.encode(answer, { specialTokens: false }).ids : answer.ids
+    if (ids.length === 0)
+      throw new InvalidPrompt({ message: "an answer has no tokens", field: "answer", expected: "at least one token" })
+    const all = typeof answer === "string" ? [...ids, endOf(prompts)] : ids
+    // Besides the start token, which an encoder-decoder's answer begins with.
+    if (all.length < answerPlaces(model)) return all
+    throw new InvalidPrompt({
+      message: "an answer is too long for the model",
+      field: "answer",
+      expected: `at most ${answerPlaces(model) - 1} tokens`,
+      found: `${all.length}`,
+    })
+  }
+  /** An answer to a conversation ends as the chat template has it. */
+  const endOf = ([first]: readonly ModelInput[]): number => {
+    const template = templateOf()
+    const isChat = first !== undefined && typeof first !== "string" && !("ids" in first)
+    const end = endToken(model, isChat && template !== undefined ? behindAnswer(first, template) : "")
+    if (end !== undefined) return end
     throw new InvalidPrompt({ message: "the model has no token that ends a text", field: "eos_token_id" })
+  }
+  const settingsOf = (given: GenerateOptions): GenerateSettings => {
+    const settings = checkedOptions(given)
+    if (settings.maxTokens <= answerPlaces(model)) return settings
+    throw new InvalidGeneration({
+      message: "the model has no places for an answer of so many tokens",
+      field: "maxTokens",
+      expected: `at most ${answerPlaces(model)}`,
+      found: `${settings.maxTokens}`,
+    })
   }
 
   const score: GeneratorShape["score"] = (requests) =>
     Effect.flatMap(
       attempt((): readonly TokenRequest[] =>
         requests.map((request) => {
-          const answer = answerOf(request.answer)
+          const answer = answerOf(request)
           return { prompts: request.prompts.map((input) => prompt(input, answer.length)), answer }
         }),
       ),
@@ -102,7 +129,7 @@ export const makeLocalGenerator = Effect.fnUntraced(function* (
     )
 
   const generate: GeneratorShape["generate"] = Effect.fnUntraced(function* (inputs, given = {}) {
-    const settings = yield* settingsOf(given)
+    const settings = yield* attempt(() => settingsOf(given))
     const prompts = yield* attempt(() => inputs.map((input) => prompt(input, settings.maxTokens)))
     const found: (readonly Generation[])[] = []
     const limits = { members: batchSize, places, uneven: engine.uneven }
@@ -127,7 +154,7 @@ export const makeLocalGenerator = Effect.fnUntraced(function* (
   const stream: GeneratorShape["stream"] = (input, given = {}) =>
     Stream.unwrap(
       Effect.gen(function* () {
-        const settings = yield* settingsOf(given)
+        const settings = yield* attempt(() => settingsOf(given))
         if (settings.decoding.kind === "beam") {
           return yield* new InvalidGeneration({
             message: "beam search writes its text at the end",
@@ -157,7 +184,7 @@ export const makeLocalGenerator = Effect.fnUntraced(function* (
     )
 
   const mix: LocalGenerator["mix"] = Effect.fnUntraced(function* (requests, { beams, maxTokens }) {
-    yield* settingsOf({ maxTokens, decoding: { kind: "beam", beams } })
+    yield* attempt(() => settingsOf({ maxTokens, decoding: { kind: "beam", beams } }))
     const questions = yield* attempt(() =>
       requests.map(({ prompts, logPrior }) => ({ logPrior, prompts: prompts.map((each) => prompt(each, maxTokens)) })),
     )
@@ -219,10 +246,11 @@ export const layerLocal = (options: LocalGeneratorOptions): Layer.Layer<Generato
 
 const architectureOf = ({ source }: LanguageModel): string => `${source.huggingFace["model_type"] ?? "language model"}`
 
-const checkAnswer = (ids: readonly number[]): readonly number[] => {
-  if (ids.length > 0) return ids
-  throw new InvalidPrompt({ message: "an answer has no tokens", field: "answer", expected: "at least one token" })
-}
+/** Most tokens of an answer beside its prompt: an encoder-decoder's own table of positions, which relative ones lack. */
+const answerPlaces = (model: LanguageModel): number =>
+  model.kind === "seq2seq" && model.config.positions.kind === "absolute"
+    ? model.config.positions.count
+    : Number.POSITIVE_INFINITY
 
 /** What has become certain of a text, and the tokens of the last step. */
 const partOf = (writer: Writer): GenerationPart => ({
@@ -232,10 +260,13 @@ const partOf = (writer: Writer): GenerationPart => ({
   ...(writer.finish !== undefined && { finish: writer.finish }),
 })
 
-type InputError = InvalidPrompt | InvalidTemplate | InvalidTokenizer
+type InputError = InvalidPrompt | InvalidTemplate | InvalidTokenizer | InvalidGeneration
 
 const isInputError = (error: unknown): error is InputError =>
-  error instanceof InvalidPrompt || error instanceof InvalidTemplate || error instanceof InvalidTokenizer
+  error instanceof InvalidPrompt ||
+  error instanceof InvalidTemplate ||
+  error instanceof InvalidTokenizer ||
+  error instanceof InvalidGeneration
 
 const attempt = <A>(body: () => A): Effect.Effect<A, InputError> =>
   Effect.suspend(() => {
@@ -245,52 +276,3 @@ const attempt = <A>(body: () => A): Effect.Effect<A, InputError> =>
       return isInputError(error) ? Effect.fail(error) : Effect.die(error)
     }
   })
-
-/** Options with their defaults; what they may not be ends in `InvalidGeneration`. */
-const settingsOf = (options: GenerateOptions): Effect.Effect<GenerateSettings, InvalidGeneration> => {
-  const { decoding = { kind: "greedy" }, maxTokens = 64, repetitionPenalty = 1, stop = [] } = options
-  const isCount = (value: number): boolean => Number.isSafeInteger(value) && value > 0
-  const count = "a whole number above 0"
-  const rules: readonly (readonly [field: string, fine: boolean, expected: string, found: unknown])[] = [
-    ["maxTokens", isCount(maxTokens), count, maxTokens],
-    ["repetitionPenalty", repetitionPenalty > 0, "a number above 0", repetitionPenalty],
-    ["stop", stop.every((each) => each !== ""), "texts that are not empty", JSON.stringify(stop)],
-    ...rulesOf(decoding),
-    ["stop", decoding.kind !== "beam" || stop.length === 0, "no stop texts in beam search", JSON.stringify(stop)],
-  ]
-  const broken = rules.find(([, fine]) => !fine)
-  if (broken === undefined) return Effect.succeed({ decoding, maxTokens, repetitionPenalty, stop })
-  const [field, , expected, found] = broken
-  return Effect.fail(
-    new InvalidGeneration({
-      message: `texts cannot be generated with this ${field}`,
-      field,
-      expected,
-      found: `${found}`,
-    }),
-  )
-
-  function rulesOf(chosen: GenerateSettings["decoding"]): typeof rules {
-    switch (chosen.kind) {
-      case "greedy":
-        return []
-      case "beam": {
-        const { beams, lengthPenalty = 1, sequences = 1 } = chosen
-        return [
-          ["beams", isCount(beams), count, beams],
-          ["lengthPenalty", Number.isFinite(lengthPenalty), "a number", lengthPenalty],
-          ["sequences", isCount(sequences) && sequences <= beams, `a whole number from 1 to ${beams}`, sequences],
-        ]
-      }
-      case "sample": {
-        const { temperature = 1, topK = 1, topP = 1, sequences = 1 } = chosen
-        return [
-          ["temperature", temperature > 0 && Number.isFinite(temperature), "a number above 0", temperature],
-          ["topK", isCount(topK), count, topK],
-          ["topP", topP > 0 && topP <= 1, "a number above 0 and at most 1", topP],
-          ["sequences", isCount(sequences), count, sequences],
-        ]
-      }
-    }
-  }
-}

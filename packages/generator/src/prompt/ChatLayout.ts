@@ -19,17 +19,8 @@ export const chatPlaces = (chat: ChatTurns, template: ChatTemplate): Places => {
   return { names: places.map(({ name }) => name), texts: [...texts, text.slice(end)] }
 }
 
-/** What the chat template writes behind the assistant's answer, or nothing where it does not show it as it stands. */
-export const behindAnswer = (chat: ChatTurns, template: ChatTemplate): string => {
-  const answer = "{response}"
-  const conversation = [...turns(chat, chat.user), { role: "assistant", content: answer }]
-  const text = template.render(conversation, { ...optionsOf(chat), addGenerationPrompt: false })
-  const at = text.lastIndexOf(answer)
-  return at < 0 ? "" : text.slice(at + answer.length)
-}
-
-const optionsOf = ({ variables = {}, date = fixedDay }: ChatTurns) => ({
-  addGenerationPrompt: true,
+/** What a chat template is rendered with for a conversation of this layout. */
+export const optionsOf = ({ variables = {}, date = fixedDay }: ChatTurns) => ({
   variables,
   now: new Date(`${date}T00:00:00Z`),
 })

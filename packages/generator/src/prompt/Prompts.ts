@@ -1,9 +1,10 @@
 import type { Tokenizer } from "@tandem/models"
 import { InvalidPrompt } from "../Errors.ts"
 import type { Message, TokenPrompt } from "../Generator.ts"
-import { behindAnswer, chatPlaces } from "./ChatLayout.ts"
+import { chatPlaces, optionsOf } from "./ChatLayout.ts"
 import { type ChatTemplate, chatTemplateOf } from "./ChatTemplate.ts"
-import { type Context, passageText, promptText, separator } from "./PromptText.ts"
+import { behindAnswer, endToken } from "./EndToken.ts"
+import { type Context, passageText, promptText, separator, turns } from "./PromptText.ts"
 import type { RagPrompt } from "./RagPrompt.ts"
 import {
   type ChatTurns,
@@ -13,7 +14,7 @@ import {
   type TextTemplate,
   textPlaces,
 } from "./RagTemplate.ts"
-import { type Frame, framingTokens, specialToken } from "./SpecialTokens.ts"
+import { type Frame, framingTokens } from "./SpecialTokens.ts"
 
 /** What of a language model prompts are made for; a model of `@tandem/models` has it all. */
 export interface PromptModel {
@@ -96,7 +97,7 @@ export const makePrompts = (model: PromptModel, settings: PromptSettings): Promp
   const { maxPrompt = Math.min(maxLength - (kind === "decoder" ? maxAnswer : 0), 1024) } = settings
   checkLengths(kind, maxPrompt, maxAnswer, maxLength)
   const { places, frame, behind } = template.kind === "text" ? textLayout(model, template) : chatLayout(model, template)
-  const endTokenId = endOf(model, behind)
+  const endTokenId = endToken(model, behind)
   const encode = (text: string): readonly number[] =>
     text === "" ? [] : tokenizer.encode(text, { specialTokens: false }).ids
 
@@ -188,16 +189,8 @@ const chatLayout = ({ tokenizer, chatTemplate = chatTemplateOf(tokenizer) }: Pro
       hint: "use a template of kind text",
     })
   }
-  const behind = behindAnswer(chat, chatTemplate)
+  const behind = behindAnswer(turns(chat, chat.user), chatTemplate, optionsOf(chat))
   return { places: chatPlaces(chat, chatTemplate), frame: { before: [], after: [] }, behind }
-}
-
-/** The token that ends an answer: what the chat template writes behind one, or the tokenizer's own, if the model ends there. */
-const endOf = ({ tokenizer, endTokenIds }: PromptModel, behind: string): number | undefined => {
-  const [next] = behind === "" ? [] : tokenizer.encode(behind, { specialTokens: false }).ids
-  const own = specialToken(tokenizer, "eos_token")
-  const ends = [next, own === undefined ? undefined : tokenizer.tokenId(own), endTokenIds[0]]
-  return ends.find((id) => id !== undefined && endTokenIds.includes(id))
 }
 
 const checkLengths = (kind: string, maxPrompt: number, maxAnswer: number, maxLength: number): void => {

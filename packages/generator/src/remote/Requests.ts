@@ -1,3 +1,4 @@
+import { checkedOptions } from "../CheckedOptions.ts"
 import { InvalidGeneration, InvalidPrompt } from "../Errors.ts"
 import type { Decoding, GenerateOptions, Message, ModelInput } from "../Generator.ts"
 import type { Endpoint, Server } from "./OpenAiOptions.ts"
@@ -27,11 +28,8 @@ const extensions: Readonly<
 
 /** The request for one input. What the interface cannot say ends in `InvalidGeneration`, token ids in `InvalidPrompt`. */
 export const writeRequest = (endpoint: Endpoint, input: ModelInput, options: GenerateOptions): WriteRequest => {
-  const { decoding = { kind: "greedy" }, maxTokens = 64, repetitionPenalty = 1, stop = [] } = options
+  const { decoding, maxTokens, repetitionPenalty, stop } = checkedOptions(options)
   const { neutral, penalty } = extensions[endpoint.server]
-  checkCount("maxTokens", maxTokens)
-  if (!(repetitionPenalty > 0))
-    throw invalid("`repetitionPenalty` is not above 0", "repetitionPenalty", repetitionPenalty)
   if (repetitionPenalty !== 1 && penalty === undefined) throw unknown("repetitionPenalty", repetitionPenalty)
   const { place, asked } = target(endpoint, input)
   const { sequences, chosen } = choice(endpoint.server, decoding)
@@ -81,11 +79,7 @@ const choice = (server: Server, decoding: Decoding) => {
     })
   }
   const { temperature = 1, topK, topP = 1, seed = 0, sequences = 1 } = decoding
-  if (!(temperature > 0)) throw invalid("`temperature` is not above 0", "temperature", temperature)
-  if (!(topP > 0 && topP <= 1)) throw invalid("`topP` is not above 0 and at most 1", "topP", topP)
-  checkCount("sequences", sequences)
   const field = extensions[server].topK
-  if (topK !== undefined) checkCount("topK", topK)
   if (topK !== undefined && field === undefined) throw unknown("topK", topK)
   return {
     sequences,
@@ -98,14 +92,6 @@ const choice = (server: Server, decoding: Decoding) => {
     },
   }
 }
-
-const checkCount = (field: string, value: number): void => {
-  if (!Number.isSafeInteger(value) || value < 1)
-    throw invalid(`\`${field}\` is not a whole number above 0`, field, value)
-}
-
-const invalid = (message: string, field: string, found: number): InvalidGeneration =>
-  new InvalidGeneration({ message, field, found: `${found}` })
 
 const unknown = (field: string, found: number): InvalidGeneration =>
   new InvalidGeneration({

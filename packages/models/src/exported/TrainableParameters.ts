@@ -68,9 +68,17 @@ interface Use {
 export const isSetting = (uses: readonly Use[]): boolean =>
   uses.length > 0 && uses.every(({ node, input }) => operandsOfSettings[node.op]?.includes(input))
 
+/** What was found of a graph, which is asked for several times while a model is loaded or inspected. */
+const found = new WeakMap<Graph, ReadonlyMap<string, string>>()
+
 /** The model's float tensors of which arithmetic with positions and masks makes settings, with the reason. */
-export const storedSettings = (model: Graph): ReadonlyMap<string, string> =>
-  settingsOf({ ...model, initializers: storedTensors(model) })
+export const storedSettings = (model: Graph): ReadonlyMap<string, string> => {
+  const known = found.get(model)
+  if (known !== undefined) return known
+  const settings = settingsOf({ ...model, initializers: storedTensors(model) })
+  found.set(model, settings)
+  return settings
+}
 
 /**
  * The weights of a model by name: stored tensors that `isWeight` and that stand in the prepared graph, too, settings left

@@ -1,4 +1,4 @@
-import { HubError } from "../Errors.ts"
+import { NotOnHub } from "../Errors.ts"
 import { modelKind } from "./ModelTypes.ts"
 
 /** A model on the hub at a branch, tag or commit. */
@@ -13,11 +13,11 @@ const shape = new RegExp(`^(${part}(?:/${part})?)(?:@(${part}(?:/${part})*))?$`)
 /** Whether a text could name a model on the hub: `org/name`, `name`, either with `@revision`. */
 export const isHubId = (text: string): boolean => shape.test(text) && !text.includes("..")
 
-/** Takes `org/name@revision` apart; the revision is `main` where absent. Anything else ends in `HubError`. */
+/** Takes `org/name@revision` apart; the revision is `main` where absent. Anything else ends in `NotOnHub`. */
 export const parseHubId = (text: string): HubId => {
   const match = isHubId(text) ? shape.exec(text) : null
   if (match?.[1] !== undefined) return { name: match[1], revision: match[2] ?? "main" }
-  throw new HubError({
+  throw new NotOnHub({
     message: `${text} is not the name of a model on the hub`,
     expected: "organisation/name or organisation/name@revision",
     found: text,

@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { listFiles, modelInfo } from "@huggingface/hub"
 import { writeWhole } from "@tandem/files/node/WriteWhole"
 import { Effect } from "effect"
-import { HubError, InvalidEncoder, type ModelError } from "../Errors.ts"
+import { HubError, InvalidEncoder, type ModelError, NotOnHub } from "../Errors.ts"
 import { type HubId, isHubId, isSafePath, parseHubId, settingsFiles, weightFiles } from "../files/HubId.ts"
 import { attempt } from "../internal/Attempt.ts"
 import { download, type Remote, type RemoteFile, request } from "../internal/node/Download.ts"
@@ -65,7 +65,7 @@ export const fetchModel = Effect.fn("fetchModel")(function* (
   const config = yield* readJsonIfThere(snapshot, "config.json")
   const weights = weightFiles(paths, config?.["model_type"], options.prefer ?? "weights")
   if (config === undefined || weights.length === 0) {
-    return yield* new HubError({
+    return yield* new NotOnHub({
       message: `${name} holds no model that can be loaded`,
       expected: "config.json with model.safetensors, onnx/model.onnx or model.onnx",
       found: paths.slice(0, 20).join(", "),
@@ -132,7 +132,7 @@ const resolveCommit = Effect.fnUntraced(function* (remote: Remote, revision: str
   return yield* new HubError({ message: `the hub named no commit for ${remote.id.name}@${revision}` })
 })
 
-const list = (remote: Remote, commit: string): Effect.Effect<readonly RemoteFile[], HubError> =>
+const list = (remote: Remote, commit: string): Effect.Effect<readonly RemoteFile[], HubError | NotOnHub> =>
   Effect.flatMap(
     request(remote, async () => {
       const { accessToken } = remote

@@ -36,6 +36,8 @@ export interface SaveDecoderOptions {
   readonly fourBits?: FourBits
   /** Models of more bytes keep their weights in data files, of at most so many bytes each; 1.9 · 10⁹ where absent. */
   readonly largestFile?: number
+  /** Further files of the directory by name, JSON documents. */
+  readonly beside?: Readonly<Record<string, unknown>>
 }
 
 /** What language models are saved in where nothing else is said. */
@@ -78,8 +80,15 @@ export const saveDecoder = Effect.fn("saveDecoder")(function* (
       : quantized === undefined && frozen.size > 0
         ? yield* asLanguageModel(onnxFiles(directory, source, weights, { ...settings, types: [] }))
         : yield* asLanguageModel(onnxFiles(directory, source, weights, settings))
-  yield* writeDirectory(directory, files)
+  yield* writeDirectory(directory, withFiles(files, options))
 })
+
+/** The files of a directory with those that stand beside a model. */
+export const withFiles = (
+  files: ReadonlyMap<string, Content>,
+  { beside = {} }: SaveDecoderOptions,
+): ReadonlyMap<string, Content> =>
+  new Map([...files, ...Object.entries(beside).map(([name, json]) => [name, { json }] as const)])
 
 /** The decoder with floats in place of quantised weights, and all of its weights by name. */
 const inFloats = (decoder: Decoder, parameters: Parameters): readonly [Decoder, Parameters] => {

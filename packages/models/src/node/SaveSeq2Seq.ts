@@ -7,7 +7,7 @@ import { halfTypes, onnxVariants, type SavedType, withTransformersJs } from "../
 import { type Content, writeDirectory } from "../internal/node/WriteDirectory.ts"
 import type { Seq2Seq } from "../seq2seq/Seq2Seq.ts"
 import { seq2seqDecoderInferenceGraph, seq2seqEncoderInferenceGraph } from "../seq2seq/Seq2SeqInference.ts"
-import { checkParameters, everyType, inFloat32, type SaveDecoderOptions } from "./SaveDecoder.ts"
+import { checkParameters, everyType, inFloat32, type SaveDecoderOptions, withFiles } from "./SaveDecoder.ts"
 
 type Parameters = ReadonlyMap<string, Tensor>
 
@@ -30,7 +30,7 @@ export const saveSeq2Seq = Effect.fn("saveSeq2Seq")(function* (
     checkParameters(model.parameters, parameters)
     return filesOf(model, parameters, options)
   })
-  yield* writeDirectory(directory, files)
+  yield* writeDirectory(directory, withFiles(files, options))
 })
 
 const filesOf = (

@@ -85,10 +85,19 @@ export const makeTokenizer = (files: TokenizerFiles, file = "tokenizer.json"): T
   const padToken = contentOf(files.config["pad_token"]) ?? "[PAD]"
   const padTokenId = library.token_to_id(padToken) ?? 0
   const unknown = idOfUnknown(files)
+  checkIds(files, unknown, file)
   const around = (first: string[], second: string[] | null, special: boolean): Framed => {
     if (library.post_processor === null) return plain(first, second)
-    const { tokens, token_type_ids } = library.post_processor.post_process(first, second, special)
-    return { tokens, types: token_type_ids ?? tokens.map(() => 0) }
+    try {
+      const { tokens, token_type_ids } = library.post_processor.post_process(first, second, special)
+      return { tokens, types: token_type_ids ?? tokens.map(() => 0) }
+    } catch (cause) {
+      throw new InvalidTokenizer({
+        message: `the tokenizer cannot put special tokens around ${second === null ? "a text" : "two texts"}: ${reasonOf(cause)}`,
+        file,
+        field: "post_processor",
+      })
+    }
   }
   const room = new Map<string, number>()
   const specialCount = (pair: boolean, special: boolean): number => {
@@ -211,13 +220,32 @@ const lastOf = (vocabulary: ReadonlyMap<string, number>) => {
 const openLibrary = (files: TokenizerFiles, file: string): Library => {
   try {
     const library = new Library(files.tokenizer, files.config)
+    library.post_processor?.post_process([], null, true)
     alignNormalizer(library.normalizer, files.tokenizer["normalizer"])
     alignMerges(library.model, files.tokenizer["model"])
     return library
   } catch (cause) {
     throw new InvalidTokenizer({
-      message: `the tokenizer cannot be used: ${cause instanceof Error ? cause.message : String(cause)}`,
+      message: `the tokenizer cannot be used: ${reasonOf(cause)}`,
       file,
+    })
+  }
+}
+
+const reasonOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))
+
+/** Refuses ids that no table has a row for. */
+const checkIds = ({ tokenizer }: TokenizerFiles, unknown: number, file: string): void => {
+  const { model } = tokenizer
+  const vocabulary = isRecord(model) && isRecord(model["vocab"]) ? model["vocab"] : {}
+  for (const [token, id] of [...Object.entries(vocabulary), ["the unknown token", unknown] as const]) {
+    if (typeof id === "number" && Number.isSafeInteger(id) && id >= 0) continue
+    throw new InvalidTokenizer({
+      message: `the vocabulary gives ${token} an id that is none`,
+      file,
+      field: "vocab",
+      expected: "a whole number, 0 or more",
+      found: `${id}`,
     })
   }
 }

@@ -256,7 +256,9 @@ test("what is neither a folder nor a hub id, and what the hub lacks, are tagged 
   const options = { cache: await cacheOf("missing"), endpoint, token: "" }
   const fail = (model: string) => Effect.runPromise(Effect.flip(openEncoder(model, options)))
   assert.equal((await fail("./no/such/folder")).message.includes("no folder"), true)
-  assert.match((await fail("org/other")).message, /does not have org\/other@main/)
+  const other = await fail("org/other")
+  assert.equal(other._tag, "NotOnHub")
+  assert.match(other.message, /does not have org\/other@main/)
   assert.match((await Effect.runPromise(Effect.flip(fetchModel("org/../x", options)))).message, /not the name/)
   const bare = await hub({ files: new Map([["README.md", new Uint8Array(3)]]), log: [] })
   const error = await Effect.runPromise(

@@ -79,6 +79,21 @@ test("unusable files and lengths are tagged errors", () => {
     () => makeTokenizer({ tokenizer: { ...files.tokenizer, normalizer: { type: "Odd" } }, config: {} }),
     InvalidTokenizer,
   )
+  const model = files.tokenizer["model"]
+  const vocab = { ...model.vocab, flight: Number.POSITIVE_INFINITY }
+  assert.throws(
+    () =>
+      makeTokenizer({ ...files, tokenizer: { ...files.tokenizer, model: { ...model, vocab } } }, "x/tokenizer.json"),
+    { _tag: "InvalidTokenizer", file: "x/tokenizer.json", field: "vocab", found: "Infinity" },
+  )
+  const around = (pieces: object) => ({
+    ...files,
+    tokenizer: { ...files.tokenizer, post_processor: { type: "TemplateProcessing", special_tokens: {}, ...pieces } },
+  })
+  assert.throws(() => makeTokenizer(around({ pair: [] })), InvalidTokenizer)
+  const alone = makeTokenizer(around({ single: [{ Sequence: { id: "A", type_id: 0 } }] }))
+  assert.ok(alone.encode("the").ids.length > 0)
+  assert.throws(() => alone.encode(["the", "first"]), { _tag: "InvalidTokenizer", field: "post_processor" })
   assert.throws(() => wordPieceFiles(["a", "[PAD]"], { lowerCase: true, maxLength: 8 }), InvalidTokenizer)
   assert.throws(() => fromFiles.encode("the", { maxLength: 1 }), InvalidTokenizer)
   assert.throws(

@@ -6,7 +6,8 @@ export const answerVariants = ["closedBook", "random", "retrieved", "gold"] as c
 export type AnswerVariant = (typeof answerVariants)[number]
 
 /**
- * The passages that each question is shown in a variant: none, as many as were found of other questions' (drawn by the seed),
+ * The passages that each question is shown in a variant: none, as many as were found of other questions' that do not answer
+ * it (drawn by the seed),
  * the `k` best that were found, or the one that answers. Undefined for a question that has none of that kind.
  */
 export const answerContexts = (
@@ -28,8 +29,8 @@ export const answerContexts = (
       const pool = [...new Map(questions.flatMap(({ passages }) => passages.map((each) => [each.id, each])))].map(
         ([, passage]) => passage,
       )
-      return questions.map(({ id, passages }) => {
-        const own = new Set(passages.map((passage) => passage.id))
+      return questions.map(({ id, passages, alsoGold = [] }) => {
+        const own = new Set([...passages.map((passage) => passage.id), ...alsoGold])
         const others = pool.filter((passage) => !own.has(passage.id))
         const random = Random.fromSeed(seed).derive("random passages", id)
         return others.length === 0 ? undefined : random.sample(others, k)

@@ -1,5 +1,11 @@
-import { type AnswerMetricName, type AnswerReport, type AnswerResult, evaluateAnswers } from "@tandem/evals"
-import type { GeneratorError, GeneratorShape, Prompts } from "@tandem/generator"
+import {
+  type AnswerMetricName,
+  type AnswerReport,
+  type AnswerResult,
+  evaluateAnswers,
+  InvalidEvaluation,
+} from "@tandem/evals"
+import { type GeneratorError, type GeneratorShape, InvalidPrompt, type Prompts } from "@tandem/generator"
 import { Effect } from "effect"
 import type { PreparedQuestion } from "../ralt/PreparedQuestion.ts"
 import { type AnswerVariant, answerContexts, answerVariants } from "./AnswerContexts.ts"
@@ -37,29 +43,33 @@ const together = 32
 /**
  * Measures a generator's answers to questions with nothing, other questions' passages, what was found, and the passage that
  * answers: nats a token of the expected answer, its end included, and of answers that are written (greedily) exact match, F1
- * and ROUGE-L. A variant that no question has passages for is absent.
+ * and ROUGE-L. A variant that no question has passages for is absent. A question that does not fit ends in `InvalidPrompt`;
+ * an id that stands twice, and answers whose likelihood is no number, in `InvalidEvaluation`.
  */
 export const evaluateVariants = Effect.fn("objectives.evaluateVariants")(function* (
   generator: Pick<GeneratorShape, "score" | "generate">,
   options: AnswerEvaluation,
   progress: (name: string, done: number, total: number) => void,
-): Effect.fn.Return<VariantResults, GeneratorError> {
+): Effect.fn.Return<VariantResults, GeneratorError | InvalidEvaluation> {
   const { questions, prompts, variants = answerVariants, written } = options
   const found: { [name in AnswerVariant]?: VariantResult } = {}
   for (const variant of variants) {
     const contexts = answerContexts(questions, variant, options)
-    const asked = questions.flatMap((question, index) => {
-      const passages = contexts[index]
-      return passages === undefined ? [] : [{ question, ids: prompts.prompt(question.query, passages).ids }]
-    })
+    const asked = yield* attempt(() =>
+      questions.flatMap((question, index) => {
+        const passages = contexts[index]
+        return passages === undefined ? [] : [{ question, ids: prompts.prompt(question.query, passages).ids }]
+      }),
+    )
     if (asked.length === 0) continue
     const results: AnswerResult[] = []
     for (let start = 0; start < asked.length; start += together) {
       progress(`scoring answers, ${names[variant]}`, start, asked.length)
       const some = asked.slice(start, start + together)
-      const scores = yield* generator.score(
+      const requests = yield* attempt(() =>
         some.map(({ question, ids }) => ({ prompts: [{ ids }], answer: prompts.answer(question.answer) })),
       )
+      const scores = yield* generator.score(requests)
       for (const [index, { question }] of some.entries()) {
         const [score] = scores[index]!
         const { logprob, perToken } = score!
@@ -78,20 +88,26 @@ export const evaluateVariants = Effect.fn("objectives.evaluateVariants")(functio
       for (const [index, { question }] of some.entries())
         texts[question.id] = generations[index]?.[0]?.text.trim() ?? ""
     }
-    found[variant] = {
+    const predictions = chosen.map(({ question: { id, answers } }) => ({ id, prediction: texts[id] ?? "", answers }))
+    found[variant] = yield* attempt(() => ({
       likelihoods: evaluateAnswers({ results }),
       written: texts,
-      ...(chosen.length === 0
-        ? {}
-        : {
-            writing: evaluateAnswers({
-              results: chosen.map(({ question: { id, answers } }) => ({ id, prediction: texts[id] ?? "", answers })),
-            }),
-          }),
-    }
+      ...(predictions.length === 0 ? {} : { writing: evaluateAnswers({ results: predictions }) }),
+    }))
   }
   return found
 })
+
+const attempt = <A>(body: () => A): Effect.Effect<A, InvalidPrompt | InvalidEvaluation> =>
+  Effect.suspend(() => {
+    try {
+      return Effect.succeed(body())
+    } catch (cause) {
+      return cause instanceof InvalidPrompt || cause instanceof InvalidEvaluation
+        ? Effect.fail(cause)
+        : Effect.die(cause)
+    }
+  })
 
 const names: Readonly<Record<AnswerVariant, string>> = {
   closedBook: "closed book",

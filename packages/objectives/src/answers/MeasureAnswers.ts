@@ -1,3 +1,4 @@
+import type { InvalidEvaluation } from "@tandem/evals"
 import { type GeneratorError, type GeneratorShape, makeLocalGenerator } from "@tandem/generator"
 import type { LanguageModel } from "@tandem/models"
 import { takePart } from "@tandem/onnx"
@@ -28,7 +29,7 @@ export interface AnswerMeasurement extends AnswerEvaluation {
  */
 export const measureAnswers = (
   options: AnswerMeasurement,
-): Effect.Effect<Measurement<GeneratorError>, never, RunServices> =>
+): Effect.Effect<Measurement<GeneratorError | InvalidEvaluation>, never, RunServices> =>
   Effect.map(generatorOf(options.model), (generator) => ({
     metric: `${options.decidedBy}.nll`,
     better: "smaller",

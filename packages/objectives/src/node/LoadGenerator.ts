@@ -13,6 +13,8 @@ import type { FromNothing } from "./LoadTowers.ts"
 export interface LoadedGenerator {
   readonly model: LanguageModel
   readonly folder: string | undefined
+  /** Whether a run trained it. */
+  readonly isRun: boolean
 }
 
 /** A generator by its name: a folder, a hub id, a run that trained one, or `tiny`, random weights for the run's own texts. */
@@ -31,11 +33,17 @@ export const loadGenerator = Effect.fnUntraced(function* (
       ...rest,
       maxLength: tinyLength,
     })
-    return { model, folder: undefined } satisfies LoadedGenerator
+    return { model, folder: undefined, isRun: false } satisfies LoadedGenerator
   }
+  return yield* openGeneratorFolder(name)
+})
+
+/** A generator that there is: a folder, a hub id, or a run that trained one. */
+export const openGeneratorFolder = Effect.fnUntraced(function* (name: string) {
   const { generator } = runPaths(name)
-  const folder = existsSync(join(generator, "config.json")) ? generator : name
-  return { model: yield* openLanguageModel(folder), folder } satisfies LoadedGenerator
+  const isRun = existsSync(join(generator, "config.json"))
+  const folder = isRun ? generator : name
+  return { model: yield* openLanguageModel(folder), folder, isRun } satisfies LoadedGenerator
 })
 
 /** Longest sequence of a tiny model. */

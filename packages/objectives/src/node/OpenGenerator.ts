@@ -1,5 +1,7 @@
 import { readFile } from "node:fs/promises"
+import { join } from "node:path"
 import { InvalidPrompt, InvalidTemplate, makePrompts, type PromptSettings, ragTemplate } from "@tandem/generator"
+import { InvalidRunError } from "@tandem/runs"
 import { onDisk } from "@tandem/runs/node/RunFiles"
 import { Effect } from "effect"
 import { loadGenerator } from "./LoadGenerator.ts"
@@ -22,9 +24,19 @@ export const openGenerator = Effect.fnUntraced(function* (
   source: GeneratorSource,
   from: Parameters<typeof loadGenerator>[1],
 ) {
-  const { model, folder } = yield* loadGenerator(source.generator, from, source.tiny)
-  const saved = folder === undefined ? undefined : yield* attempt(() => savedPrompt(folder)).pipe(Effect.flatten)
+  const { model, folder, isRun } = yield* loadGenerator(source.generator, from, source.tiny)
+  const saved = folder === undefined ? undefined : yield* savedPrompt(folder)
   const file = source.template
+  if (isRun && saved === undefined && file === undefined) {
+    return yield* new InvalidRunError({
+      message: `the generator of ${source.generator} does not say how it was asked`,
+      file: join(folder ?? source.generator, "rag.json"),
+      field: "template",
+      expected: "rag.json beside its weights",
+      found: "nothing",
+      hint: "put it back, or name the text of its prompts with `template`",
+    })
+  }
   const text = file === undefined ? undefined : yield* onDisk(file, () => readFile(file, "utf8"))
   const { maxPrompt = saved?.maxPrompt, maxAnswer = saved?.maxAnswer } = source
   const settings: PromptSettings = {

@@ -4,6 +4,7 @@ import {
   chatTemplateOf,
   defaultChat,
   defaultTemplate,
+  InvalidTemplate,
   type RagPrompt,
   ragPromptJson,
   readRagPrompt,
@@ -12,12 +13,12 @@ import type { LanguageModel, PeftDescription } from "@tandem/models"
 import { saveLanguageModel } from "@tandem/models/node/SaveLanguageModel"
 import { type Tensor, takePart } from "@tandem/onnx"
 import type { Observe } from "@tandem/runs"
-import { readJson, writeJson } from "@tandem/runs/node/RunFiles"
+import { readJson } from "@tandem/runs/node/RunFiles"
 import { runPaths } from "@tandem/runs/node/RunFolder"
 import { Effect } from "effect"
 import { generatorPart } from "../generator/CallGenerator.ts"
 
-/** Writes a trained generator into the run folder, and beside it how it was asked, `generator/rag.json`. */
+/** Writes a trained generator into the run folder, and with it how it was asked, `generator/rag.json`. */
 export const saveGenerator = Effect.fnUntraced(function* (options: {
   /** The run folder. */
   readonly run: string
@@ -32,17 +33,27 @@ export const saveGenerator = Effect.fnUntraced(function* (options: {
   const { generator } = runPaths(run)
   const own = takePart(trained, generatorPart)
   const parameters = new Map([...model.parameters].map(([name, before]) => [name, own.get(name) ?? before]))
-  yield* saveLanguageModel(generator, model, parameters)
-  yield* writeJson(join(generator, ragFile), ragPromptJson(prompt))
+  yield* saveLanguageModel(generator, model, parameters, { beside: { [ragFile]: ragPromptJson(prompt) } })
 })
 
 const ragFile = "rag.json"
 
-/** How a generator's folder says that it is asked; undefined where it does not. */
+/** How a generator's folder says that it is asked; undefined where it does not. A damaged one ends in `InvalidTemplate`. */
 export const savedPrompt = Effect.fnUntraced(function* (folder: string) {
   const file = join(folder, ragFile)
-  return existsSync(file) ? readRagPrompt(yield* readJson(file), file) : undefined
+  if (!existsSync(file)) return undefined
+  const json = yield* readJson(file)
+  return yield* attempt(() => readRagPrompt(json, file))
 })
+
+const attempt = <A>(body: () => A): Effect.Effect<A, InvalidTemplate> =>
+  Effect.suspend(() => {
+    try {
+      return Effect.succeed(body())
+    } catch (cause) {
+      return cause instanceof InvalidTemplate ? Effect.fail(cause) : Effect.die(cause)
+    }
+  })
 
 /** The template where nobody names one: a conversation, for models that have a layout of such. */
 export const usualTemplate = ({ tokenizer }: LanguageModel) =>

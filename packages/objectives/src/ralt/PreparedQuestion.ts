@@ -21,6 +21,8 @@ export const PreparedQuestion = Schema.Struct({
   /** All texts that count as right. */
   answers: Schema.Array(Schema.String),
   passages: Schema.Array(PreparedPassage),
+  /** Ids of further passages that answer and are not among these. */
+  alsoGold: Schema.optionalKey(Schema.Array(Schema.String)),
   /** What the question counts for; 1 where absent. */
   weight: Schema.optionalKey(Schema.Number),
 })

@@ -8,7 +8,7 @@ import { generatorTensors } from "../generator/CallGenerator.ts"
 import { computedTokens, groupPasses } from "../generator/GroupPasses.ts"
 import type { PreparedQuestion } from "./PreparedQuestion.ts"
 import { type RaltDraw, raltExamples } from "./RaltExamples.ts"
-import { tokenWeights } from "./TokenWeights.ts"
+import { tokenWeights, type WeighedExample } from "./TokenWeights.ts"
 
 /** One pass over a batch's examples. */
 export interface RaltBatch extends Batch {
@@ -51,15 +51,30 @@ export const raltBatches = (
       return { weight: question.weight ?? 1, examples: examplesOf(question, epoch) }
     })
     const weights = tokenWeights(drawn, reduction)
-    const groups = drawn.map(({ examples }, group) => ({
-      examples: examples.map((example, each) => ({ ...example, weight: weights[group]![each]! })),
+    const groups = drawn.map((question, group) => ({
+      examples: question.examples.map((example, each) => ({ ...example, weight: weights[group]![each]! })),
+      count: countOf(question, reduction),
     }))
     const [one, ...more] = groupPasses(groups, size, passTokens).map((part): RaltBatch => {
       const answers = layOut(part.map(({ examples }) => examples))
       const { key, statistics } = answers
-      return { key, tensors: generatorTensors(answers), examples: part.length, statistics, answers }
+      const nll = part.reduce((sum, { count }) => sum + count, 0)
+      return { key, tensors: generatorTensors(answers), examples: part.length, counts: { nll }, statistics, answers }
     })
     return [one!, ...more]
   }
   return { perEpoch: sampler.batchesPerEpoch, at }
+}
+
+/**
+ * What a question counts for in a mean over several passes: its weight times its examples' trained tokens, each as its
+ * passage counts, or its weight alone where every question counts alike.
+ */
+const countOf = (
+  { weight, examples }: { readonly weight: number; readonly examples: readonly WeighedExample[] },
+  reduction: AnswerReduction,
+): number => {
+  const all = examples.reduce((sum, { weight: each }) => sum + each, 0)
+  if (reduction === "example") return all === 0 ? 0 : weight
+  return weight * examples.reduce((sum, { weight: each, tokens }) => sum + each * tokens, 0)
 }

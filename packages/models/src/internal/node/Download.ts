@@ -4,7 +4,7 @@ import { mkdir, open, rename, rm, stat } from "node:fs/promises"
 import { dirname } from "node:path"
 import { downloadFile, HubApiError } from "@huggingface/hub"
 import { Effect, Schedule } from "effect"
-import { HubError } from "../../Errors.ts"
+import { HubError, NotOnHub } from "../../Errors.ts"
 import type { HubId } from "../../files/HubId.ts"
 import { reasonOf } from "./Files.ts"
 
@@ -36,7 +36,7 @@ const progressStep = 1 << 20
  * Asks the hub, three times more where the network or the hub itself fails. `field` of the error is `network` where no
  * answer came, and `status` otherwise; the access token never stands in it.
  */
-export const request = <A>(remote: Remote, ask: () => Promise<A>): Effect.Effect<A, HubError> =>
+export const request = <A>(remote: Remote, ask: () => Promise<A>): Effect.Effect<A, HubError | NotOnHub> =>
   Effect.tryPromise({ try: ask, catch: (error) => hubError(remote, error) }).pipe(
     Effect.retry({
       schedule: Schedule.exponential("200 millis"),
@@ -45,11 +45,11 @@ export const request = <A>(remote: Remote, ask: () => Promise<A>): Effect.Effect
     }),
   )
 
-const hubError = (remote: Remote, error: unknown): HubError => {
+const hubError = (remote: Remote, error: unknown): HubError | NotOnHub => {
   const name = `${remote.id.name}@${remote.id.revision}`
   const hidden = (text: string): string =>
     remote.accessToken === undefined ? text : text.replaceAll(remote.accessToken, "***")
-  if (error instanceof HubError) return error
+  if (error instanceof HubError || error instanceof NotOnHub) return error
   if (!(error instanceof HubApiError)) {
     const cause = error instanceof Error && error.cause instanceof Error ? `: ${error.cause.message}` : ""
     const isRequest = error instanceof TypeError && /access token/.test(error.message)
@@ -60,17 +60,16 @@ const hubError = (remote: Remote, error: unknown): HubError => {
     })
   }
   const status = error.statusCode
+  const told = { field: "status", found: `${status}` }
+  if (status === 404)
+    return new NotOnHub({ message: `the hub does not have ${name}`, ...told, hint: "check name and revision" })
   const refused = status === 401 || status === 403
-  const reason = refused ? "the hub refuses access to" : status === 404 ? "the hub does not have" : "the hub failed at"
   return new HubError({
-    message: `${reason} ${name}`,
-    field: "status",
-    found: `${status}`,
+    message: `${refused ? "the hub refuses access to" : "the hub failed at"} ${name}`,
+    ...told,
     hint: refused
       ? "the model does not exist or is gated: accept its terms on the hub and set HF_TOKEN"
-      : status === 404
-        ? "check name and revision"
-        : "try again later",
+      : "try again later",
   })
 }
 
@@ -84,7 +83,7 @@ export const download = Effect.fnUntraced(function* (
   file: RemoteFile,
   target: string,
   emit: Emit,
-): Effect.fn.Return<void, HubError> {
+): Effect.fn.Return<void, HubError | NotOnHub> {
   const { path, size } = file
   if ((yield* sizeOf(target)) === size) return emit({ kind: "file", file: path, size, cached: true })
   const part = `${target}.part`
