@@ -3,13 +3,13 @@ import assert from "node:assert/strict"
 import { readFileSync } from "node:fs"
 import { test } from "node:test"
 import { addLora, initialAdapters } from "@tandem/autodiff"
-import { makeLocalGenerator, type ScoreRequest } from "@tandem/generator"
-import { decoderInferenceGraph, onnxDecoder } from "@tandem/models"
+import { type ModelInput, makeLocalGenerator, type ScoreRequest } from "@tandem/generator"
+import { decoderInferenceGraph, makeTokenizer, onnxDecoder, tinyDecoder, trainWordPiece } from "@tandem/models"
 import { loadDecoder } from "@tandem/models/node/LoadDecoder"
 import { type Graph, readModel, toNumbers } from "@tandem/onnx"
 import { type Feed, Runtime } from "@tandem/runtime"
 import { readSafetensors } from "@tandem/safetensors"
-import { Effect } from "effect"
+import { Effect, Stream } from "effect"
 import { goldenModel, goldenPath, onCpu } from "../support/Golden.ts"
 
 const question = [11, 42, 7, 30, 9, 55, 23, 8]
@@ -68,6 +68,54 @@ for (const name of ["llama", "gpt2", "mistral", "t5", "bart"]) {
     assert.equal(all[1]?.length, 1)
   })
 }
+
+test("an answer beyond an encoder-decoder's table of positions is refused, written or scored", async () => {
+  const errors = await onCpu(
+    Effect.gen(function* () {
+      const model = yield* goldenModel("bart", [2])
+      assert.ok(model.kind === "seq2seq" && model.config.positions.kind === "absolute")
+      const { count } = model.config.positions
+      const { generate, score, stream } = yield* makeLocalGenerator({ model })
+      const prompt = { ids: [5, 6, 7] }
+      const long = { ids: Array.from({ length: count }, () => 7) }
+      return [
+        yield* Effect.flip(generate([prompt], { maxTokens: count + 1 })),
+        yield* Effect.flip(Stream.runDrain(stream(prompt, { maxTokens: count + 1 }))),
+        yield* Effect.flip(score([{ prompts: [prompt], answer: long }])),
+      ]
+    }),
+  )
+  assert.deepEqual(
+    errors.map(({ _tag }) => _tag),
+    ["InvalidGeneration", "InvalidGeneration", "InvalidPrompt"],
+  )
+})
+
+test("a text that answers a conversation ends as the chat template has it, any other as the tokenizer has it", async () => {
+  const vocabulary = trainWordPiece(["the river was long", "how long"], { vocabularySize: 60 })
+  const base = tinyDecoder({ seed: 1, vocabulary, maxLength: 64, hidden: 16, layers: 1, heads: 2, intermediate: 32 })
+  const [turn, own, first] = ["[MASK]", "[SEP]", "[CLS]"].map((token) => base.tokenizer.tokenId(token)!)
+  const tokenizer = makeTokenizer({
+    tokenizer: base.tokenizer.files.tokenizer,
+    config: { ...base.tokenizer.files.config, eos_token: "[SEP]" },
+    chatTemplate: "{% for m in messages %}{{ m.content }}[MASK]{% endfor %}",
+  })
+  const model = { ...base, tokenizer, endTokenIds: [first!, own!, turn!] }
+  const lengths = await onCpu(
+    Effect.gen(function* () {
+      const { score } = yield* makeLocalGenerator({ model })
+      const words = tokenizer.encode("the river", { specialTokens: false }).ids
+      const scored = (prompt: ModelInput, answer: ScoreRequest["answer"]) =>
+        Effect.map(score([{ prompts: [prompt], answer }]), (found) => found[0]?.[0]?.logprob)
+      const chat = [{ role: "user", content: "how long" }]
+      return [
+        [yield* scored(chat, "the river"), yield* scored(chat, { ids: [...words, turn!] })],
+        [yield* scored("how long", "the river"), yield* scored("how long", { ids: [...words, own!] })],
+      ]
+    }),
+  )
+  for (const [found, expected] of lengths) close(found, expected, 1e-6)
+})
 
 const exported = (file: string): Graph => readModel(new Uint8Array(readFileSync(goldenPath(`exports/${file}.onnx`))))
 

@@ -48,6 +48,23 @@ test("passes of one draft, weighted by their share of its examples, are the one 
   assert.ok(parts.events.every((event) => event.event !== "step" || event.examples === 8))
 })
 
+test("a program's further outputs are averaged by examples, or by what a batch says that they count for", async () => {
+  const metrics = async (counts: readonly Readonly<Record<string, number>>[]) => {
+    const { events } = await run(1, {
+      complete: () =>
+        Effect.succeed([
+          { ...examples(0, 4), counts: counts[0]!, statistics: { share: 1 } },
+          { ...examples(0, 4), counts: counts[1]!, statistics: { share: 0 } },
+        ]),
+    })
+    const [step] = events.filter((event) => event.event === "step")
+    return step?.metrics["share"]
+  }
+  assert.equal(await metrics([{}, {}]), 0.5)
+  assert.equal(await metrics([{ share: 3 }, { share: 1 }]), 0.75)
+  assert.equal(await metrics([{ share: 0 }, { share: 0 }]), 0)
+})
+
 test("each pass of a draft draws masks of its own", async () => {
   const twice = (batch: Batch): Passes<Batch> => [
     { ...batch, weight: 1 },
