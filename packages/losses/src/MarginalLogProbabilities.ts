@@ -21,7 +21,8 @@ export interface MarginalInputs {
  * Memory: beside the log-probabilities, which `answerLogLikelihood` of the same logits shares, one tensor of B · k · T · V
  * numbers for their sums with the prior and one that holds them less their largest, and as many in the backward pass; with
  * `places` one more that they are gathered into. For 8 questions with 5 passages, 32 tokens and a vocabulary of 49,152
- * each is 240 MiB: RAG-Token without smoothing needs none of them.
+ * each is 240 MiB: RAG-Token without smoothing needs none of them, and computes loss and gradients by the logits in less than
+ * half the time (one CPU thread, 12 rows of 16 tokens, that vocabulary).
  *
  * @throws InvalidGraph where shapes or types do not fit one another, or a size is not known
  *
