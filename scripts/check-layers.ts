@@ -30,6 +30,7 @@ const layers: Readonly<Record<string, number>> = {
   objectives: 7,
   dpr: 8,
   dual: 8,
+  joint: 8,
   cli: 9,
 }
 

@@ -5,6 +5,7 @@ import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { dprTrainApp } from "@tandem/dpr/TrainApp"
 import { raltTrainApp } from "@tandem/dual/TrainApp"
+import { jointTrainApp } from "@tandem/joint/TrainApp"
 import { defaultText, flagName, type KnownSetting, settingsOf } from "@tandem/runs/Setting"
 import { root } from "./support/Workspace.ts"
 
@@ -14,6 +15,7 @@ export const formatsFile = join(root, "docs/formats.md")
 const tables = {
   "dpr train": settingsOf(dprTrainApp.schema),
   "ralt train": settingsOf(raltTrainApp.schema),
+  "joint train": settingsOf(jointTrainApp.schema),
 }
 
 /** The document with its tables made anew. */

@@ -1,6 +1,7 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { dprTrainApp } from "@tandem/dpr/TrainApp"
 import { raltTrainApp } from "@tandem/dual/TrainApp"
+import { jointTrainApp } from "@tandem/joint/TrainApp"
 import { CliConfig, CliOutput, Command, GlobalFlag } from "effect/cli"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -31,11 +32,16 @@ const ralt = Command.make("ralt").pipe(
   Command.withSubcommands([trainCommand(raltTrainApp), raltEval, raltPrepare]),
 )
 
+const joint = Command.make("joint").pipe(
+  Command.withDescription("A retriever and a language model, trained together"),
+  Command.withSubcommands([trainCommand(jointTrainApp)]),
+)
+
 const tandem = Command.make("tandem").pipe(
   Command.withDescription(
     "Train retrievers and language models in TypeScript, on any Hugging Face ONNX encoder or decoder",
   ),
-  Command.withSubcommands([dpr, ralt, generateCommand, inspectCommand, gradCheckCommand, world, doctor]),
+  Command.withSubcommands([dpr, ralt, joint, generateCommand, inspectCommand, gradCheckCommand, world, doctor]),
 )
 
 /** Help and version go to standard output; where no command was given, help goes where errors go. */

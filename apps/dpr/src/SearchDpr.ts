@@ -1,21 +1,8 @@
-import { encodingOf } from "@tandem/objectives"
-import { openRetriever } from "@tandem/objectives/node/OpenRetriever"
-import { makeTextEncoder, openIndex } from "@tandem/retriever"
-import { InvalidRunError, type RunOptions } from "@tandem/runs"
-import { runPaths } from "@tandem/runs/node/RunFolder"
+import { type FoundPassage, openSearch, type SearchedRun } from "@tandem/objectives/node/OpenSearch"
+import type { RunOptions } from "@tandem/runs"
 import type { NodeProvider } from "@tandem/runtime"
 import { layer } from "@tandem/runtime/node/NodeRuntime"
-import { Exact } from "@tandem/store"
-import { holdsStore, nodeFolder } from "@tandem/store/node/StoreFolder"
 import { Effect } from "effect"
-
-/** What is searched. */
-export interface SearchedRun {
-  /** The folder of a finished run. */
-  readonly run: string
-  /** The folder of an index that `indexDpr` made; the run's own where absent. */
-  readonly store?: string
-}
 
 /** What `searchDpr` is told. */
 export interface SearchDprSettings extends SearchedRun {
@@ -26,54 +13,6 @@ export interface SearchDprSettings extends SearchedRun {
   readonly threads?: number
 }
 
-/** A passage that was found. */
-export interface FoundPassage {
-  readonly id: string
-  readonly title?: string
-  readonly text: string
-  readonly score: number
-}
-
-/**
- * Opens the index of a finished run and answers as long as the scope lives: for each question the `k` best passages, best
- * first. A run without an index ends in `InvalidRunError`, one of another encoder in the store's `StoreMismatch`.
- */
-export const openSearch = Effect.fn("dpr.openSearch")(function* (
-  { run, store: folder = runPaths(run).store }: SearchedRun,
-  { observe }: RunOptions,
-) {
-  yield* observe({ event: "phase", name: "opening the run" })
-  const { towers, retrieval } = yield* openRetriever(run)
-  if (!(yield* holdsStore(folder))) {
-    return yield* new InvalidRunError({
-      message: `${folder} holds no index: none was written, or writing it was interrupted`,
-      file: folder,
-      field: folder === runPaths(run).store ? "run" : "store",
-      expected: "an index of passages",
-      hint: `tandem dpr index --run ${run} writes it`,
-    })
-  }
-  const { store, identity } = yield* openIndex(
-    { passage: towers.passage, ...encodingOf(retrieval, "passage") },
-    (expected) => Exact.open(nodeFolder(folder), expected),
-  )
-  const encoder = yield* makeTextEncoder(towers.query, encodingOf(retrieval, "query"))
-  return Effect.fnUntraced(function* (questions: readonly string[], k: number) {
-    const vectors = yield* encoder.encode(questions, "query")
-    const hits = yield* store.search({ vectors, k, fingerprint: identity.fingerprint })
-    return hits.map((list) =>
-      list.map(
-        ({ passage: { id, title, text }, score }): FoundPassage => ({
-          id,
-          ...(title === undefined ? {} : { title }),
-          text,
-          score,
-        }),
-      ),
-    )
-  })
-})
-
 /** Searches the index of a finished run once: see {@link openSearch}. */
 export const searchDpr = Effect.fn("dpr.search")((settings: SearchDprSettings, options: RunOptions) => {
   const { device, threads, questions, k } = settings
@@ -82,3 +21,5 @@ export const searchDpr = Effect.fn("dpr.search")((settings: SearchDprSettings, o
     Effect.provide(layer({ device, ...(threads === undefined ? {} : { threads }) })),
   )
 })
+
+export { type FoundPassage, openSearch, type SearchedRun }

@@ -1,6 +1,6 @@
-import { DuplicatePassageError, type Example, type Passage, type RetrievalData } from "@tandem/datasets"
+import type { Example, Passage } from "@tandem/datasets"
 import { withoutOwnHit } from "@tandem/evals"
-import { encodingOf, goldOf, type PreparedPassage } from "@tandem/objectives"
+import { encodingOf, goldOf, type PreparedPassage, preparedPassage } from "@tandem/objectives"
 import { openRetriever } from "@tandem/objectives/node/OpenRetriever"
 import type { FoundBy } from "@tandem/objectives/node/PreparedFile"
 import { encodeAll, fingerprint, makeTextEncoder, openIndex } from "@tandem/retriever"
@@ -135,17 +135,8 @@ const firstOf = (
   const gold = goldOf(question)
   const named = hits.map(({ passage, score }) => ({ id: passage.id, passage, score }))
   const others = question.relevance === undefined ? named : withoutOwnHit(named, question.id, gold)
-  return others.slice(0, k).map(({ passage, score }) => prepared(passage, gold, score))
+  return others.slice(0, k).map(({ passage, score }) => preparedPassage(passage, gold, score))
 }
-
-/** A passage of a prepared question. */
-export const prepared = ({ id, title, text }: Passage, gold: ReadonlySet<string>, score?: number): PreparedPassage => ({
-  id,
-  ...(title === undefined ? {} : { title }),
-  text,
-  ...(score === undefined ? {} : { score }),
-  ...(gold.has(id) ? { gold: true } : {}),
-})
 
 /** The passages that questions name, those that answer first; scores are places from behind. */
 const namedPassages = (corpus: ReadonlyMap<string, Passage>) => (questions: readonly Example[], k: number) =>
@@ -155,37 +146,7 @@ const namedPassages = (corpus: ReadonlyMap<string, Passage>) => (questions: read
       const ids = [...question.positives, ...question.negatives].slice(0, k)
       return ids.flatMap((id, place) => {
         const passage = corpus.get(id)
-        return passage === undefined ? [] : [prepared(passage, gold, -place)]
+        return passage === undefined ? [] : [preparedPassage(passage, gold, -place)]
       })
     }),
   )
-
-/**
- * The passages of several sets of questions, each id once. One id for two texts ends in `DuplicatePassageError`: a question
- * would be shown the passage of another set.
- */
-export const allPassages = Effect.fnUntraced(function* (
-  sets: readonly { readonly data: RetrievalData; readonly files: readonly string[] }[],
-): Effect.fn.Return<ReadonlyMap<string, Passage>, DuplicatePassageError> {
-  const all = new Map<string, Passage>()
-  for (const { data, files } of sets) {
-    for (const [id, passage] of data.corpus) {
-      const known = all.get(id)
-      if (known === undefined) all.set(id, passage)
-      else if (readOf(known) !== readOf(passage)) {
-        return yield* new DuplicatePassageError({
-          message: `passage ${id} has another text in ${files.join(", ")} than in the questions before`,
-          file: files.join(", "),
-          field: "id",
-          expected: readOf(known).slice(0, 60),
-          found: readOf(passage).slice(0, 60),
-          hint: "give every passage an id of its own, or prepare the sets one by one",
-        })
-      }
-    }
-  }
-  return all
-})
-
-/** What a prompt shows of a passage, white space aside. */
-const readOf = ({ title = "", text }: Passage): string => `${title}\n${text}`.replace(/\s+/g, " ").trim()

@@ -1,10 +1,10 @@
-import { goldOf, type PreparedQuestion } from "@tandem/objectives"
+import { allPassages, preparedQuestion } from "@tandem/objectives"
 import type { Prepared } from "@tandem/objectives/node/PreparedFile"
-import { answerOf, type Questions } from "@tandem/objectives/node/Questions"
+import type { Questions } from "@tandem/objectives/node/Questions"
 import { SettingsError } from "@tandem/runs"
 import { hashPath } from "@tandem/runs/node/RunFiles"
 import { Effect } from "effect"
-import { allPassages, makeFinder, type PassageSource, prepared } from "./FindPassages.ts"
+import { makeFinder, type PassageSource } from "./FindPassages.ts"
 
 /** Finds the passages of several sets of questions; sets that were prepared stay as they are. */
 export const findAll = Effect.fnUntraced(function* (
@@ -42,22 +42,7 @@ export const findAll = Effect.fnUntraced(function* (
       data[file] = yield* hashPath(file)
     results.push({
       header: { k, foundBy: finder.foundBy, data },
-      questions: examples.map((example, index): PreparedQuestion => {
-        const passages = found[index] ?? []
-        const gold = goldOf(example)
-        const shown = passages.some(({ id }) => gold.has(id))
-        const missing = shown ? undefined : [...gold].flatMap((id) => corpus.get(id) ?? [])[0]
-        const unseen = [...gold].filter((id) => id !== missing?.id && passages.every((passage) => passage.id !== id))
-        return {
-          id: example.id,
-          query: example.query,
-          answer: answerOf(example) ?? "",
-          answers: example.answers.length > 0 ? example.answers : [answerOf(example) ?? ""],
-          passages: [...passages, ...(missing === undefined ? [] : [prepared(missing, gold)])],
-          ...(unseen.length === 0 ? {} : { alsoGold: unseen }),
-          ...(example.weight === undefined ? {} : { weight: example.weight }),
-        }
-      }),
+      questions: examples.map((example, index) => preparedQuestion(example, found[index] ?? [], corpus)),
     })
   }
   return results

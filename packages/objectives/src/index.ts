@@ -19,11 +19,35 @@ export {
   type GeneratorGraph,
 } from "./generator/AnswerLayout.ts"
 export { callGenerator, type GeneratorCall, generatorPart, generatorTensors } from "./generator/CallGenerator.ts"
+export {
+  decodingOf,
+  evaluateRag,
+  mixtureOf,
+  type RagEvaluation,
+  type RagResult,
+  type RagSettings,
+  ragRequest,
+} from "./joint/EvaluateRag.ts"
+export {
+  type JointBatch,
+  type JointBatchOptions,
+  type JointDraft,
+  type JointQuestion,
+  type JointShape,
+  jointBatches,
+} from "./joint/JointBatches.ts"
+export { type JointModels, type JointOptions, jointObjective } from "./joint/JointObjective.ts"
+export { type JointLoss, type JointProgramOptions, jointProgram } from "./joint/JointProgram.ts"
+export { type LiveIndex, type LiveIndexFailure, type LiveIndexOptions, makeLiveIndex } from "./joint/LiveIndex.ts"
+export { type JointFailure, type JointMeasurement, measureJoint } from "./joint/MeasureJoint.ts"
+export { isDue, parseRefresh, type Refresh, refreshGrammar } from "./joint/Refresh.ts"
 export { foundPassages, goldPassage, PreparedPassage, PreparedQuestion } from "./ralt/PreparedQuestion.ts"
+export { answerOf, preparedPassage, preparedQuestion } from "./ralt/PrepareQuestion.ts"
 export { type RaltBatch, type RaltBatchOptions, raltBatches } from "./ralt/RaltBatches.ts"
 export { type RaltDraw, type RaltExample, raltExamples } from "./ralt/RaltExamples.ts"
 export { type RaltOptions, raltObjective, raltProgram } from "./ralt/RaltObjective.ts"
 export { tokenWeights, type WeighedExample } from "./ralt/TokenWeights.ts"
+export { allPassages } from "./retrieval/AllPassages.ts"
 export { evaluateBm25, evaluateTowers, goldOf, type Ranked, type SystemResult } from "./retrieval/EvaluateTowers.ts"
 export {
   decidingMetric,

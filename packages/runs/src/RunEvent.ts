@@ -8,6 +8,8 @@ export type RunEvent =
   | TrainEvent
   | { readonly event: "phase"; readonly name: string; readonly done?: number; readonly total?: number }
   | { readonly event: "warning"; readonly message: string }
+  /** An index that was made with the weights of the step `madeAt` is searched from now on. */
+  | { readonly event: "refresh"; readonly step: number; readonly madeAt: number }
   /** What training is compared with, as soon as it is measured: `before`, and others such as `bm25`. */
   | { readonly event: "baseline"; readonly name: string; readonly metrics: Metrics }
 

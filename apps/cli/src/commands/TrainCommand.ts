@@ -81,7 +81,7 @@ const inFlags = (event: RunEvent): RunEvent =>
   event.event === "warning" ? { ...event, message: withFlags(event.message) } : event
 
 /** Events that `--json` prints as they come; the last one, `done`, is printed when all files are written. */
-const machineEvents: ReadonlySet<string> = new Set(["baseline", "step", "eval", "checkpoint", "warning"])
+const machineEvents: ReadonlySet<string> = new Set(["baseline", "step", "eval", "checkpoint", "refresh", "warning"])
 
 const resumeCommand = (): string => {
   const given = process.argv.slice(2)

@@ -55,7 +55,7 @@ export const evaluateVariants = Effect.fn("objectives.evaluateVariants")(functio
   const found: { [name in AnswerVariant]?: VariantResult } = {}
   for (const variant of variants) {
     const contexts = answerContexts(questions, variant, options)
-    const asked = yield* attempt(() =>
+    const asked = yield* attemptToMeasure(() =>
       questions.flatMap((question, index) => {
         const passages = contexts[index]
         return passages === undefined ? [] : [{ question, ids: prompts.prompt(question.query, passages).ids }]
@@ -66,7 +66,7 @@ export const evaluateVariants = Effect.fn("objectives.evaluateVariants")(functio
     for (let start = 0; start < asked.length; start += together) {
       progress(`scoring answers, ${names[variant]}`, start, asked.length)
       const some = asked.slice(start, start + together)
-      const requests = yield* attempt(() =>
+      const requests = yield* attemptToMeasure(() =>
         some.map(({ question, ids }) => ({ prompts: [{ ids }], answer: prompts.answer(question.answer) })),
       )
       const scores = yield* generator.score(requests)
@@ -89,7 +89,7 @@ export const evaluateVariants = Effect.fn("objectives.evaluateVariants")(functio
         texts[question.id] = generations[index]?.[0]?.text.trim() ?? ""
     }
     const predictions = chosen.map(({ question: { id, answers } }) => ({ id, prediction: texts[id] ?? "", answers }))
-    found[variant] = yield* attempt(() => ({
+    found[variant] = yield* attemptToMeasure(() => ({
       likelihoods: evaluateAnswers({ results }),
       written: texts,
       ...(predictions.length === 0 ? {} : { writing: evaluateAnswers({ results: predictions }) }),
@@ -98,7 +98,7 @@ export const evaluateVariants = Effect.fn("objectives.evaluateVariants")(functio
   return found
 })
 
-const attempt = <A>(body: () => A): Effect.Effect<A, InvalidPrompt | InvalidEvaluation> =>
+export const attemptToMeasure = <A>(body: () => A): Effect.Effect<A, InvalidPrompt | InvalidEvaluation> =>
   Effect.suspend(() => {
     try {
       return Effect.succeed(body())

@@ -1,5 +1,5 @@
 import type { InvalidEvaluation } from "@tandem/evals"
-import { type GeneratorError, type GeneratorShape, makeLocalGenerator } from "@tandem/generator"
+import { type GeneratorError, type LocalGenerator, makeLocalGenerator } from "@tandem/generator"
 import type { LanguageModel } from "@tandem/models"
 import { takePart } from "@tandem/onnx"
 import { type Measured, type Measurement, type Observe, progressTo, type RunServices, type Weights } from "@tandem/runs"
@@ -69,10 +69,10 @@ export const measuredAnswers = (n: number, results: VariantResults): Measured =>
  * Generators over weights by joint name. One over resident buffers, which are those of a run's training, is kept: what it
  * compiled reads them as they are at the moment.
  */
-const generatorOf = Effect.fnUntraced(function* (model: LanguageModel) {
+export const generatorOf = Effect.fnUntraced(function* (model: LanguageModel) {
   const owner = yield* Effect.scope
   const runtime = yield* Runtime
-  let kept: { readonly of: string; readonly generator: GeneratorShape; readonly scope: Scope.Closeable } | undefined
+  let kept: { readonly of: string; readonly generator: LocalGenerator; readonly scope: Scope.Closeable } | undefined
   return Effect.fnUntraced(function* (weights: Weights["weights"]) {
     const own = takePart(new Map(Object.entries(weights)), generatorPart)
     const given: Readonly<Record<string, Feed>> = {

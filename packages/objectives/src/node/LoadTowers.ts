@@ -59,7 +59,7 @@ const tinyModel = (seed: number, { tiny, maxLength }: RetrieverSettings, { dropo
  * `SequenceTooLong` here, before anything is trained; one for a part other than `query` and `passage` in `SettingsError`.
  */
 export const retrievalSettings = Effect.fnUntraced(function* (
-  settings: RetrieverSettings,
+  settings: Pick<RetrieverSettings, "maxLength" | "similarity" | "temperature" | "titles">,
   towers: Towers,
 ): Effect.fn.Return<RetrievalSettings, SequenceTooLong | SettingsError> {
   const strange = partsNamed(settings.maxLength).find((part) => part !== "query" && part !== "passage")

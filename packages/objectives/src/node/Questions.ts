@@ -1,9 +1,10 @@
-import { type Example, formats, type RetrievalData } from "@tandem/datasets"
+import { formats, type RetrievalData } from "@tandem/datasets"
 import { readExamples } from "@tandem/datasets/node/Files"
 import { InvalidPrompt, type Prompts } from "@tandem/generator"
 import { SettingsError } from "@tandem/runs"
 import { Effect } from "effect"
 import type { PreparedQuestion } from "../ralt/PreparedQuestion.ts"
+import { answerOf } from "../ralt/PrepareQuestion.ts"
 import { isPrepared, type Prepared, readPrepared } from "./PreparedFile.ts"
 
 /** Questions with answers, whose passages are found later or were found before. */
@@ -60,10 +61,6 @@ export const readQuestions = Effect.fnUntraced(function* (
   if (left > 0) warnings.push(`${left} of ${all.examples.length} questions have no answer and were left out`)
   return { kind: "raw", data: { ...all, examples }, warnings } satisfies Questions
 })
-
-/** The text that is trained on: the response, else the first answer. */
-export const answerOf = ({ response, answers }: Example): string | undefined =>
-  [response, ...answers].find((text) => text !== undefined && text.trim() !== "")
 
 /** The questions that a model can be asked: an answer is never cut, and a prompt has to fit without context. */
 export const askable = (

@@ -48,7 +48,7 @@ export const evaluateTowers = Effect.fn("objectives.evaluateTowers")(function* (
   const store = yield* Exact.make(identity)
   yield* store.add({ passages, vectors: corpus.vectors, fingerprint: identity.fingerprint })
   const hits = yield* store.search({ vectors: queries.vectors, k: depthFor(data) })
-  return measure(
+  return evaluateRankings(
     data,
     hits.map((list) => list.map(({ passage, score }) => ({ id: passage.id, score }))),
   )
@@ -57,17 +57,18 @@ export const evaluateTowers = Effect.fn("objectives.evaluateTowers")(function* (
 /** BM25 on the same questions and passages. */
 export const evaluateBm25 = (data: RetrievalData): SystemResult => {
   const index = Bm25.make(data.corpus.values())
-  return measure(
+  return evaluateRankings(
     data,
     data.examples.map(({ query }) => index.search(query, depthFor(data))),
   )
 }
 
 /** One more than is measured where a question may find itself, which does not count. */
-const depthFor = ({ examples, corpus }: RetrievalData): number =>
+export const depthFor = ({ examples, corpus }: RetrievalData): number =>
   evaluationDepth + (examples.some(({ id, relevance }) => relevance !== undefined && corpus.has(id)) ? 1 : 0)
 
-const measure = (data: RetrievalData, found: readonly (readonly Ranked[])[]): SystemResult => {
+/** What rankings of the data's corpus are worth; a question's own hit is left out where it does not count. */
+export const evaluateRankings = (data: RetrievalData, found: readonly (readonly Ranked[])[]): SystemResult => {
   const golds = data.examples.map(goldOf)
   const rankings = data.examples.map(({ id, relevance }, index) => {
     const ranked = found[index] ?? []

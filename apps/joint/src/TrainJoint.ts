@@ -1,0 +1,314 @@
+import type { Passage, RetrievalData } from "@tandem/datasets"
+import {
+  allPassages,
+  encodingOf,
+  type JointBatch,
+  type JointDraft,
+  type JointFailure,
+  type JointModels,
+  jointObjective,
+  type LiveIndexFailure,
+  makeLiveIndex,
+  measureJoint,
+  parseRefresh,
+  preparedQuestion,
+} from "@tandem/objectives"
+import { baseModels } from "@tandem/objectives/node/BaseModels"
+import { generatorFingerprint } from "@tandem/objectives/node/LoadGenerator"
+import { type FromNothing, loadTowers, retrievalSettings } from "@tandem/objectives/node/LoadTowers"
+import { openGenerator } from "@tandem/objectives/node/OpenGenerator"
+import { retrieverFacts } from "@tandem/objectives/node/OpenRetriever"
+import { askable, readQuestions, textsOf } from "@tandem/objectives/node/Questions"
+import { peftDescription, saveGenerator } from "@tandem/objectives/node/SaveGenerator"
+import { type SaveFailure, saveRetriever, writeCards } from "@tandem/objectives/node/SaveRetriever"
+import {
+  encodeCorpus,
+  fingerprint,
+  makeRetrieve,
+  openIndex,
+  type Towers,
+  towerFrom,
+  untiedTowers,
+} from "@tandem/retriever"
+import { progressTo, type RunOptions, SettingsError, type Systems, type TrainPlan } from "@tandem/runs"
+import { runPaths } from "@tandem/runs/node/RunFolder"
+import { trainRun } from "@tandem/runs/node/TrainRun"
+import { Runtime } from "@tandem/runtime"
+import { layer } from "@tandem/runtime/node/NodeRuntime"
+import { type EmbeddedStoreShape, Exact, type StoreAccessError } from "@tandem/store"
+import { nodeFolder } from "@tandem/store/node/StoreFolder"
+import { Context, Effect, Layer } from "effect"
+import type { JointSettings } from "./Settings.ts"
+
+/**
+ * Trains a retriever and a generator together as `tandem joint train` does: reads questions and answers, indexes the
+ * passages, measures the system before, trains, measures again, and leaves the run folder of docs/formats.md: both models,
+ * the index, metrics and report.
+ */
+export const trainJoint = Effect.fn("joint.train")((settings: JointSettings, options: RunOptions) =>
+  trainRun({
+    command: "joint train",
+    settings,
+    options,
+    prepare: prepare(settings, options),
+    plan: (prepared) => planOf(settings, prepared, options),
+  }),
+)
+
+const prepare = Effect.fnUntraced(function* (settings: JointSettings, { observe }: RunOptions) {
+  yield* observe({ event: "phase", name: "reading data" })
+  const train = yield* questionsOf(settings, "data")
+  const dev = settings.dev.length === 0 ? undefined : yield* questionsOf(settings, "dev")
+  yield* observe({ event: "phase", name: "loading the models" })
+  const texts = () => textsOf(train)
+  const { seed, dropout } = settings
+  const towers = yield* ownTowers(settings, { seed, dropout, texts })
+  const retrieval = yield* retrievalSettings(settings, towers)
+  const generator = yield* openGenerator(settings, { seed, texts })
+  return { train, dev, towers, retrieval, ...generator }
+})
+
+/**
+ * Two encoders with weights of their own: the one that reads passages stays as it is, or learns by itself. Training takes
+ * the memory of what it trains, so that a model that starts both is read twice.
+ */
+const ownTowers = Effect.fnUntraced(function* (settings: JointSettings, from: FromNothing) {
+  const load = loadTowers({ ...settings, untied: true }, from)
+  const { query, passage } = sides(yield* load)
+  return sides(untiedTowers(query, query === passage ? sides(yield* load).passage : passage))
+})
+
+const sides = (towers: Towers): JointModels["towers"] =>
+  towers.kind === "untied" ? towers : { kind: "untied", query: towers.encoder, passage: towers.encoder }
+
+type Loaded = Effect.Success<ReturnType<typeof prepare>>
+
+/** Questions with answers; passages that were found for them before are of no use here. */
+const questionsOf = Effect.fnUntraced(function* (settings: JointSettings, field: "data" | "dev") {
+  const questions = yield* readQuestions(settings[field], field, settings)
+  if (questions.kind === "raw") return questions
+  return yield* new SettingsError({
+    message: "these questions were prepared with their passages, which joint training finds itself",
+    field,
+    file: settings[field].join(", "),
+    expected: "questions with answers",
+    hint: "name the file that they were prepared from",
+  })
+})
+
+const planOf = Effect.fnUntraced(function* (settings: JointSettings, loaded: Loaded, options: RunOptions) {
+  const { observe } = options
+  const { train: rawTrain, dev: rawDev, towers, retrieval, model: generator, prompts } = loaded
+  const { k, kEval = k, seed, loss, train: parts } = settings
+  const passages = parts.includes("passage") ? "live" : "frozen"
+  const models: JointModels = { towers, generator }
+  if (generator.kind === "decoder" && (generator.frozen?.size ?? 0) > 0 && parts.includes("generator")) {
+    return yield* new SettingsError({
+      message: "the generator's weights are quantised",
+      field: "generator",
+      file: settings.generator,
+      expected: "weights of full precision: safetensors, or onnx/model.onnx",
+      found: `${generator.frozen?.size} quantised tensors`,
+      hint: "or train the retriever alone with `train` query",
+    })
+  }
+  const corpus = yield* allPassages([
+    { data: rawTrain.data, files: settings.data },
+    ...(rawDev === undefined ? [] : [{ data: rawDev.data, files: settings.dev }]),
+  ])
+  const store = yield* openStore(settings, loaded, corpus, options)
+  const { count } = yield* store.metadata
+  const asked = yield* askable(
+    rawTrain.data.examples.map((example) => preparedQuestion(example, [], corpus)),
+    prompts,
+    "data",
+  )
+  const evaluated = rawDev === undefined ? undefined : yield* askableData(rawDev.data, corpus, prompts)
+  const live =
+    passages === "frozen"
+      ? undefined
+      : yield* makeLiveIndex({
+          towers,
+          retrieval,
+          store,
+          refresh: parseRefresh(settings.refresh) ?? { kind: "never" },
+          delay: settings.refreshDelay,
+          ...(settings.refreshDelay === 0 ? {} : { beside: yield* secondRuntime }),
+          observe,
+        })
+  const search = yield* makeRetrieve({
+    towers,
+    store,
+    withVectors: passages === "frozen",
+    ...encodingOf(retrieval, "query"),
+  })
+  const objective = jointObjective(
+    models,
+    {
+      questions: asked.questions,
+      prompts,
+      retrieval,
+      seed,
+      k,
+      loss,
+      batchSize: settings.batchSize,
+      labelSmoothing: settings.labelSmoothing,
+      passTokens: settings.passTokens,
+      dropout: settings.dropout,
+      passages,
+    },
+    { search, ...(live === undefined ? {} : { live }) },
+  )
+  const measurement =
+    evaluated &&
+    (yield* measureJoint({
+      models,
+      dev: evaluated.data,
+      corpus,
+      store,
+      passages,
+      retrieval,
+      prompts,
+      k: kEval,
+      loss,
+      seed,
+      written: settings.answers,
+      observe,
+    }))
+  const statistics = {
+    train: { ...rawTrain.data.statistics, questions: asked.questions.length },
+    dev: evaluated === undefined ? null : { ...evaluated.data.statistics, questions: evaluated.data.examples.length },
+    passages: count,
+  }
+  const cards = (step: number, systems: Systems | undefined) => ({
+    run: settings.out,
+    towers,
+    retrieval,
+    step,
+    card: { bases: baseModels({ ...settings, untied: true }), train: rawTrain.data.statistics, systems },
+  })
+  const encoders = [towers.query, towers.passage]
+  const plan: TrainPlan<readonly JointDraft[], JointBatch, PlanFailure> = {
+    objective,
+    measurement,
+    inputs: {
+      files: [
+        ...settings.data,
+        ...settings.dev,
+        ...(settings.corpus === undefined ? [] : [settings.corpus]),
+        ...(settings.store === undefined ? [] : [settings.store]),
+      ],
+      models: Effect.gen(function* () {
+        return {
+          query: yield* fingerprint(towerFrom(towers, "query")),
+          passage: yield* fingerprint(towerFrom(towers, "passage")),
+          generator: generatorFingerprint(generator),
+        }
+      }),
+      resolved: { ...retrieval, prompts: towers.query.prompts, prompt: prompts.settings },
+    },
+    facts: {
+      retriever: retrieverFacts(towers, retrieval),
+      generator: { k, kEval, loss, prompt: prompts.settings },
+      statistics,
+    },
+    versions: {
+      architecture: towers.query.config.architecture,
+      generator: String(generator.source.huggingFace["model_type"] ?? generator.kind),
+    },
+    statistics,
+    warnings: [
+      ...rawTrain.warnings,
+      ...(rawDev?.warnings ?? []).map((message) => `evaluation: ${message}`),
+      ...asked.warnings,
+      ...(evaluated?.warnings ?? []),
+      ...(count < k ? [`there are ${count} passages, fewer than \`k\` ${k}: questions are asked with those`] : []),
+      ...(settings.dropout === "model" && [...encoders, generator].some(({ source }) => source.kind === "onnx")
+        ? ["a model is an ONNX file, which holds no dropout: it is trained without"]
+        : []),
+    ],
+    adapters: { generator: peftDescription(generator, settings.generator) },
+    stepCharts: [
+      {
+        title: "How sure of the passages: nats, before and after the answer is known",
+        columns: ["priorEntropy", "posteriorEntropy"],
+      },
+      { title: "What answers tell of passages, nats", columns: ["learned"] },
+      { title: "Different passages among those found last, a share", columns: ["distinct"] },
+    ],
+    save: Effect.fnUntraced(function* (trained, step, systems) {
+      yield* saveGenerator({ run: settings.out, model: generator, trained, prompt: prompts.settings, observe })
+      const indexed = yield* store.contents
+      yield* saveRetriever({
+        ...cards(step, systems),
+        trained,
+        corpus: passages === "live" ? new Map(indexed.passages.map((each) => [each.id, each])) : undefined,
+        observe,
+      })
+      if (passages === "frozen") yield* store.snapshot(nodeFolder(runPaths(settings.out).store))
+    }),
+    describe: (step, systems) => writeCards(cards(step, systems)),
+  }
+  return plan
+})
+
+type PlanFailure =
+  | JointFailure
+  | LiveIndexFailure
+  | SaveFailure
+  | Effect.Error<ReturnType<typeof saveGenerator>>
+  | StoreAccessError
+
+/** What is searched: the index that is named, made by the passage encoder, or one of the data's own passages. */
+const openStore = Effect.fnUntraced(function* (
+  settings: JointSettings,
+  { towers, retrieval }: Pick<Loaded, "towers" | "retrieval">,
+  corpus: ReadonlyMap<string, Passage>,
+  { observe }: RunOptions,
+) {
+  const encoding = { passage: towerFrom(towers, "passage"), ...encodingOf(retrieval, "passage") }
+  const named = settings.store
+  if (named !== undefined) {
+    const { store } = yield* openIndex(encoding, (expected) => Exact.open(nodeFolder(named), expected))
+    return yield* notEmpty(store, "store", named)
+  }
+  const progress = progressTo(observe)
+  const contents = yield* encodeCorpus(
+    { ...encoding, onProgress: (done, total) => progress("indexing passages", done, total) },
+    [...corpus.values()],
+  )
+  const store = yield* Exact.make(contents.identity)
+  yield* store.replace(contents)
+  return yield* notEmpty(store, "corpus", settings.corpus ?? settings.data.join(", "))
+})
+
+const notEmpty = Effect.fnUntraced(function* (store: EmbeddedStoreShape, field: "store" | "corpus", file: string) {
+  const { count } = yield* store.metadata
+  if (count > 0) return store
+  return yield* new SettingsError({
+    message: "there are no passages to search",
+    field,
+    file,
+    expected: "at least one passage",
+    found: "none",
+    hint: "name the passages with `corpus`, or an index with `store`",
+  })
+})
+
+/** The evaluation questions that the generator can be asked. */
+const askableData = Effect.fnUntraced(function* (
+  data: RetrievalData,
+  corpus: ReadonlyMap<string, Passage>,
+  prompts: Loaded["prompts"],
+) {
+  const { questions, warnings } = yield* askable(
+    data.examples.map((example) => preparedQuestion(example, [], corpus)),
+    prompts,
+    "dev",
+  )
+  const kept = new Set(questions.map(({ id }) => id))
+  return { data: { ...data, examples: data.examples.filter(({ id }) => kept.has(id)) }, warnings }
+})
+
+/** A device of its own, so that an index is encoded while training goes on. */
+const secondRuntime = Effect.map(Layer.build(layer({ threads: 1 })), (services) => Context.get(services, Runtime))

@@ -1,0 +1,2 @@
+export { JointSettings } from "./Settings.ts"
+export { trainJoint } from "./TrainJoint.ts"

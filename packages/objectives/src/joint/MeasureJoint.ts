@@ -1,0 +1,134 @@
+import type { Passage, RetrievalData } from "@tandem/datasets"
+import type { InvalidEvaluation } from "@tandem/evals"
+import type { GeneratorError, LocalGenerator, Prompts } from "@tandem/generator"
+import { encodeAll } from "@tandem/retriever"
+import { type Measured, type Measurement, type Observe, progressTo, type RunServices, type Weights } from "@tandem/runs"
+import { type EmbeddedStoreShape, Exact, type SearchError } from "@tandem/store"
+import { Effect } from "effect"
+import { evaluateVariants, type VariantResults } from "../answers/EvaluateAnswers.ts"
+import { generatorOf, measuredAnswers } from "../answers/MeasureAnswers.ts"
+import { preparedPassage, preparedQuestion } from "../ralt/PrepareQuestion.ts"
+import { depthFor, evaluateRankings, goldOf } from "../retrieval/EvaluateTowers.ts"
+import { divergedAfter, figures, type RetrievalFailure, searchTowers } from "../retrieval/MeasureRetrieval.ts"
+import { encodingOf, type RetrievalSettings } from "../retrieval/RetrievalSettings.ts"
+import { evaluateRag, type RagSettings } from "./EvaluateRag.ts"
+import type { JointModels } from "./JointObjective.ts"
+import { jointCharts, jointExamples, shownAnswers } from "./JointPage.ts"
+
+/** What a joint run is measured with. */
+export interface JointMeasurement extends Omit<RagSettings, "temperature"> {
+  readonly models: JointModels
+  /** Evaluation questions that can be asked, with their answers and, where they are known, passages. */
+  readonly dev: RetrievalData
+  /** All passages, for those that answer. */
+  readonly corpus: ReadonlyMap<string, Passage>
+  /** What is searched; where passages are live, its passages with the vectors of the moment. */
+  readonly store: EmbeddedStoreShape
+  readonly passages: "frozen" | "live"
+  readonly retrieval: RetrievalSettings
+  readonly prompts: Pick<Prompts, "prompt" | "answer" | "settings">
+  readonly seed: number
+  readonly written: number
+  readonly observe: Observe
+}
+
+/** What measuring can end in. */
+export type JointFailure = RetrievalFailure | GeneratorError | SearchError | InvalidEvaluation
+
+/**
+ * Retrieval and answers of a whole system on the evaluation questions: what is found, how likely the expected answers are
+ * without passages, with another question's, with those that were found and with the one that answers, and what is written.
+ * The weights whose answers from what they find are likeliest are kept (`retrieved.nll`, nats a token).
+ */
+export const measureJoint = (options: JointMeasurement): Effect.Effect<Measurement<JointFailure>, never, RunServices> =>
+  Effect.map(generatorOf(options.models.generator), (generator) => ({
+    metric: "retrieved.nll",
+    better: "smaller",
+    measure: ({ step, weights }) =>
+      Effect.scoped(Effect.flatMap(generator(weights), (reader) => measureWith(reader, { step, weights }, options))),
+    baselines: {},
+    page: {
+      headline: ["retrieved.exactMatch", "retrieved.nll", "answerRecall@1"],
+      charts: jointCharts,
+      sections: (systems) => jointExamples(options.dev.examples, systems),
+    },
+  }))
+
+const measureWith = Effect.fnUntraced(function* (
+  reader: LocalGenerator,
+  { step, weights }: Weights,
+  options: JointMeasurement,
+): Effect.fn.Return<Measured, JointFailure, RunServices> {
+  const { models, dev, corpus, retrieval, k, prompts, seed, written, observe, loss } = options
+  const progress = progressTo(observe)
+  const towers = searchTowers(models.towers, weights)
+  const { vectors } = yield* encodeAll(
+    towers.query,
+    dev.examples.map(({ query }) => query),
+    {
+      ...encodingOf(retrieval, "query"),
+      kind: "query",
+      onProgress: (done, total) => progress("encoding questions", done, total),
+    },
+  ).pipe(divergedAfter(step))
+  const store = yield* searched(options, towers).pipe(divergedAfter(step))
+  const hits = yield* store.search({ vectors, k: Math.max(k, depthFor(dev)) })
+  const { metrics, perQuestion, rankings } = evaluateRankings(
+    dev,
+    hits.map((found) => found.map(({ passage, score }) => ({ id: passage.id, score }))),
+  )
+  const byId = new Map(hits.flat().map(({ passage }) => [passage.id, passage]))
+  const questions = dev.examples.map((example, index) => {
+    const gold = goldOf(example)
+    const found = rankings[index]!.flatMap(({ id, score }) => {
+      const passage = byId.get(id)
+      return passage === undefined ? [] : [preparedPassage(passage, gold, score)]
+    })
+    return preparedQuestion(example, found, corpus)
+  })
+  const retrieved = yield* evaluateRag(
+    reader,
+    { questions, prompts, k, written, loss, temperature: retrieval.temperature },
+    progress,
+  )
+  const others = yield* evaluateVariants(
+    reader,
+    { questions, prompts, k: 1, seed, written, variants: ["closedBook", "random", "gold"] },
+    progress,
+  )
+  const { likelihoods, writing, answers, passages } = retrieved
+  const texts = Object.fromEntries([...answers].map(([id, { text }]) => [id, text.trim()]))
+  const results: VariantResults = {
+    ...others,
+    retrieved: { likelihoods, written: texts, ...(writing === undefined ? {} : { writing }) },
+  }
+  const measured = measuredAnswers(questions.length, results)
+  const found = new Set(questions.flatMap(({ passages: [first] }) => first?.id ?? []))
+  const most = rankings.filter((ranking) => ranking.length > 0).length
+  return {
+    metrics: { ...figures(metrics), ...measured.metrics, ...(most === 0 ? {} : { distinct: found.size / most }) },
+    perQuestion: {
+      ...Object.fromEntries(Object.entries(perQuestion).map(([name, values]) => [name, [...(values ?? [])]])),
+      ...measured.perQuestion,
+    },
+    shown: shownAnswers(questions, { k, answers, passages, closedBook: others.closedBook?.written ?? {} }),
+  }
+})
+
+/** The store with the vectors of the moment. */
+const searched = Effect.fnUntraced(function* (
+  { store, passages: kind, retrieval, observe }: JointMeasurement,
+  { passage }: ReturnType<typeof searchTowers>,
+) {
+  if (kind === "frozen") return store
+  const progress = progressTo(observe)
+  const { identity, passages } = yield* store.contents
+  const { vectors } = yield* encodeAll(passage, passages, {
+    ...encodingOf(retrieval, "passage"),
+    kind: "passage",
+    onProgress: (done, total) => progress("encoding passages", done, total),
+  })
+  const fresh = yield* Exact.make(identity)
+  yield* fresh.replace({ identity, passages, vectors })
+  return fresh
+})
