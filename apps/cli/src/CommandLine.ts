@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import { noteLine, printJson } from "./Console.ts"
+import { askCommand } from "./commands/Ask.ts"
 import { doctor } from "./commands/Doctor.ts"
 import { dprEncode } from "./commands/DprEncode.ts"
 import { dprEval } from "./commands/DprEval.ts"
@@ -41,7 +42,17 @@ const tandem = Command.make("tandem").pipe(
   Command.withDescription(
     "Train retrievers and language models in TypeScript, on any Hugging Face ONNX encoder or decoder",
   ),
-  Command.withSubcommands([dpr, ralt, joint, generateCommand, inspectCommand, gradCheckCommand, world, doctor]),
+  Command.withSubcommands([
+    dpr,
+    ralt,
+    joint,
+    askCommand,
+    generateCommand,
+    inspectCommand,
+    gradCheckCommand,
+    world,
+    doctor,
+  ]),
 )
 
 /** Help and version go to standard output; where no command was given, help goes where errors go. */

@@ -26,3 +26,8 @@ export const printJson = (value: unknown): void => printLine(JSON.stringify(valu
 export const noteLine = (line: string): void => {
   process.stderr.write(`${line}\n`)
 }
+
+/** Passages may hold any character, also those that steer a terminal. */
+export const plain = (text: string): string =>
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
+  text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "")

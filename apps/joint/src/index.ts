@@ -1,2 +1,3 @@
+export { type AskJointSettings, type AskOptions, askJoint, type JointAnswer, openAsk } from "./AskJoint.ts"
 export { JointSettings } from "./Settings.ts"
 export { trainJoint } from "./TrainJoint.ts"

@@ -2,7 +2,7 @@ import type { FoundPassage } from "@tandem/dpr/SearchDpr"
 import { Argument, Command, Flag } from "effect/cli"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { printJson, printLine } from "../Console.ts"
+import { plain, printJson, printLine } from "../Console.ts"
 import { FlagWithoutEffect } from "../Errors.ts"
 import { observing } from "../Progress.ts"
 import { askedQuestions, noQuestion, readQuestions } from "../Questions.ts"
@@ -84,8 +84,3 @@ const print = (results: readonly FoundPassage[], machine: boolean, question: str
     printLine(plain(`${head}\n    ${text}`))
   }
 }
-
-/** Passages may hold any character, also those that steer a terminal. */
-const plain = (text: string): string =>
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
-  text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "")
