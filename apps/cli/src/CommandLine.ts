@@ -16,6 +16,7 @@ import { dprSearch } from "./commands/DprSearch.ts"
 import { generateCommand } from "./commands/Generate.ts"
 import { gradCheckCommand } from "./commands/GradCheck.ts"
 import { inspectCommand } from "./commands/Inspect.ts"
+import { jointEval } from "./commands/JointEval.ts"
 import { raltEval } from "./commands/RaltEval.ts"
 import { raltPrepare } from "./commands/RaltPrepare.ts"
 import { trainCommand } from "./commands/TrainCommand.ts"
@@ -35,7 +36,7 @@ const ralt = Command.make("ralt").pipe(
 
 const joint = Command.make("joint").pipe(
   Command.withDescription("A retriever and a language model, trained together"),
-  Command.withSubcommands([trainCommand(jointTrainApp)]),
+  Command.withSubcommands([trainCommand(jointTrainApp), jointEval]),
 )
 
 const tandem = Command.make("tandem").pipe(

@@ -10,18 +10,10 @@ import { decodingOf } from "@tandem/objectives"
 import { openGenerator } from "@tandem/objectives/node/OpenGenerator"
 import { type FoundPassage, openSearch, type SearchedRun } from "@tandem/objectives/node/OpenSearch"
 import type { RunOptions } from "@tandem/runs"
-import { readRecord } from "@tandem/runs/node/RunFiles"
-import { runPaths } from "@tandem/runs/node/RunFolder"
 import type { NodeProvider } from "@tandem/runtime"
 import { layer } from "@tandem/runtime/node/NodeRuntime"
-import { Effect, Schema } from "effect"
-
-/** The part of a joint run's `config.json` that says how it answers. */
-const Asked = Schema.Struct({
-  format: Schema.Literal(1),
-  retriever: Schema.Struct({ temperature: Schema.Number }),
-  generator: Schema.Struct({ kEval: Schema.Number, loss: Schema.Literals(["rag-token", "rag-sequence"]) }),
-})
+import { Effect } from "effect"
+import { trainedAs } from "./TrainedAs.ts"
 
 /** How answers are found; what is absent is as the run was trained. */
 export interface AskOptions {
@@ -55,7 +47,7 @@ export const openAsk = Effect.fn("joint.openAsk")(function* (
   searched: SearchedRun,
   options: Pick<RunOptions, "observe">,
 ) {
-  const { retriever, generator: trained } = yield* readRecord(runPaths(searched.run).config, Asked)
+  const trained = yield* trainedAs(searched.run)
   const search = yield* openSearch(searched, options)
   const { model, prompts } = yield* openGenerator({ generator: searched.run }, { seed: 0, texts: () => [] })
   const generator = yield* makeLocalGenerator({ model })
@@ -65,7 +57,7 @@ export const openAsk = Effect.fn("joint.openAsk")(function* (
   ) {
     const found = yield* search(questions, k)
     const requests = yield* Effect.forEach(questions, (question, index) =>
-      requestOf(question, found[index] ?? [], prompts, retriever.temperature),
+      requestOf(question, found[index] ?? [], prompts, trained.temperature),
     )
     const answers = yield* answerFromPassages(generator, requests, {
       decoding,

@@ -1,4 +1,4 @@
-import type { Passage, RetrievalData } from "@tandem/datasets"
+import type { Passage } from "@tandem/datasets"
 import {
   allPassages,
   encodingOf,
@@ -11,14 +11,13 @@ import {
   makeLiveIndex,
   measureJoint,
   parseRefresh,
-  preparedQuestion,
 } from "@tandem/objectives"
 import { baseModels } from "@tandem/objectives/node/BaseModels"
 import { generatorFingerprint } from "@tandem/objectives/node/LoadGenerator"
 import { type FromNothing, loadTowers, retrievalSettings } from "@tandem/objectives/node/LoadTowers"
 import { openGenerator } from "@tandem/objectives/node/OpenGenerator"
 import { retrieverFacts } from "@tandem/objectives/node/OpenRetriever"
-import { askable, readQuestions, textsOf } from "@tandem/objectives/node/Questions"
+import { textsOf } from "@tandem/objectives/node/Questions"
 import { peftDescription, saveGenerator } from "@tandem/objectives/node/SaveGenerator"
 import { type SaveFailure, saveRetriever, writeCards } from "@tandem/objectives/node/SaveRetriever"
 import {
@@ -38,6 +37,7 @@ import { layer } from "@tandem/runtime/node/NodeRuntime"
 import { type EmbeddedStoreShape, Exact, type StoreAccessError } from "@tandem/store"
 import { nodeFolder } from "@tandem/store/node/StoreFolder"
 import { Context, Effect, Layer } from "effect"
+import { askableData, questionsOf } from "./JointData.ts"
 import type { JointSettings } from "./Settings.ts"
 
 /**
@@ -57,8 +57,8 @@ export const trainJoint = Effect.fn("joint.train")((settings: JointSettings, opt
 
 const prepare = Effect.fnUntraced(function* (settings: JointSettings, { observe }: RunOptions) {
   yield* observe({ event: "phase", name: "reading data" })
-  const train = yield* questionsOf(settings, "data")
-  const dev = settings.dev.length === 0 ? undefined : yield* questionsOf(settings, "dev")
+  const train = yield* questionsOf(settings.data, "data", settings)
+  const dev = settings.dev.length === 0 ? undefined : yield* questionsOf(settings.dev, "dev", settings)
   yield* observe({ event: "phase", name: "loading the models" })
   const texts = () => textsOf(train)
   const { seed, dropout } = settings
@@ -83,19 +83,6 @@ const sides = (towers: Towers): JointModels["towers"] =>
 
 type Loaded = Effect.Success<ReturnType<typeof prepare>>
 
-/** Questions with answers; passages that were found for them before are of no use here. */
-const questionsOf = Effect.fnUntraced(function* (settings: JointSettings, field: "data" | "dev") {
-  const questions = yield* readQuestions(settings[field], field, settings)
-  if (questions.kind === "raw") return questions
-  return yield* new SettingsError({
-    message: "these questions were prepared with their passages, which joint training finds itself",
-    field,
-    file: settings[field].join(", "),
-    expected: "questions with answers",
-    hint: "name the file that they were prepared from",
-  })
-})
-
 const planOf = Effect.fnUntraced(function* (settings: JointSettings, loaded: Loaded, options: RunOptions) {
   const { observe } = options
   const { train: rawTrain, dev: rawDev, towers, retrieval, model: generator, prompts } = loaded
@@ -118,12 +105,8 @@ const planOf = Effect.fnUntraced(function* (settings: JointSettings, loaded: Loa
   ])
   const store = yield* openStore(settings, loaded, corpus, options)
   const { count } = yield* store.metadata
-  const asked = yield* askable(
-    rawTrain.data.examples.map((example) => preparedQuestion(example, [], corpus)),
-    prompts,
-    "data",
-  )
-  const evaluated = rawDev === undefined ? undefined : yield* askableData(rawDev.data, corpus, prompts)
+  const asked = yield* askableData(rawTrain.data, corpus, prompts, "data")
+  const evaluated = rawDev === undefined ? undefined : yield* askableData(rawDev.data, corpus, prompts, "dev")
   const live =
     passages === "frozen"
       ? undefined
@@ -293,21 +276,6 @@ const notEmpty = Effect.fnUntraced(function* (store: EmbeddedStoreShape, field: 
     found: "none",
     hint: "name the passages with `corpus`, or an index with `store`",
   })
-})
-
-/** The evaluation questions that the generator can be asked. */
-const askableData = Effect.fnUntraced(function* (
-  data: RetrievalData,
-  corpus: ReadonlyMap<string, Passage>,
-  prompts: Loaded["prompts"],
-) {
-  const { questions, warnings } = yield* askable(
-    data.examples.map((example) => preparedQuestion(example, [], corpus)),
-    prompts,
-    "dev",
-  )
-  const kept = new Set(questions.map(({ id }) => id))
-  return { data: { ...data, examples: data.examples.filter(({ id }) => kept.has(id)) }, warnings }
 })
 
 /** A device of its own, so that an index is encoded while training goes on. */

@@ -39,7 +39,13 @@ export {
 export { type JointModels, type JointOptions, jointObjective } from "./joint/JointObjective.ts"
 export { type JointLoss, type JointProgramOptions, jointProgram } from "./joint/JointProgram.ts"
 export { type LiveIndex, type LiveIndexFailure, type LiveIndexOptions, makeLiveIndex } from "./joint/LiveIndex.ts"
-export { type JointFailure, type JointMeasurement, measureJoint } from "./joint/MeasureJoint.ts"
+export {
+  type JointFailure,
+  type JointMeasurement,
+  measureJoint,
+  measureSystem,
+  type SystemMeasurement,
+} from "./joint/MeasureJoint.ts"
 export { isDue, parseRefresh, type Refresh, refreshGrammar } from "./joint/Refresh.ts"
 export { foundPassages, goldPassage, PreparedPassage, PreparedQuestion } from "./ralt/PreparedQuestion.ts"
 export { answerOf, preparedPassage, preparedQuestion } from "./ralt/PrepareQuestion.ts"

@@ -1,9 +1,10 @@
 import type { Passage, RetrievalData } from "@tandem/datasets"
 import type { InvalidEvaluation } from "@tandem/evals"
-import type { GeneratorError, LocalGenerator, Prompts } from "@tandem/generator"
-import { encodeAll } from "@tandem/retriever"
+import type { GeneratorError, LocalGenerator, Prompts, RagAnswer } from "@tandem/generator"
+import { encodeAll, type Tower } from "@tandem/retriever"
 import { type Measured, type Measurement, type Observe, progressTo, type RunServices, type Weights } from "@tandem/runs"
-import { type EmbeddedStoreShape, Exact, type SearchError } from "@tandem/store"
+import type { Runtime } from "@tandem/runtime"
+import { type EmbeddedStoreShape, Exact, type KnowledgeStoreShape, type SearchError } from "@tandem/store"
 import { Effect } from "effect"
 import { evaluateVariants, type VariantResults } from "../answers/EvaluateAnswers.ts"
 import { generatorOf, measuredAnswers } from "../answers/MeasureAnswers.ts"
@@ -15,21 +16,27 @@ import { evaluateRag, type RagSettings } from "./EvaluateRag.ts"
 import type { JointModels } from "./JointObjective.ts"
 import { jointCharts, jointExamples, shownAnswers } from "./JointPage.ts"
 
-/** What a joint run is measured with. */
-export interface JointMeasurement extends Omit<RagSettings, "temperature"> {
-  readonly models: JointModels
+/** What a whole system is measured with. */
+export interface SystemMeasurement extends Omit<RagSettings, "temperature"> {
   /** Evaluation questions that can be asked, with their answers and, where they are known, passages. */
   readonly dev: RetrievalData
   /** All passages, for those that answer. */
   readonly corpus: ReadonlyMap<string, Passage>
+  readonly retrieval: RetrievalSettings
+  readonly prompts: Pick<Prompts, "prompt" | "answer" | "settings">
+  /** Draws the passages of the variant `random`. */
+  readonly seed: number
+  /** Answers are written for so many questions, the first ones. */
+  readonly written: number
+  readonly observe: Observe
+}
+
+/** What a joint run is measured with. */
+export interface JointMeasurement extends SystemMeasurement {
+  readonly models: JointModels
   /** What is searched; where passages are live, its passages with the vectors of the moment. */
   readonly store: EmbeddedStoreShape
   readonly passages: "frozen" | "live"
-  readonly retrieval: RetrievalSettings
-  readonly prompts: Pick<Prompts, "prompt" | "answer" | "settings">
-  readonly seed: number
-  readonly written: number
-  readonly observe: Observe
 }
 
 /** What measuring can end in. */
@@ -59,19 +66,38 @@ const measureWith = Effect.fnUntraced(function* (
   { step, weights }: Weights,
   options: JointMeasurement,
 ): Effect.fn.Return<Measured, JointFailure, RunServices> {
-  const { models, dev, corpus, retrieval, k, prompts, seed, written, observe, loss } = options
+  const towers = searchTowers(options.models.towers, weights)
+  return yield* Effect.gen(function* () {
+    const store = yield* searched(options, towers)
+    return yield* measureSystem({ reader, query: towers.query, store }, options)
+  }).pipe(divergedAfter(step))
+})
+
+/**
+ * What a query encoder finds in a store for the evaluation questions, and what a generator makes of it. Beside the figures
+ * of retrieval and of each variant: `distinct`, the share of different passages among the first ones found, and
+ * `retrieved.writtenNll`, nats a token of the answers that were written, under the model itself; those of the expected
+ * answers are `retrieved.nll`.
+ */
+export const measureSystem = Effect.fn("objectives.measureSystem")(function* (
+  {
+    reader,
+    query,
+    store,
+  }: { readonly reader: LocalGenerator; readonly query: Tower; readonly store: KnowledgeStoreShape },
+  options: SystemMeasurement,
+): Effect.fn.Return<Measured, JointFailure, Runtime> {
+  const { dev, corpus, retrieval, k, prompts, seed, written, observe, loss } = options
   const progress = progressTo(observe)
-  const towers = searchTowers(models.towers, weights)
   const { vectors } = yield* encodeAll(
-    towers.query,
-    dev.examples.map(({ query }) => query),
+    query,
+    dev.examples.map((example) => example.query),
     {
       ...encodingOf(retrieval, "query"),
       kind: "query",
       onProgress: (done, total) => progress("encoding questions", done, total),
     },
-  ).pipe(divergedAfter(step))
-  const store = yield* searched(options, towers).pipe(divergedAfter(step))
+  )
   const hits = yield* store.search({ vectors, k: Math.max(k, depthFor(dev)) })
   const { metrics, perQuestion, rankings } = evaluateRankings(
     dev,
@@ -106,7 +132,12 @@ const measureWith = Effect.fnUntraced(function* (
   const found = new Set(questions.flatMap(({ passages: [first] }) => first?.id ?? []))
   const most = rankings.filter((ranking) => ranking.length > 0).length
   return {
-    metrics: { ...figures(metrics), ...measured.metrics, ...(most === 0 ? {} : { distinct: found.size / most }) },
+    metrics: {
+      ...figures(metrics),
+      ...measured.metrics,
+      ...(most === 0 ? {} : { distinct: found.size / most }),
+      ...writtenFigures([...answers.values()]),
+    },
     perQuestion: {
       ...Object.fromEntries(Object.entries(perQuestion).map(([name, values]) => [name, [...(values ?? [])]])),
       ...measured.perQuestion,
@@ -114,6 +145,13 @@ const measureWith = Effect.fnUntraced(function* (
     shown: shownAnswers(questions, { k, answers, passages, closedBook: others.closedBook?.written ?? {} }),
   }
 })
+
+/** Nats a token of what was written, under the model that wrote it. */
+const writtenFigures = (answers: readonly RagAnswer[]): Readonly<Record<string, number>> => {
+  const tokens = answers.reduce((sum, answer) => sum + answer.tokens.length, 0)
+  const nats = answers.reduce((sum, { logprob }) => sum - logprob, 0)
+  return tokens === 0 ? {} : { "retrieved.writtenNll": nats / tokens }
+}
 
 /** The store with the vectors of the moment. */
 const searched = Effect.fnUntraced(function* (

@@ -24,10 +24,10 @@ export interface FoundPassage {
 }
 
 /**
- * Opens the index of a finished run and answers as long as the scope lives: for each question the `k` best passages, best
- * first. A run without an index ends in `InvalidRunError`, one of another encoder in the store's `StoreMismatch`.
+ * Opens a finished run's retriever with its index, or with another one that its passage encoder made. A run without an index
+ * ends in `InvalidRunError`, one of another encoder in the store's `StoreMismatch`.
  */
-export const openSearch = Effect.fn("objectives.openSearch")(function* (
+export const openSearched = Effect.fnUntraced(function* (
   { run, store: folder = runPaths(run).store }: SearchedRun,
   { observe }: Pick<RunOptions, "observe">,
 ) {
@@ -46,6 +46,15 @@ export const openSearch = Effect.fn("objectives.openSearch")(function* (
     { passage: towers.passage, ...encodingOf(retrieval, "passage") },
     (expected) => Exact.open(nodeFolder(folder), expected),
   )
+  return { towers, retrieval, store, identity }
+})
+
+/** As {@link openSearched}, and answers as long as the scope lives: for each question the `k` best passages, best first. */
+export const openSearch = Effect.fn("objectives.openSearch")(function* (
+  searched: SearchedRun,
+  options: Pick<RunOptions, "observe">,
+) {
+  const { towers, retrieval, store, identity } = yield* openSearched(searched, options)
   const encoder = yield* makeTextEncoder(towers.query, encodingOf(retrieval, "query"))
   return Effect.fnUntraced(function* (questions: readonly string[], k: number) {
     const vectors = yield* encoder.encode(questions, "query")
