@@ -2,11 +2,11 @@ import { makeLocalGenerator } from "@tandem/generator"
 import { evaluateVariants, figures, measureSystem, preparedQuestion, variantFigures } from "@tandem/objectives"
 import { openGenerator } from "@tandem/objectives/node/OpenGenerator"
 import { openSearched, type SearchedRun } from "@tandem/objectives/node/OpenSearch"
+import { askableData, rawQuestions } from "@tandem/objectives/node/Questions"
 import { progressTo, type RunOptions } from "@tandem/runs"
 import type { NodeProvider } from "@tandem/runtime"
 import { layer } from "@tandem/runtime/node/NodeRuntime"
 import { Effect } from "effect"
-import { askableData, questionsOf } from "./JointData.ts"
 import { trainedAs } from "./TrainedAs.ts"
 
 /** What `evaluateJoint` is told. */
@@ -44,7 +44,7 @@ export const evaluateJoint = Effect.fn("joint.evaluate")((settings: EvaluateJoin
   const { observe } = options
   return Effect.gen(function* () {
     yield* observe({ event: "phase", name: "reading data" })
-    const read = yield* questionsOf(data, "data", settings)
+    const read = yield* rawQuestions(data, "data", settings)
     const { loss, kEval: trained } = yield* trainedAs(run)
     const { kEval: k = trained } = settings
     const { towers, retrieval, store } = yield* openSearched(settings, options)

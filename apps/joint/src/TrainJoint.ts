@@ -1,4 +1,3 @@
-import type { Passage } from "@tandem/datasets"
 import {
   allPassages,
   encodingOf,
@@ -14,30 +13,23 @@ import {
 } from "@tandem/objectives"
 import { baseModels } from "@tandem/objectives/node/BaseModels"
 import { generatorFingerprint } from "@tandem/objectives/node/LoadGenerator"
-import { type FromNothing, loadTowers, retrievalSettings } from "@tandem/objectives/node/LoadTowers"
+import { retrievalSettings } from "@tandem/objectives/node/LoadTowers"
 import { openGenerator } from "@tandem/objectives/node/OpenGenerator"
 import { retrieverFacts } from "@tandem/objectives/node/OpenRetriever"
-import { textsOf } from "@tandem/objectives/node/Questions"
+import { ownTowers } from "@tandem/objectives/node/OwnTowers"
+import { askableData, rawQuestions, textsOf } from "@tandem/objectives/node/Questions"
 import { peftDescription, saveGenerator } from "@tandem/objectives/node/SaveGenerator"
 import { type SaveFailure, saveRetriever, writeCards } from "@tandem/objectives/node/SaveRetriever"
-import {
-  encodeCorpus,
-  fingerprint,
-  makeRetrieve,
-  openIndex,
-  type Towers,
-  towerFrom,
-  untiedTowers,
-} from "@tandem/retriever"
-import { progressTo, type RunOptions, SettingsError, type Systems, type TrainPlan } from "@tandem/runs"
+import { searchedIndex } from "@tandem/objectives/node/SearchedIndex"
+import { fingerprint, makeRetrieve, towerFrom } from "@tandem/retriever"
+import { type RunOptions, SettingsError, type Systems, type TrainPlan } from "@tandem/runs"
 import { runPaths } from "@tandem/runs/node/RunFolder"
 import { trainRun } from "@tandem/runs/node/TrainRun"
 import { Runtime } from "@tandem/runtime"
 import { layer } from "@tandem/runtime/node/NodeRuntime"
-import { type EmbeddedStoreShape, Exact, type StoreAccessError } from "@tandem/store"
+import type { StoreAccessError } from "@tandem/store"
 import { nodeFolder } from "@tandem/store/node/StoreFolder"
 import { Context, Effect, Layer } from "effect"
-import { askableData, questionsOf } from "./JointData.ts"
 import type { JointSettings } from "./Settings.ts"
 
 /**
@@ -57,8 +49,8 @@ export const trainJoint = Effect.fn("joint.train")((settings: JointSettings, opt
 
 const prepare = Effect.fnUntraced(function* (settings: JointSettings, { observe }: RunOptions) {
   yield* observe({ event: "phase", name: "reading data" })
-  const train = yield* questionsOf(settings.data, "data", settings)
-  const dev = settings.dev.length === 0 ? undefined : yield* questionsOf(settings.dev, "dev", settings)
+  const train = yield* rawQuestions(settings.data, "data", settings)
+  const dev = settings.dev.length === 0 ? undefined : yield* rawQuestions(settings.dev, "dev", settings)
   yield* observe({ event: "phase", name: "loading the models" })
   const texts = () => textsOf(train)
   const { seed, dropout } = settings
@@ -67,19 +59,6 @@ const prepare = Effect.fnUntraced(function* (settings: JointSettings, { observe 
   const generator = yield* openGenerator(settings, { seed, texts })
   return { train, dev, towers, retrieval, ...generator }
 })
-
-/**
- * Two encoders with weights of their own: the one that reads passages stays as it is, or learns by itself. Training takes
- * the memory of what it trains, so that a model that starts both is read twice.
- */
-const ownTowers = Effect.fnUntraced(function* (settings: JointSettings, from: FromNothing) {
-  const load = loadTowers({ ...settings, untied: true }, from)
-  const { query, passage } = sides(yield* load)
-  return sides(untiedTowers(query, query === passage ? sides(yield* load).passage : passage))
-})
-
-const sides = (towers: Towers): JointModels["towers"] =>
-  towers.kind === "untied" ? towers : { kind: "untied", query: towers.encoder, passage: towers.encoder }
 
 type Loaded = Effect.Success<ReturnType<typeof prepare>>
 
@@ -103,7 +82,7 @@ const planOf = Effect.fnUntraced(function* (settings: JointSettings, loaded: Loa
     { data: rawTrain.data, files: settings.data },
     ...(rawDev === undefined ? [] : [{ data: rawDev.data, files: settings.dev }]),
   ])
-  const store = yield* openStore(settings, loaded, corpus, options)
+  const store = yield* searchedIndex(settings, loaded, corpus, observe)
   const { count } = yield* store.metadata
   const asked = yield* askableData(rawTrain.data, corpus, prompts, "data")
   const evaluated = rawDev === undefined ? undefined : yield* askableData(rawDev.data, corpus, prompts, "dev")
@@ -241,42 +220,6 @@ type PlanFailure =
   | SaveFailure
   | Effect.Error<ReturnType<typeof saveGenerator>>
   | StoreAccessError
-
-/** What is searched: the index that is named, made by the passage encoder, or one of the data's own passages. */
-const openStore = Effect.fnUntraced(function* (
-  settings: JointSettings,
-  { towers, retrieval }: Pick<Loaded, "towers" | "retrieval">,
-  corpus: ReadonlyMap<string, Passage>,
-  { observe }: RunOptions,
-) {
-  const encoding = { passage: towerFrom(towers, "passage"), ...encodingOf(retrieval, "passage") }
-  const named = settings.store
-  if (named !== undefined) {
-    const { store } = yield* openIndex(encoding, (expected) => Exact.open(nodeFolder(named), expected))
-    return yield* notEmpty(store, "store", named)
-  }
-  const progress = progressTo(observe)
-  const contents = yield* encodeCorpus(
-    { ...encoding, onProgress: (done, total) => progress("indexing passages", done, total) },
-    [...corpus.values()],
-  )
-  const store = yield* Exact.make(contents.identity)
-  yield* store.replace(contents)
-  return yield* notEmpty(store, "corpus", settings.corpus ?? settings.data.join(", "))
-})
-
-const notEmpty = Effect.fnUntraced(function* (store: EmbeddedStoreShape, field: "store" | "corpus", file: string) {
-  const { count } = yield* store.metadata
-  if (count > 0) return store
-  return yield* new SettingsError({
-    message: "there are no passages to search",
-    field,
-    file,
-    expected: "at least one passage",
-    found: "none",
-    hint: "name the passages with `corpus`, or an index with `store`",
-  })
-})
 
 /** A device of its own, so that an index is encoded while training goes on. */
 const secondRuntime = Effect.map(Layer.build(layer({ threads: 1 })), (services) => Context.get(services, Runtime))

@@ -1,15 +1,17 @@
 import { dualEncoderSampler } from "@tandem/collators"
-import type { Passage } from "@tandem/datasets"
 import type { Prompts, TokenPrompt } from "@tandem/generator"
-import { type Encoded, type EncoderShape, embeddingSize, type LanguageModel } from "@tandem/models"
-import { bool, float32, int64, type Tensor } from "@tandem/onnx"
+import type { Encoded, LanguageModel } from "@tandem/models"
+import { bool, float32, int64 } from "@tandem/onnx"
 import { encodeInput, encoderOf, type Towers } from "@tandem/retriever"
 import type { Hit } from "@tandem/store"
 import type { Batch, Passes } from "@tandem/trainers"
 import { type AnswerBatch, type AnswerExample, answerLayout } from "../generator/AnswerLayout.ts"
 import { generatorTensors } from "../generator/CallGenerator.ts"
 import { computedTokens, groupPasses } from "../generator/GroupPasses.ts"
-import { describeShape, type EncoderBatch, encoderBatch } from "../retrieval/EncoderBatch.ts"
+import { candidateInputs, candidatePlaces, prefixed } from "../retrieval/CandidateInputs.ts"
+import type { CandidateShape } from "../retrieval/CandidateScores.ts"
+import { describeShape, encoderBatch } from "../retrieval/EncoderBatch.ts"
+import { remembered } from "../retrieval/Remembered.ts"
 import { encodingOf, type RetrievalSettings } from "../retrieval/RetrievalSettings.ts"
 
 /** A question with the answer that is trained on. Which passage answers it, nobody says. */
@@ -29,14 +31,9 @@ export interface JointDraft {
 }
 
 /** The shapes of a pass. */
-export interface JointShape {
-  readonly questions: number
-  readonly k: number
+export interface JointShape extends CandidateShape {
   /** Tokens of the longest answer, rounded up. */
   readonly answerTokens: number
-  readonly query: EncoderShape
-  /** Where passages are encoded in the step; absent where their stored vectors are read. */
-  readonly passage?: EncoderShape
 }
 
 /** One pass over some of a batch's questions, each with its k passages. */
@@ -78,12 +75,10 @@ export const jointBatches = (
   const { questions, prompts, retrieval, seed, batchSize, k, passTokens, passages } = options
   const sampler = dualEncoderSampler({ count: questions.length, batchSize, seed })
   const query = encoderOf(towers, "query")
-  const passage = encoderOf(towers, "passage")
   const size = computedTokens(generator)
   const layOut = answerLayout(generator, prompts.settings)
   const encoded = remembered((text: string) => encodeInput(query, text, "query", encodingOf(retrieval, "query")))
-  const encodedPassage = ({ text, title }: Passage) =>
-    encodeInput(passage, { text, title }, "passage", encodingOf(retrieval, "passage"))
+  const candidates = candidateInputs(towers, retrieval, passages)
 
   const draft = (index: number): readonly JointDraft[] =>
     sampler.batchAt(index).indices.map((place) => {
@@ -92,14 +87,13 @@ export const jointBatches = (
     })
 
   const groupOf = ({ question, encoded: ids, answer }: JointDraft, found: readonly Hit[]) => {
-    const places = Array.from({ length: k }, (_, index) => found[index] ?? found[0])
+    const places = candidatePlaces(found, k)
     return {
+      ...places,
       question,
       encoded: ids,
       answer: answer.ids,
-      found: places,
-      present: places.map((_, index) => index < found.length),
-      examples: places.map((hit): AnswerExample => {
+      examples: places.found.map((hit): AnswerExample => {
         const { ids: prompt } = prompts.prompt(question.query, hit === undefined ? [] : [hit.passage])
         return { prompt, answer: answer.ids, weight: 1 }
       }),
@@ -117,16 +111,7 @@ export const jointBatches = (
     const longest = Math.max(...groups.map(({ answer }) => answer.length))
     const answerTokens = Math.ceil(longest / answerMultiple) * answerMultiple
     const count = groups.length
-    const read =
-      passages === "live"
-        ? liveVectors(
-            encoderBatch(
-              passage,
-              groups.flatMap(({ found }) => found.map((hit) => encodedPassage(hit?.passage ?? { id: "", text: "" }))),
-              retrieval.maxLength.passage,
-            ),
-          )
-        : storedVectors(groups, [count, k, embeddingSize(passage.config)])
+    const read = candidates(groups)
     const shape: JointShape = {
       questions: count,
       k,
@@ -143,10 +128,6 @@ export const jointBatches = (
       tensors: {
         ...prefixed("query", queries.tensors),
         ...read.tensors,
-        present: bool(
-          [count, k],
-          groups.flatMap(({ present }) => present),
-        ),
         answer_places: int64([count, k, answerTokens], placesOf(groups, k, answerTokens)),
         answer_mask: bool(
           [count, answerTokens],
@@ -170,31 +151,6 @@ export const jointBatches = (
   return { perEpoch: sampler.batchesPerEpoch, draft, complete }
 }
 
-const prefixed = (prefix: string, tensors: Readonly<Record<string, Tensor>>): Readonly<Record<string, Tensor>> =>
-  Object.fromEntries(Object.entries(tensors).map(([name, value]) => [`${prefix}.${name}`, value]))
-
-interface PassageVectors {
-  readonly tensors: Readonly<Record<string, Tensor>>
-  readonly shape: EncoderShape | undefined
-}
-
-const liveVectors = ({ tensors, shape }: EncoderBatch): PassageVectors => ({
-  tensors: prefixed("passage", tensors),
-  shape,
-})
-
-/** `passages` `[questions, k, width] f32`: what the store holds. */
-const storedVectors = (
-  groups: readonly { readonly found: readonly (Hit | undefined)[] }[],
-  dims: readonly [number, number, number],
-): PassageVectors => {
-  const width = dims[2]
-  const vectors = groups.flatMap(({ found }) => found.map((hit) => hit?.vector))
-  const all = new Float32Array(vectors.length * width)
-  for (const [index, vector] of vectors.entries()) if (vector !== undefined) all.set(vector, index * width)
-  return { tensors: { passages: float32(dims, all) }, shape: undefined }
-}
-
 /**
  * Where each token of each answer stands among the generator's places of logits: the labels of all examples one after the
  * other. Behind an answer's end the number is its last token's, where the mask is 0.
@@ -212,16 +168,4 @@ const placesOf = (
       start += answer.length
     }
   return places
-}
-
-/** A function whose results are kept. */
-const remembered = <A>(make: (key: string) => A): ((key: string) => A) => {
-  const known = new Map<string, A>()
-  return (key) => {
-    const before = known.get(key)
-    if (before !== undefined) return before
-    const made = make(key)
-    known.set(key, made)
-    return made
-  }
 }

@@ -5,16 +5,15 @@ import {
   ragSequence,
   ragToken,
   retrievalLogPrior,
-  unitRows,
 } from "@tandem/losses"
-import { embeddingSize, type LanguageModel, type ModelError } from "@tandem/models"
+import type { LanguageModel, ModelError } from "@tandem/models"
 import { GraphBuilder, type Value } from "@tandem/onnx"
-import { encoderOf, type Towers } from "@tandem/retriever"
+import type { Towers } from "@tandem/retriever"
 import type { Runtime } from "@tandem/runtime"
 import type { Program } from "@tandem/trainers"
 import { Effect } from "effect"
 import { callGenerator } from "../generator/CallGenerator.ts"
-import { callEncoder } from "../retrieval/CallEncoder.ts"
+import { candidateScores } from "../retrieval/CandidateScores.ts"
 import type { RetrievalSettings } from "../retrieval/RetrievalSettings.ts"
 import type { JointBatch } from "./JointBatches.ts"
 
@@ -49,25 +48,9 @@ export const jointProgram = Effect.fnUntraced(function* (
   const { questions, k, answerTokens } = shape
   const { similarity, temperature } = retrieval
   const g = new GraphBuilder()
-  const asked = yield* callEncoder(g, towers, {
-    side: "query",
-    prefix: "query",
-    shape: shape.query,
-    similarity,
-    dropout,
-  })
-  const width = embeddingSize(encoderOf(towers, "passage").config)
-  const live =
-    shape.passage === undefined
-      ? undefined
-      : yield* callEncoder(g, towers, { side: "passage", prefix: "passage", shape: shape.passage, similarity, dropout })
-  const vectors = live === undefined ? g.input("passages", "float32", [questions, k, width]) : live.embeddings
+  const compared = yield* candidateScores(g, towers, shape, { similarity, dropout })
   const read = yield* callGenerator(g, generator, answers, dropout)
-
-  const unit = (x: Value): Value => (similarity === "cosine" ? unitRows(g, x) : x)
-  const own = live === undefined ? vectors : g.reshape(unit(vectors), [questions, k, width])
-  const scores = g.squeeze(g.matmul(own, g.unsqueeze(unit(asked.embeddings), [2])), [2])
-  const present = g.input("present", "bool", [questions, k])
+  const { scores, present, queryNorm } = compared
   const logPrior = retrievalLogPrior(g, scores, { temperature, present })
 
   const places = g.input("answer_places", "int64", [questions, k, answerTokens])
@@ -104,17 +87,15 @@ export const jointProgram = Effect.fnUntraced(function* (
   const logPosterior = g.log(g.max(posterior, g.scalar(tiny)))
   const over = (p: Value, values: Value): Value => mean(g.reduceSum(g.mul(p, values), [1], false))
   const loss = g.reduceSum(g.mul(perExample, g.input("question_weights", "float32", [questions])), [0], false)
-  const norm = mean(g.sqrt(g.reduceSum(g.mul(asked.embeddings, asked.embeddings), [1], false)))
   const outputs = {
     loss,
     nll: nllPerToken,
     priorEntropy: g.neg(over(g.exp(logPrior), g.max(logPrior, g.scalar(Math.log(tiny))))),
     posteriorEntropy: g.neg(over(posterior, logPosterior)),
     learned: over(posterior, g.sub(logPosterior, g.max(logPrior, g.scalar(Math.log(tiny))))),
-    queryNorm: norm,
+    queryNorm,
   }
-  const masks = [...asked.masks, ...(live?.masks ?? []), ...read.masks]
-  return { graph: g.build(outputs, "joint"), loss: "loss", dropout: masks }
+  return { graph: g.build(outputs, "joint"), loss: "loss", dropout: [...compared.masks, ...read.masks] }
 })
 
 /** Probabilities below it count as it in diagnostics. */

@@ -1,10 +1,10 @@
-import { formats, type RetrievalData } from "@tandem/datasets"
+import { formats, type Passage, type RetrievalData } from "@tandem/datasets"
 import { readExamples } from "@tandem/datasets/node/Files"
 import { InvalidPrompt, type Prompts } from "@tandem/generator"
 import { SettingsError } from "@tandem/runs"
 import { Effect } from "effect"
 import type { PreparedQuestion } from "../ralt/PreparedQuestion.ts"
-import { answerOf } from "../ralt/PrepareQuestion.ts"
+import { answerOf, preparedQuestion } from "../ralt/PrepareQuestion.ts"
 import { isPrepared, type Prepared, readPrepared } from "./PreparedFile.ts"
 
 /** Questions with answers, whose passages are found later or were found before. */
@@ -94,6 +94,39 @@ export const askable = (
           : [`${left} of ${questions.length} questions of \`${field}\` were left out: ${first.message}`],
     })
   })
+
+/** The questions that a generator can be asked, and what there is to say about the others. */
+export const askableData = Effect.fnUntraced(function* (
+  data: RetrievalData,
+  corpus: ReadonlyMap<string, Passage>,
+  prompts: Pick<Prompts, "prompt" | "answer" | "settings">,
+  field: "data" | "dev",
+) {
+  const { questions, warnings } = yield* askable(
+    data.examples.map((example) => preparedQuestion(example, [], corpus)),
+    prompts,
+    field,
+  )
+  const kept = new Set(questions.map(({ id }) => id))
+  return { data: { ...data, examples: data.examples.filter(({ id }) => kept.has(id)) }, questions, warnings }
+})
+
+/** Questions whose passages a command finds itself; a file of prepared ones is refused. */
+export const rawQuestions = Effect.fnUntraced(function* (
+  files: readonly string[],
+  field: "data" | "dev",
+  settings: Parameters<typeof readQuestions>[2],
+) {
+  const questions = yield* readQuestions(files, field, settings)
+  if (questions.kind === "raw") return questions
+  return yield* new SettingsError({
+    message: "these questions were prepared with their passages, which this command finds itself",
+    field,
+    file: files.join(", "),
+    expected: "questions with answers",
+    hint: "name the file that they were prepared from",
+  })
+})
 
 /** What word pieces of a tiny model are made of. */
 export const textsOf = (questions: Questions): readonly string[] =>
