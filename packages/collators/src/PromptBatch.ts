@@ -61,12 +61,13 @@ export interface PromptBatch {
  * each of its passages. What the texts of a group begin with is laid out once, so that the decoder computes it once
  * (`DecoderShape.prefix`); loss and gradients are those of the texts written out.
  *
+ * Labels are a text's tokens from some place on, or those among them that `labels` names, and nothing else counts.
  * A prefix never holds a label, and never the token that a label is read at: at the last token before the answer each
  * text has its own logits. A group of one text shares nothing. Prefixes of groups may differ in length.
  * Where little is shared (`leastShared`), the batch is one without prefixes.
  *
- * @throws InvalidBatch for groups that are empty or of different sizes, for a text without tokens or with its first token as
- * label, and where a bucket is too short
+ * @throws InvalidBatch for groups that are empty or of different sizes, for a text without tokens, with its first token as
+ * label or with another number of flags than of tokens, and where a bucket is too short
  *
  * @example
  * ```ts
@@ -132,7 +133,15 @@ const checkGroups = (groups: readonly (readonly Prompt[])[]): void => {
     })
   }
   for (const [group, prompts] of groups.entries())
-    for (const [index, { ids, from }] of prompts.entries()) {
+    for (const [index, { ids, from, labels = ids }] of prompts.entries()) {
+      if (labels.length !== ids.length) {
+        throw new InvalidBatch({
+          message: `prompt ${index} of group ${group} has another number of labels than of tokens`,
+          field: `[${group}][${index}].labels`,
+          expected: `${ids.length}`,
+          found: `${labels.length}`,
+        })
+      }
       if (ids.length > 0 && Number.isSafeInteger(from) && from > 0) continue
       throw new InvalidBatch({
         message: `prompt ${index} of group ${group} has no tokens, or labels from a place that nothing predicts`,
@@ -155,9 +164,9 @@ const savedBy = (cuts: readonly number[], groups: readonly (readonly Prompt[])[]
   cuts.reduce((sum, length, index) => sum + length * (groups[index]!.length - 1), 0)
 
 /** What stands behind the first tokens of a prompt. */
-const behind = ({ ids, from, weight = 1 }: Prompt, cut: number) => ({
+const behind = ({ ids, from, labels, weight = 1 }: Prompt, cut: number) => ({
   ids: Array.from(ids).slice(cut),
-  from: from - cut,
+  isLabel: (column: number): boolean => column >= from - cut && (labels?.[column + cut] ?? true),
   weight,
 })
 
@@ -189,10 +198,10 @@ const answersOf = (texts: readonly Text[], tokens: number, multiple: number) => 
   }
   const labels: { readonly place: number; readonly target: number; readonly weight: number }[] = []
   const further: number[] = []
-  for (const [row, { ids, from, weight }] of texts.entries())
+  for (const [row, { ids, isLabel, weight }] of texts.entries())
     for (const column of ids.keys()) {
       const [place, target] = [row * tokens + column, ids[column + 1]]
-      if (target === undefined || column + 1 < from) further.push(place)
+      if (target === undefined || !isLabel(column + 1)) further.push(place)
       else labels.push({ place, target, weight })
     }
   const spare = Math.max(1, Math.ceil(labels.length / multiple)) * multiple - labels.length

@@ -51,6 +51,23 @@ it("lays out what texts begin with once, and loses nothing", () => {
   }
 })
 
+it("reads no other labels than those that a text names", () => {
+  const ids = [1, 7, 20, 3, 9, 8, 4]
+  const labels = [false, false, false, true, false, true, false]
+  const texts = [
+    [
+      { ids, from: 3, labels, weight: 2 },
+      { ids: [...ids.slice(0, 3), 5], from: 3 },
+    ],
+  ]
+  for (const prefixBucket of [undefined, bucket]) {
+    const { tensors, shape } = collatePrompts(texts, { padTokenId: 0, bucket, ...(prefixBucket && { prefixBucket }) })
+    assert.equal(shape.prefix?.tokens, prefixBucket && 2)
+    assert.deepEqual(toNumbers(tensors["targets"]!), [3, 8, 5])
+    assert.deepEqual(toNumbers(tensors["weights"]!), [2, 2, 1])
+  }
+})
+
 it("reads each label at the token before it, and fills up with places that weigh nothing", () => {
   for (const logitMultiple of [1, 4, 100]) {
     const { tensors, shape } = collatePrompts(groups, { ...options, logitMultiple })
@@ -111,6 +128,7 @@ it("refuses groups that are no batch", () => {
     [[[]], {}],
     [[[{ ids, from: 2 }], [groups[0]![0]!, groups[0]![1]!]], {}],
     [[[{ ids: [], from: 2 }]], {}],
+    [[[{ ids, from: 2, labels: [true] }]], {}],
     [[[{ ids, from: 0 }]], {}],
     [[[{ ids, from: 1.5 }]], {}],
     [groups, { bucket: () => 2 }],

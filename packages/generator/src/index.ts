@@ -26,6 +26,7 @@ export {
   chatTemplateOf,
   type RenderOptions,
 } from "./prompt/ChatTemplate.ts"
+export { conversationTokens, type LabelledTokens, type LearnedMessage } from "./prompt/ConversationTokens.ts"
 export { defaultChat, defaultTemplate } from "./prompt/DefaultTemplates.ts"
 export { makePrompts, type Prompt, type PromptModel, type PromptSettings, type Prompts } from "./prompt/Prompts.ts"
 export { type Context, promptText } from "./prompt/PromptText.ts"

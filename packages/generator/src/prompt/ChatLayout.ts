@@ -20,7 +20,7 @@ export const chatPlaces = (chat: ChatTurns, template: ChatTemplate): Places => {
 }
 
 /** What a chat template is rendered with for a conversation of this layout. */
-export const optionsOf = ({ variables = {}, date = fixedDay }: ChatTurns) => ({
+export const optionsOf = ({ variables = {}, date = fixedDay }: Pick<ChatTurns, "variables" | "date">) => ({
   variables,
   now: new Date(`${date}T00:00:00Z`),
 })

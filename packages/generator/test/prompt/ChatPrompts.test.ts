@@ -1,38 +1,15 @@
 import assert from "node:assert/strict"
-import { readFileSync } from "node:fs"
 import { describe, it } from "node:test"
-import { makeTokenizer, type Tokenizer } from "@tandem/models"
+import { makeTokenizer } from "@tandem/models"
 import { type ChatTurns, chatTemplateOf, defaultChat, InvalidPrompt, makePrompts } from "../../src/index.ts"
-
-const golden = new URL("../../../../test/golden/", import.meta.url)
-const json = (path: string) => JSON.parse(readFileSync(new URL(path, golden), "utf8"))
-const { tokenizer: bytes } = json("prompts.json").kinds["byte-level, GPT-2's words"]
-const models: Readonly<Record<string, { readonly tokens: Readonly<Record<string, string>> }>> =
-  json("chat-templates/golden.json").models
-
-/** A byte-level tokenizer with a model's template, in which special tokens are one token each. */
-const chatting = (name: string): Tokenizer => {
-  const chatTemplate = readFileSync(new URL(`chat-templates/${name}.jinja`, golden), "utf8")
-  const special = ["<|im_start|>", "<|im_end|>", "<|eot_id|>", "<|end|>", "<end_of_turn>", "</s>", "<s>", "[INST]"]
-  const added = special.map((content, index) => ({
-    ...bytes.added_tokens[0],
-    id: 300 + index,
-    content,
-    special: false,
-  }))
-  return makeTokenizer({
-    tokenizer: { ...bytes, added_tokens: [...bytes.added_tokens, ...added] },
-    config: { ...models[name]?.tokens, clean_up_tokenization_spaces: false },
-    chatTemplate,
-  })
-}
+import { chatModels, chatting } from "../support/Chatting.ts"
 
 const query = "How long was the river?"
 const passages = [{ title: "The river", text: "It was long — «1,250 km» 🚀." }, { text: "The sea was far." }]
 const now = new Date("2024-07-26T00:00:00Z")
 
 describe("prompts that are conversations", () => {
-  for (const name of Object.keys(models)) {
+  for (const name of chatModels) {
     it(`${name}: are the chat template's text, without a first token of the tokenizer's own`, () => {
       const tokenizer = chatting(name)
       const model = { tokenizer, endTokenIds: [301], maxLength: 4096 }
