@@ -19,7 +19,10 @@ export const checkSource = Effect.fnUntraced(function* (
   const given = (["passages", "retriever", "store", "corpus", "format"] as const).find(
     (name) => settings[name] !== undefined,
   )
-  if (isPrepared && given !== undefined) {
+  if (sets.length === 0 && given !== undefined && given !== "format") {
+    return yield* idle(given, "where no question is shown passages", "leave it out")
+  }
+  if (sets.length > 0 && isPrepared && given !== undefined) {
     return yield* idle(given, "on questions that were prepared", "leave it out, or name the questions themselves")
   }
   if (retriever !== undefined && passages !== undefined && passages !== "retriever") {

@@ -11,6 +11,7 @@ import {
   settingWithDefault,
   switchDoc,
   textDoc,
+  textsDoc,
   whole,
   wholeDoc,
 } from "@tandem/runs/Setting"
@@ -43,6 +44,10 @@ export const passageFields = {
  */
 export const RaltSettings = Schema.Struct({
   ...dataFields,
+  data: neededSetting(
+    Schema.Array(Schema.String),
+    textsDoc("F", "questions with answers, conversations, texts in segments, or a file of instruction sets"),
+  ),
   ...passageFields,
   generator: neededSetting(
     Schema.String,

@@ -1,18 +1,18 @@
-import { existsSync } from "node:fs"
-import { join } from "node:path"
-import { measureAnswers, type PreparedQuestion, type RaltBatch, raltObjective } from "@tandem/objectives"
+import { basename } from "node:path"
+import { labelledTexts, measureAnswers, type PreparedQuestion, type RaltBatch, raltObjective } from "@tandem/objectives"
+import type { DrawnSet } from "@tandem/objectives/node/InstructionSets"
 import { generatorFingerprint } from "@tandem/objectives/node/LoadGenerator"
 import { openGenerator } from "@tandem/objectives/node/OpenGenerator"
-import { type Prepared, readPrepared, writePrepared } from "@tandem/objectives/node/PreparedFile"
+import type { FoundBy, writePrepared } from "@tandem/objectives/node/PreparedFile"
 import { askable, readQuestions, textsOf } from "@tandem/objectives/node/Questions"
 import { peftDescription, saveGenerator } from "@tandem/objectives/node/SaveGenerator"
+import { readTrainingData, type TrainingData } from "@tandem/objectives/node/TrainingData"
 import { type RunOptions, SettingsError, type TrainPlan } from "@tandem/runs"
-import { runPaths } from "@tandem/runs/node/RunFolder"
 import { trainRun } from "@tandem/runs/node/TrainRun"
 import type { Passes } from "@tandem/trainers"
 import { Effect } from "effect"
 import { checkSource } from "./CheckSource.ts"
-import { findAll } from "./RaltData.ts"
+import { runQuestions } from "./RunQuestions.ts"
 import type { RaltSettings } from "./Settings.ts"
 
 /**
@@ -31,43 +31,25 @@ export const trainRalt = Effect.fn("ralt.train")((settings: RaltSettings, option
 
 const prepare = Effect.fnUntraced(function* (settings: RaltSettings, { observe }: RunOptions) {
   yield* observe({ event: "phase", name: "reading data" })
-  const train = yield* readQuestions(settings.data, "data", settings)
+  const train = yield* readTrainingData(settings.data, settings)
   const dev = settings.dev.length === 0 ? undefined : yield* readQuestions(settings.dev, "dev", settings)
-  yield* checkSource(settings, [train, ...(dev === undefined ? [] : [dev])])
+  yield* checkSource(
+    settings,
+    [train.questions, dev].filter((set) => set !== undefined),
+  )
   yield* observe({ event: "phase", name: "loading the model" })
-  const opened = yield* openGenerator(settings, { seed: settings.seed, texts: () => textsOf(train) })
+  const opened = yield* openGenerator(settings, { seed: settings.seed, texts: () => trainedTexts(train) })
   return { train, dev, ...opened }
 })
 
 type Loaded = Effect.Success<ReturnType<typeof prepare>>
 
-const planOf = Effect.fnUntraced(function* (
+/** What a model and the data that were found for it rule out together. */
+const refuseUnfit = Effect.fnUntraced(function* (
   settings: RaltSettings,
-  { train: rawTrain, dev: rawDev, model, prompts }: Loaded,
-  options: RunOptions,
+  { model, train }: Pick<Loaded, "model" | "train">,
+  foundBy: FoundBy | undefined,
 ) {
-  const { observe } = options
-  const { k, kEval = k, seed } = settings
-  const kept = (name: string): string => join(runPaths(settings.out).prepared, `${name}.jsonl`)
-  const sets = [
-    {
-      questions: rawTrain,
-      k: Math.max(k, settings.passagesPerPrompt),
-      files: settings.data,
-      kept: kept("train"),
-    },
-    ...(rawDev === undefined ? [] : [{ questions: rawDev, k: kEval, files: settings.dev, kept: kept("dev") }]),
-  ]
-  const isKept = sets.every((set) => set.questions.kind === "prepared" || existsSync(set.kept))
-  const found: readonly Prepared[] = yield* settings.resume && isKept
-    ? Effect.forEach(sets, (set) =>
-        set.questions.kind === "prepared" ? Effect.succeed(set.questions.prepared) : readPrepared(set.kept),
-      )
-    : findAll(sets, settings, options)
-  const train = yield* askable(found[0]!.questions, prompts, "data")
-  const dev = found[1] === undefined ? undefined : yield* askable(found[1].questions, prompts, "dev")
-  const { foundBy } = found[0]!.header
-  const temperature = settings.weightTemperature ?? (foundBy.kind === "retriever" ? foundBy.temperature : 1)
   if (model.kind === "decoder" && (model.frozen?.size ?? 0) > 0) {
     return yield* new SettingsError({
       message: "the model's weights are quantised",
@@ -77,7 +59,7 @@ const planOf = Effect.fnUntraced(function* (
       found: `${model.frozen?.size} quantised tensors`,
     })
   }
-  if (settings.weights === "retriever" && foundBy.kind === "data") {
+  if (settings.weights === "retriever" && foundBy?.kind === "data") {
     return yield* new SettingsError({
       message: "passages that the examples name have no scores to weigh them by",
       field: "weights",
@@ -85,15 +67,45 @@ const planOf = Effect.fnUntraced(function* (
       found: "prepared with `passages` data",
     })
   }
-  if (settings.trainOnPrompt && model.kind === "seq2seq") {
+  if (model.kind !== "seq2seq") return
+  if (settings.trainOnPrompt) {
     return yield* new SettingsError({
       message: "an encoder-decoder writes answers alone, so it cannot be trained on prompts",
       field: "trainOnPrompt",
       hint: "leave it out",
     })
   }
+  if (train.instructions === undefined || train.instructions.texts.length === 0) return
+  return yield* new SettingsError({
+    message: "an encoder-decoder reads a text and writes another, so it cannot learn parts of one",
+    field: "data",
+    file: train.instructions.files.join(", "),
+    expected: "questions with answers; or a decoder",
+    found: "conversations or texts in segments",
+  })
+})
+
+const noTexts = { texts: [], warnings: [] }
+
+const planOf = Effect.fnUntraced(function* (
+  settings: RaltSettings,
+  { train: rawTrain, dev: rawDev, model, prompts }: Loaded,
+  options: RunOptions,
+) {
+  const { observe } = options
+  const { k, kEval = k, seed } = settings
+  const { instructions } = rawTrain
+  const found = yield* runQuestions(settings, { train: rawTrain.questions, dev: rawDev }, options)
+  const foundBy = found.train?.header.foundBy
+  yield* refuseUnfit(settings, { model, train: rawTrain }, foundBy)
+  const train =
+    found.train === undefined ? { questions: [], warnings: [] } : yield* askable(found.train.questions, prompts, "data")
+  const dev = found.dev === undefined ? undefined : yield* askable(found.dev.questions, prompts, "dev")
+  const alone = instructions === undefined ? noTexts : yield* labelledTexts(model, prompts, instructions.texts)
+  const temperature = settings.weightTemperature ?? (foundBy?.kind === "retriever" ? foundBy.temperature : 1)
   const objective = raltObjective(model, {
     questions: train.questions,
+    texts: alone.texts,
     prompts,
     seed,
     k,
@@ -120,29 +132,36 @@ const planOf = Effect.fnUntraced(function* (
       observe,
     }))
   const corpus = settings.corpus === undefined ? [] : [settings.corpus]
-  const statistics = { train: countsOf(train.questions), dev: dev === undefined ? null : countsOf(dev.questions) }
+  const statistics = {
+    train: countsOf(train.questions),
+    dev: dev === undefined ? null : countsOf(dev.questions),
+    ...(instructions === undefined
+      ? {}
+      : { instructions: { texts: alone.texts.length, sets: instructions.sets.map(setCounts) } }),
+  }
   const plan: TrainPlan<Passes<RaltBatch>, RaltBatch, PlanFailure> = {
     objective,
     measurement,
     inputs: {
-      files: [...settings.data, ...settings.dev, ...corpus],
+      files: [...new Set([...settings.data, ...(instructions?.files ?? []), ...settings.dev, ...corpus])],
       models: Effect.sync(() => ({
         generator: generatorFingerprint(model),
-        ...(foundBy.kind === "retriever" ? { retriever: foundBy.fingerprint } : {}),
+        ...(foundBy?.kind === "retriever" ? { retriever: foundBy.fingerprint } : {}),
       })),
-      resolved: { prompt: prompts.settings, foundBy, temperature },
+      resolved: { prompt: prompts.settings, ...(foundBy === undefined ? {} : { foundBy }), temperature },
     },
-    begin: Effect.forEach(sets, ({ questions, kept: file }, index) =>
-      questions.kind === "raw" ? writePrepared(file, found[index]!) : Effect.void,
-    ),
-    facts: { generator: { k, kEval, foundBy, prompt: prompts.settings }, statistics },
+    begin: found.keep,
+    facts: {
+      generator: { k, kEval, ...(foundBy === undefined ? {} : { foundBy }), prompt: prompts.settings },
+      statistics,
+    },
     versions: { architecture: String(model.source.huggingFace["model_type"] ?? model.kind) },
     statistics,
     warnings: [
-      ...[rawTrain, ...(rawDev === undefined ? [] : [rawDev])].flatMap((set) =>
-        set.kind === "raw" ? set.warnings : [],
-      ),
+      ...[rawTrain.questions, rawDev].flatMap((set) => (set?.kind === "raw" ? set.warnings : [])),
+      ...(instructions?.warnings ?? []),
       ...train.warnings,
+      ...alone.warnings,
       ...(dev?.warnings ?? []),
       ...(settings.dropout === "model" && model.source.kind === "onnx"
         ? ["the model is an ONNX file, which holds no dropout: it is trained without"]
@@ -159,6 +178,19 @@ type PlanFailure =
   | Effect.Error<ReturnType<typeof saveGenerator>>
   | Effect.Error<ReturnType<typeof writePrepared>>
   | Effect.Error<ReturnType<NonNullable<Effect.Success<ReturnType<typeof measureAnswers>>["measure"]>>>
+
+/** What was drawn of an instruction set. */
+const setCounts = ({ name, examples, drawn }: DrawnSet) => ({ name: basename(name), examples, drawn })
+
+/** What word pieces of a tiny model are made of. */
+const trainedTexts = ({ questions, instructions }: TrainingData): readonly string[] => [
+  ...(questions === undefined ? [] : textsOf(questions)),
+  ...(instructions?.texts ?? []).flatMap((example) =>
+    example.kind === "segments"
+      ? example.segments.map(({ text }) => text)
+      : example.messages.map(({ content }) => content),
+  ),
+]
 
 /** What there is to count of prepared questions. */
 const countsOf = (questions: readonly PreparedQuestion[]) => {

@@ -47,6 +47,7 @@ export {
   type SystemMeasurement,
 } from "./joint/MeasureJoint.ts"
 export { isDue, parseRefresh, type Refresh, refreshGrammar } from "./joint/Refresh.ts"
+export { type LabelledText, labelledTexts } from "./ralt/LabelledText.ts"
 export { foundPassages, goldPassage, PreparedPassage, PreparedQuestion } from "./ralt/PreparedQuestion.ts"
 export { answerOf, preparedPassage, preparedQuestion } from "./ralt/PrepareQuestion.ts"
 export { type RaltBatch, type RaltBatchOptions, raltBatches } from "./ralt/RaltBatches.ts"

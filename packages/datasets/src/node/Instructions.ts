@@ -55,7 +55,7 @@ export type InstructionFiles = InstructionOptions & {
   readonly rate: number
 }
 
-export type MixedInstructions = InstructionMix & {
+export type MixedInstructions = Omit<InstructionMix, "sets"> & {
   readonly sets: readonly (MixedSet & {
     readonly statistics: InstructionStatistics
     readonly warnings: readonly DataWarning[]

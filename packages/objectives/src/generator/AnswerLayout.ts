@@ -10,6 +10,8 @@ export interface AnswerExample {
   readonly prompt: readonly number[]
   /** With the token that ends it. */
   readonly answer: readonly number[]
+  /** Which of the answer's tokens are trained, of a decoder alone; all where absent. */
+  readonly labels?: readonly boolean[]
   /** What each trained token counts for. */
   readonly weight: number
 }
@@ -100,9 +102,10 @@ export const answerLayout = (
     const texts = groups.length * (groups[0]?.length ?? 0)
     const { tensors, shape, statistics } = collatePrompts(
       groups.map((group) =>
-        group.map(({ prompt, answer, weight }) => ({
+        group.map(({ prompt, answer, labels, weight }) => ({
           ids: [...prompt, ...answer],
           from: trainOnPrompt ? 1 : prompt.length,
+          ...(labels === undefined || trainOnPrompt ? {} : { labels: [...prompt.map(() => false), ...labels] }),
           weight,
         })),
       ),

@@ -9,7 +9,11 @@ import { isPrepared, type Prepared, readPrepared } from "./PreparedFile.ts"
 
 /** Questions with answers, whose passages are found later or were found before. */
 export type Questions =
-  | { readonly kind: "raw"; readonly data: RetrievalData; readonly warnings: readonly string[] }
+  | {
+      readonly kind: "raw"
+      readonly data: Pick<RetrievalData, "examples" | "corpus">
+      readonly warnings: readonly string[]
+    }
   | { readonly kind: "prepared"; readonly prepared: Prepared }
 
 /** Reads questions with answers, or one file of prepared ones. Questions without answers are left out, and counted. */

@@ -6,7 +6,7 @@ import { Effect } from "effect"
  * would be shown the passage of another set.
  */
 export const allPassages = Effect.fnUntraced(function* (
-  sets: readonly { readonly data: RetrievalData; readonly files: readonly string[] }[],
+  sets: readonly { readonly data: Pick<RetrievalData, "corpus">; readonly files: readonly string[] }[],
 ): Effect.fn.Return<ReadonlyMap<string, Passage>, DuplicatePassageError> {
   const all = new Map<string, Passage>()
   for (const { data, files } of sets) {
