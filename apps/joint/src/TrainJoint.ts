@@ -1,5 +1,6 @@
 import {
   allPassages,
+  collapseWatch,
   encodingOf,
   type JointBatch,
   type JointDraft,
@@ -189,6 +190,7 @@ const planOf = Effect.fnUntraced(function* (settings: JointSettings, loaded: Loa
         ? ["a model is an ONNX file, which holds no dropout: it is trained without"]
         : []),
     ],
+    watch: collapseWatch({ k }),
     adapters: { generator: peftDescription(generator, settings.generator) },
     stepCharts: [
       {

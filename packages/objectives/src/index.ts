@@ -19,6 +19,7 @@ export {
   type GeneratorGraph,
 } from "./generator/AnswerLayout.ts"
 export { callGenerator, type GeneratorCall, generatorPart, generatorTensors } from "./generator/CallGenerator.ts"
+export { collapseWatch, nearChance, type StepNumbers } from "./joint/CollapseWatch.ts"
 export {
   decodingOf,
   evaluateRag,

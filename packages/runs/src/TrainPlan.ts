@@ -89,6 +89,8 @@ export interface TrainPlan<D, B extends Batch, E> {
   /** Counts of the data, for the report. */
   readonly statistics: unknown
   readonly warnings: readonly string[]
+  /** Hears the numbers of each step; what it says is a warning, at once and in the report. */
+  readonly watch?: (numbers: Readonly<Record<string, number>>) => readonly string[]
   /** What is written into the files of adapters that are saved by themselves, by part. */
   readonly adapters?: Readonly<Record<string, PeftDescription>>
   /** Numbers of steps that the report draws beside loss, rate and gradients. */

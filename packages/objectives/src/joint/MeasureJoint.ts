@@ -12,6 +12,7 @@ import { preparedPassage, preparedQuestion } from "../ralt/PrepareQuestion.ts"
 import { depthFor, evaluateRankings, goldOf } from "../retrieval/EvaluateTowers.ts"
 import { divergedAfter, figures, type RetrievalFailure, searchTowers } from "../retrieval/MeasureRetrieval.ts"
 import { encodingOf, type RetrievalSettings } from "../retrieval/RetrievalSettings.ts"
+import { nearChance } from "./CollapseWatch.ts"
 import { evaluateRag, type RagSettings } from "./EvaluateRag.ts"
 import type { JointModels } from "./JointObjective.ts"
 import { jointCharts, jointExamples, shownAnswers } from "./JointPage.ts"
@@ -69,7 +70,11 @@ const measureWith = Effect.fnUntraced(function* (
   const towers = searchTowers(options.models.towers, weights)
   return yield* Effect.gen(function* () {
     const store = yield* searched(options, towers)
-    return yield* measureSystem({ reader, query: towers.query, store }, options)
+    const measured = yield* measureSystem({ reader, query: towers.query, store }, options)
+    const { count: passages } = yield* store.metadata
+    const message = step === 0 ? nearChance(measured.metrics, { passages }) : undefined
+    if (message !== undefined) yield* options.observe({ event: "warning", message })
+    return measured
   }).pipe(divergedAfter(step))
 })
 

@@ -1,6 +1,7 @@
 import type { Color } from "../Color.ts"
 import { escapeHtml, figure } from "../Html.ts"
 import type { Kind } from "../Kind.ts"
+import { leafed, unfoldToPrint } from "./Leafed.ts"
 
 /** A passage as a page shows it; one that is not there to be shown has an id alone. */
 export interface ShownPassage {
@@ -57,36 +58,18 @@ ${shown.join("\n")}`
   },
   style: `
 h3.examples { margin: 2rem 0 .75rem; font-size: 1rem; }
-.example { border-top: 1px solid var(--line); padding: 1rem 0; }
-.example:last-of-type { border-bottom: 1px solid var(--line); }
-.example summary { cursor: pointer; list-style: none; display: flex; flex-wrap: wrap; gap: .25rem 1.5rem; align-items: baseline; justify-content: space-between; border-radius: .25rem; }
-.example summary::-webkit-details-marker { display: none; }
-.example summary:focus-visible { outline: 2px solid var(--teal); outline-offset: 4px; }
-.question { font-size: 1.125rem; line-height: 1.4; overflow-wrap: anywhere; flex: 1 1 24rem; padding-left: 1.25rem; text-indent: -1.25rem; }
-.question::before { content: "+"; display: inline-block; width: 1.25rem; text-indent: 0; color: var(--soft); font-family: ui-monospace, monospace; }
-[open] > summary .question::before { content: "−"; }
-.places { padding-left: 1.25rem; display: flex; flex-wrap: wrap; gap: 0 1rem; font-size: .8125rem; color: var(--soft); }
-.place.first { color: var(--ink); font-weight: 500; }
-.answers { margin: .35rem 0 0 1.25rem; color: var(--soft); font-size: .9375rem; }
-.missed { margin: 1rem 0 0 1.25rem; max-width: 46rem; }
+${leafed}.missed { margin: 1rem 0 0 1.25rem; max-width: 46rem; }
 .systems { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 17rem), 1fr)); gap: 1.25rem; margin: 1rem 0 0 1.25rem; }
 .passages { list-style: none; margin: 0; padding: 0; display: grid; gap: .5rem; }
 .passages li { border-left: 3px solid var(--line); padding: .1rem 0 .1rem .75rem; min-width: 0; overflow-wrap: anywhere; }
 .passages li.is-gold { border-color: #d9a514; }
 .passages p { margin: 0; }
-.meta { color: var(--soft); font-size: .8125rem; display: flex; gap: .5em; }
-.meta .score { margin-left: auto; }
-.gold { background: var(--gold); color: var(--gold-ink); border-radius: .25rem; padding: 0 .4em; font-size: .75rem; font-weight: 600; }
 .passages .title { font-weight: 600; font-size: .9375rem; }
 .passages .text { font-size: .9375rem; }
 mark { background: var(--mark); color: inherit; border-radius: 2px; box-shadow: 0 0 0 1px var(--mark); }
 @media (max-width: 46rem) { .systems, .missed { margin-left: 0; } }
-@media print { .example { break-inside: avoid; } .question::before { content: none; } }
-@media (prefers-reduced-motion: no-preference) { .example summary:hover .question { color: var(--teal); transition: color .15s; } }
 `,
-  script: `addEventListener("beforeprint", () => {
-  for (const example of document.querySelectorAll("details.example")) example.open = true
-})`,
+  script: unfoldToPrint,
 }
 
 const one = (example: Example, open: boolean): string => {

@@ -2,6 +2,7 @@ import { lineColor } from "../Color.ts"
 import { escapeHtml } from "../Html.ts"
 import type { Kind } from "../Kind.ts"
 import type { ShownPassage } from "./Examples.ts"
+import { leafed, unfoldToPrint } from "./Leafed.ts"
 
 /** A passage with how likely it was before the answer was known, and after; from 0 to 1. */
 export interface Source extends ShownPassage {
@@ -41,7 +42,7 @@ export const sources: Kind<Sources> = {
       ? ""
       : `<p class="note">Each passage has a colour. Bars show how likely a passage is before the answer is known, and below it how much of the answer it explains. A word's colour is the passage that contributes most to it; the fainter, the less it alone decides.</p>
 <div>${questions.map((each, index) => one(each, index === 0)).join("\n")}</div>`,
-  style: `
+  style: `${leafed}
 .told { margin: .75rem 0 0 1.25rem; display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 22rem), 1fr)); gap: 1.5rem; }
 .told .said { font-size: 1.0625rem; margin: 0 0 .6rem; overflow-wrap: anywhere; }
 .told .said span { background: color-mix(in srgb, var(--color) var(--w), transparent); border-radius: .2rem; padding: .05em 0; }
@@ -56,6 +57,7 @@ export const sources: Kind<Sources> = {
 .shares em { font-style: normal; text-align: right; }
 @media (max-width: 46rem) { .told { margin-left: 0; } }
 `,
+  script: unfoldToPrint,
 }
 
 type Question = Sources["questions"][number]
@@ -66,7 +68,8 @@ const one = ({ question, expected, plain, answers }: Question, open: boolean): s
       `<span class="place ${right ? "first" : ""}">${escapeHtml(system)}: ${right ? "right" : "wrong"}</span>`,
   )
   const without = plain.map(
-    ({ system, text, right }) => ` ${escapeHtml(system)}: <q>${escapeHtml(text)}</q>${right ? " (right)" : ""}`,
+    ({ system, text, right }) =>
+      ` ${escapeHtml(system)}: ${text === "" ? "nothing" : `<q>${escapeHtml(text)}</q>`}${right ? " (right)" : ""}`,
   )
   const closed = without.length === 0 ? "" : `<p class="answers">Without passages,${without.join(";")}</p>`
   return `<details class="example"${open ? " open" : ""}><summary><span class="question">${escapeHtml(question)}</span><span class="places">${verdicts.join("")}</span></summary>

@@ -136,6 +136,9 @@ const runPlan = Effect.fnUntraced(function* <D, B extends Batch, E>(
     if (event.event === "step" || event.event === "resume") lastStep = event.step
     yield* record(metrics, event)
     yield* observe(event)
+    const seen = event.event === "step" ? (plan.watch?.(event.metrics) ?? []) : []
+    warnings.push(...seen)
+    yield* warn(seen)
   })
   const report = (status: RunReport["status"], done: number, further: Partial<RunReport> = {}): RunReport => ({
     format: 1,
