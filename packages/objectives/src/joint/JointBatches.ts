@@ -65,7 +65,8 @@ const answerMultiple = 8
  * The batches of a run. A draft follows from seed and number alone. What was found for its questions makes it a batch: k
  * prompts a question, the stored vectors or the passages' own tokens, and where each answer's tokens stand among the
  * generator's logits. A question for which less than k was found is filled up by its best passage, in places that are
- * marked as empty and count for nothing; one for which nothing was found is asked without context.
+ * marked as empty and count for nothing; one for which nothing was found is asked without context, in its first place alone,
+ * so that its loss is the generator's own.
  */
 export const jointBatches = (
   models: { readonly towers: Towers; readonly generator: LanguageModel },
@@ -93,6 +94,7 @@ export const jointBatches = (
       question,
       encoded: ids,
       answer: answer.ids,
+      present: places.present.map((there, index) => there || (found.length === 0 && index === 0)),
       examples: places.found.map((hit): AnswerExample => {
         const { ids: prompt } = prompts.prompt(question.query, hit === undefined ? [] : [hit.passage])
         return { prompt, answer: answer.ids, weight: 1 }

@@ -1,0 +1,319 @@
+// A retriever and a generator trained as one, against PyTorch: losses and every gradient, passages frozen and live, in one pass
+// and in several; with finite differences through encoder, similarity and loss together, and planted faults that are found.
+import assert from "node:assert/strict"
+import { before, test } from "node:test"
+import { fileURLToPath } from "node:url"
+import { gradientName, MissingGradient } from "@tandem/autodiff"
+import type { Encoder } from "@tandem/models"
+import { loadEncoder } from "@tandem/models/node/LoadEncoder"
+import { loadLanguageModel } from "@tandem/models/node/LoadLanguageModel"
+import {
+  type JointBatch,
+  type JointDraft,
+  type JointLoss,
+  type JointModels,
+  jointBatches,
+  jointProgram,
+} from "@tandem/objectives"
+import { float32, int64, joinParts, type Similarity, type Tensor, toNumbers } from "@tandem/onnx"
+import { Runtime } from "@tandem/runtime"
+import type { Hit } from "@tandem/store"
+import { differentiateProgram, type Program } from "@tandem/trainers"
+import { Effect } from "effect"
+import { goldenJson, goldenTensors, gradientError, onCpu } from "./support/Golden.ts"
+import { negated, severed, silenced } from "./support/JointFaults.ts"
+
+interface Golden {
+  readonly similarity: Similarity
+  readonly temperature: number
+  readonly pooling: "mean" | "cls"
+  readonly k: number
+  readonly questions: readonly {
+    readonly query: { readonly text: string; readonly ids: readonly number[] }
+    readonly answer: readonly number[]
+    readonly weight: number
+    readonly alone: readonly number[]
+    readonly passages: readonly {
+      readonly text: string
+      readonly ids: readonly number[]
+      readonly vector: readonly number[]
+      readonly prompt: readonly number[]
+    }[]
+  }[]
+  readonly priors: readonly (readonly number[])[]
+  readonly answers: readonly (readonly (readonly number[])[])[]
+  readonly losses: Readonly<Record<string, number>>
+  readonly gradients: Readonly<Record<string, Readonly<Record<string, readonly [number, number]>>>>
+}
+
+interface Fixture {
+  readonly golden: Golden
+  readonly models: JointModels
+}
+
+const generators = { llama: "decoders/llama", t5: "seq2seq/t5", bart: "seq2seq/bart" } as const
+type Name = keyof typeof generators
+const fixtures = new Map<Name, Fixture>()
+
+const folderOf = (path: string): string => fileURLToPath(new URL(`golden/${path}`, import.meta.url))
+
+before(async () => {
+  const encoder = await Effect.runPromise(loadEncoder(folderOf("sentence-transformers-tiny")))
+  const other = goldenTensors("joint/passage.safetensors")
+  for (const [name, path] of Object.entries(generators) as [Name, string][]) {
+    const golden: Golden = goldenJson(`joint/${name}.json`)
+    const query: Encoder = { ...encoder, pooling: { mode: golden.pooling, normalize: false } }
+    fixtures.set(name, {
+      golden,
+      models: {
+        towers: { kind: "untied", query, passage: { ...query, parameters: other } },
+        generator: await Effect.runPromise(loadLanguageModel(folderOf(path))),
+      },
+    })
+  }
+})
+
+const fixtureOf = (name: Name): Fixture => {
+  const found = fixtures.get(name)
+  assert.ok(found !== undefined)
+  return found
+}
+
+interface Asked {
+  readonly passages: "frozen" | "live"
+  readonly loss: JointLoss
+  readonly epsilon: number
+  readonly passTokens: number
+}
+
+/** The passes of the fixture's questions with what was found for them. */
+const passesOf = ({ golden, models }: Fixture, { passages, passTokens }: Asked): readonly JointBatch[] => {
+  const { questions, similarity, temperature, k } = golden
+  const promptOf = (query: string, [passage]: readonly { readonly text: string }[]): readonly number[] => {
+    const question = questions.find(({ query: { text } }) => text === query)!
+    return question.passages.find(({ text }) => text === passage?.text)?.prompt ?? question.alone
+  }
+  const batches = jointBatches(models, {
+    questions: questions.map(({ query, weight }, index) => ({
+      id: `q${index}`,
+      query: query.text,
+      answer: `${index}`,
+      weight,
+    })),
+    prompts: {
+      prompt: (query, contexts) => ({ ids: promptOf(query, contexts), cut: 0, contexts: contexts.length }),
+      answer: (text) => ({ ids: questions[Number(text)]!.answer }),
+      settings: { template: { kind: "text", text: "" }, maxPrompt: 20, maxAnswer: 8 },
+    },
+    retrieval: { similarity, temperature, maxLength: { query: 32, passage: 32 }, titles: undefined },
+    ...{ seed: 0, batchSize: questions.length, k, passTokens, passages },
+  })
+  const drafts = batches.draft(0)
+  for (const { question, encoded } of drafts)
+    assert.deepEqual(encoded.ids, questions[Number(question.answer)]!.query.ids)
+  return batches.complete(
+    drafts,
+    drafts.map((draft) => hitsOf(golden, draft)),
+  )
+}
+
+const hitsOf = ({ questions }: Golden, { question }: JointDraft): readonly Hit[] =>
+  questions[Number(question.answer)]!.passages.map(({ text, vector }) => ({
+    passage: { id: text, text },
+    score: 0,
+    vector: Float32Array.from(vector),
+  }))
+
+const weightsOf = ({ towers, generator }: JointModels, passages: "frozen" | "live"): ReadonlyMap<string, Tensor> =>
+  joinParts({
+    query: towers.query.parameters,
+    ...(passages === "live" ? { passage: towers.passage.parameters } : {}),
+    generator: generator.parameters,
+  })
+
+/** What is wrong with a run: its program, its batches' tensors, or its weights. */
+interface Planted {
+  readonly program?: (program: Program) => Program
+  readonly tensors?: (tensors: JointBatch["tensors"]) => JointBatch["tensors"]
+}
+
+interface Found {
+  readonly loss: number
+  readonly gradients: ReadonlyMap<string, readonly number[]>
+}
+
+const programFor = ({ golden, models }: Fixture, batch: JointBatch, { loss, epsilon }: Asked) =>
+  jointProgram(models, batch, { retrieval: golden, loss, labelSmoothing: epsilon, dropout: 0 })
+
+/** Loss and gradients of all passes, added up. */
+const run = (fixture: Fixture, asked: Asked, { program: plant, tensors: change }: Planted = {}): Promise<Found> =>
+  onCpu(
+    Effect.scoped(
+      Effect.gen(function* () {
+        const weights = weightsOf(fixture.models, asked.passages)
+        const gradients = new Map<string, readonly number[]>()
+        let loss = 0
+        for (const batch of passesOf(fixture, asked)) {
+          const program = yield* programFor(fixture, batch, asked)
+          const graph = yield* differentiateProgram(plant?.(program) ?? program, [...weights.keys()])
+          const executable = yield* (yield* Runtime).compile(graph)
+          const tensors = change?.(batch.tensors) ?? batch.tensors
+          const outputs = yield* executable.run({ ...Object.fromEntries(weights), ...tensors })
+          loss += Number(outputs["loss"]!.data[0])
+          for (const name of weights.keys()) {
+            const values = toNumbers(outputs[gradientName(name)]!)
+            const sums = gradients.get(name)
+            gradients.set(name, sums === undefined ? values : values.map((value, index) => value + sums[index]!))
+          }
+        }
+        return { loss, gradients }
+      }),
+    ),
+  )
+
+/** Largest error of norms and waves, each by the gradient's norm; what is 0 by symmetry is measured by the largest. */
+const summaryError = (
+  expected: Readonly<Record<string, readonly [number, number]>>,
+  found: ReadonlyMap<string, readonly number[]>,
+): number => {
+  const floor = 1e-3 * Math.max(...Object.values(expected).map(([norm]) => norm))
+  const errors = [...found].map(([name, values]) => {
+    const [norm, wave] = expected[name] ?? [Number.NaN, Number.NaN]
+    const waves = values.reduce((sum, value, index) => sum + value * Math.cos(index), 0)
+    // A sum over all elements gathers more rounding than a norm.
+    const error = Math.max(Math.abs(Math.hypot(...values) - norm), Math.abs(waves - wave) / 2)
+    return error / Math.max(norm, floor)
+  })
+  return Math.max(...errors)
+}
+
+/** Loss and smoothing by the names of the fixtures, and how the case is run. */
+const cases: readonly (readonly [key: string, asked: Asked])[] = [
+  ["rag-sequence 0", { loss: "rag-sequence", epsilon: 0, passages: "frozen", passTokens: 1000 }],
+  ["rag-sequence 0.1", { loss: "rag-sequence", epsilon: 0.1, passages: "live", passTokens: 1000 }],
+  ["rag-token 0", { loss: "rag-token", epsilon: 0, passages: "live", passTokens: 1000 }],
+  ["rag-token 0.1", { loss: "rag-token", epsilon: 0.1, passages: "frozen", passTokens: 1000 }],
+]
+const several = [
+  ["rag-sequence 0.1", { loss: "rag-sequence", epsilon: 0.1, passages: "frozen", passTokens: 1 }],
+  ["rag-token 0", { loss: "rag-token", epsilon: 0, passages: "live", passTokens: 1 }],
+] as const
+
+for (const name of ["llama", "t5", "bart"] as const) {
+  test(`${name}: losses and gradients are PyTorch's, passages live and frozen`, async (t) => {
+    const fixture = fixtureOf(name)
+    const { golden } = fixture
+    const worst = { loss: 0, gradient: 0 }
+    for (const [key, asked] of [...cases, ...(name === "llama" ? several : [])]) {
+      assert.equal(passesOf(fixture, asked).length, asked.passTokens === 1 ? golden.questions.length : 1)
+      const { loss, gradients } = await run(fixture, asked)
+      worst.loss = Math.max(worst.loss, Math.abs(loss / golden.losses[key]! - 1))
+      worst.gradient = Math.max(worst.gradient, summaryError(golden.gradients[key]!, gradients))
+      if (name !== "llama" || asked.passages === "frozen" || key !== "rag-sequence 0.1") continue
+      const all = goldenTensors("joint/llama.safetensors")
+      const tensors = new Map([...all].map(([own, value]) => [own.slice("g.".length), value]))
+      assert.deepEqual([...tensors.keys()].sort(), [...gradients.keys()].sort())
+      const { error } = gradientError(tensors, (own) =>
+        float32(tensors.get(own)!.dims, Float32Array.from(gradients.get(own)!)),
+      )
+      worst.gradient = Math.max(worst.gradient, error)
+    }
+    t.diagnostic(`loss ${worst.loss.toExponential(1)}, gradients ${worst.gradient.toExponential(1)}`)
+    assert.ok(worst.loss <= 1e-5 && worst.gradient <= 1e-4, JSON.stringify(worst))
+  })
+}
+
+const live: Asked = { loss: "rag-token", epsilon: 0, passages: "live", passTokens: 1000 }
+const frozen: Asked = { ...live, passages: "frozen" }
+
+test("an encoder that is frozen is no part of the program, and no gradient reaches it", async () => {
+  const fixture = fixtureOf("llama")
+  const [batch] = passesOf(fixture, frozen)
+  const { graph } = await onCpu(programFor(fixture, batch!, frozen))
+  const inputs = graph.inputs.map(({ name }) => name)
+  assert.ok(inputs.some((name) => name.startsWith("query/")) && inputs.includes("passages"))
+  assert.deepEqual(
+    inputs.filter((name) => name.startsWith("passage/") || name.startsWith("passage.")),
+    [],
+  )
+})
+
+/** The share by which the gradient along a direction differs from finite differences of the loss, weights moved both ways. */
+const discrepancies = (fixture: Fixture, names: readonly string[], planted: Planted = {}): Promise<readonly number[]> =>
+  onCpu(
+    Effect.scoped(
+      Effect.gen(function* () {
+        const runtime = yield* Runtime
+        const [batch] = passesOf(fixture, live)
+        const weights = weightsOf(fixture.models, "live")
+        const program = yield* programFor(fixture, batch!, live)
+        const graph = planted.program?.(program).graph ?? program.graph
+        const gradients = yield* runtime.compile(yield* differentiateProgram({ ...program, graph }, names))
+        const forward = yield* runtime.compile({
+          ...graph,
+          outputs: graph.outputs.filter(({ name }) => name === "loss"),
+        })
+        const feeds = { ...Object.fromEntries(weights), ...batch!.tensors }
+        const found = yield* gradients.run(feeds)
+        const errors: number[] = []
+        for (const name of names) {
+          const gradient = toNumbers(found[gradientName(name)]!)
+          const norm = Math.hypot(...gradient)
+          const value = weights.get(name)!
+          const lossAt = (move: number) =>
+            Effect.map(
+              forward.run({
+                ...feeds,
+                [name]: float32(
+                  value.dims,
+                  toNumbers(value).map((x, index) => x + (norm === 0 ? 0 : (move * gradient[index]!) / norm)),
+                ),
+              }),
+              ({ loss }) => Number(loss!.data[0]),
+            )
+          const step = 0.02
+          const slope = ((yield* lossAt(step)) - (yield* lossAt(-step))) / (2 * step)
+          errors.push(Math.abs(slope - norm) / norm)
+        }
+        return errors
+      }),
+    ),
+  )
+
+test("gradients agree with finite differences from the loss to the weights of both encoders", async (t) => {
+  const names = ["query", "passage"].flatMap((part) => [
+    `${part}/embeddings.word_embeddings.weight`,
+    `${part}/encoder.layer.0.attention.self.value.weight`,
+    `${part}/encoder.layer.1.output.dense.weight`,
+  ])
+  const errors = await discrepancies(fixtureOf("llama"), names)
+  t.diagnostic(errors.map((error) => error.toExponential(1)).join(", "))
+  assert.ok(Math.max(...errors) <= 1e-2, String(errors))
+})
+
+test("planted faults are found: scores that are severed, silenced or negated, labels that are shifted", async () => {
+  const fixture = fixtureOf("llama")
+  const expected = fixture.golden.gradients["rag-token 0"]!
+  const value = fixture.golden.losses["rag-token 0"]!
+  const gap = (loss: number): number => Math.abs(loss - value)
+
+  await assert.rejects(run(fixture, live, { program: severed }), MissingGradient)
+
+  const silent = await run(fixture, live, { program: silenced })
+  assert.ok(gap(silent.loss) <= 1e-4 && summaryError(expected, silent.gradients) >= 0.5)
+  for (const [name, values] of silent.gradients)
+    assert.equal(
+      values.every((each) => each === 0),
+      !name.startsWith("generator/"),
+      name,
+    )
+
+  const wrong = await run(fixture, live, { program: negated })
+  assert.ok(gap(wrong.loss) > 1e-3 && summaryError(expected, wrong.gradients) > 0.5)
+
+  const shifted = (of: Tensor): Tensor => int64(of.dims, [0, ...toNumbers(of).slice(0, -1)])
+  const late = await run(fixture, live, {
+    tensors: (tensors) => ({ ...tensors, "generator.targets": shifted(tensors["generator.targets"]!) }),
+  })
+  assert.ok(gap(late.loss) > 1e-2 && summaryError(expected, late.gradients) > 0.1)
+})
