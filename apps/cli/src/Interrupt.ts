@@ -1,3 +1,4 @@
+import { closeDevices } from "@tandem/runtime/node/CloseDevices"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 
@@ -13,7 +14,8 @@ export interface Interrupts {
 
 /**
  * Listens to SIGINT and SIGTERM for the rest of the process. The first signal asks for an orderly end: after the step
- * in progress where `waits()` says that there is one to save, else at once. The second ends the process with 130.
+ * in progress where `waits()` says that there is one to save, else at once. The second ends the process with 130,
+ * as soon as no device computes.
  */
 export const listen = (options: {
   readonly waits: () => boolean
@@ -23,7 +25,10 @@ export const listen = (options: {
     const ended = Deferred.makeUnsafe<void>()
     let requested = false
     const handle = () => {
-      if (requested) process.exit(130)
+      if (requested) {
+        void closeDevices().then(() => process.exit(130))
+        return
+      }
       requested = true
       const waiting = options.waits()
       options.announce(waiting)

@@ -5,6 +5,7 @@ import { Effect, Layer } from "effect"
 import { ProviderUnavailable, RunFailed } from "../Errors.ts"
 import { blockProducts } from "../internal/blockProducts.ts"
 import { maskFactors } from "../internal/maskFactors.ts"
+import { deviceThreads } from "../internal/node/deviceThreads.ts"
 import { withUncopied } from "../internal/node/uncopied.ts"
 import type { Reply, WorkerSettings } from "../internal/protocol.ts"
 import { type Ask, type Form, probe, service } from "../internal/service.ts"
@@ -103,21 +104,27 @@ const start = Effect.fnUntraced(function* (settings: WorkerSettings) {
   yield* withoutTelemetry
   const url = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url)
   const pending = new Map<number, (reply: Reply) => void>()
-  let whenIdle: (() => void) | undefined
-  const answered = (id: number): void => {
-    pending.delete(id)
-    if (pending.size === 0) whenIdle?.()
+  const waiting = new Set<() => void>()
+  // A thread that is ended inside of ONNX Runtime, as it starts above all, can take the process with it.
+  const idle = (): Promise<void> =>
+    new Promise((resolve) => {
+      if (pending.size === 0) resolve()
+      else waiting.add(resolve)
+    })
+  const tellIdle = (): void => {
+    if (pending.size > 0) return
+    for (const resolve of waiting) resolve()
+    waiting.clear()
   }
   const worker = yield* Effect.acquireRelease(
-    Effect.sync(() => new Worker(url, { workerData: settings })),
+    Effect.sync(() => {
+      deviceThreads.idle.add(idle)
+      return new Worker(url, { workerData: settings })
+    }),
     (running) =>
       Effect.promise(async () => {
-        // A thread that is ended inside of ONNX Runtime, as it starts above all, can take the process with it.
-        if (pending.size > 0) {
-          await new Promise<void>((resolve) => {
-            whenIdle = resolve
-          })
-        }
+        await idle()
+        deviceThreads.idle.delete(idle)
         // Its end is waited for, whether or not anything else keeps the process alive.
         running.ref()
         await running.terminate()
@@ -129,17 +136,19 @@ const start = Effect.fnUntraced(function* (settings: WorkerSettings) {
     dead ??= message
     for (const [id, resume] of pending) resume({ id, ok: false, message })
     pending.clear()
-    whenIdle?.()
+    tellIdle()
   }
   worker.on("message", (reply: Reply) => {
     pending.get(reply.id)?.(reply)
-    answered(reply.id)
+    pending.delete(reply.id)
+    tellIdle()
   })
   worker.on("error", (cause) => stop(`the runtime's thread failed: ${String(cause)}`))
   worker.on("exit", () => stop("the runtime's thread has ended"))
   worker.unref()
   const ask: Ask = (request, decode, given = []) =>
     Effect.callback((resume) => {
+      if (deviceThreads.closed) return
       const id = next++
       if (dead !== undefined) return resume(new RunFailed({ message: dead }))
       worker.ref()

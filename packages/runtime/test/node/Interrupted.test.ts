@@ -1,4 +1,4 @@
-// A device that is given up while it starts must not take the process with it.
+// A device that is given up while it starts or works must not take the process with it.
 import assert from "node:assert/strict"
 import { spawn } from "node:child_process"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
@@ -42,4 +42,10 @@ test("a start that is given up while ONNX Runtime starts ends well", async () =>
     const found = await ended(join(folder, `loaded-${delay}`), delay)
     assert.deepEqual(found, { code: 0, output: "given up\n" }, `${delay} ms after its library was loaded`)
   }
+})
+
+test("a process ends with its own code while its device works", async () => {
+  const child = spawn(process.execPath, [support("exitAtWork.ts")], { stdio: ["ignore", "ignore", "inherit"] })
+  const ended = await new Promise((resolve) => child.on("close", (code, signal) => resolve({ code, signal })))
+  assert.deepEqual(ended, { code: 7, signal: null })
 })
