@@ -15,6 +15,8 @@ export interface ExperimentContext {
   readonly data: () => string
   /** Prints progress to standard error. */
   readonly log: (line: string) => void
+  /** Writes what is known so far as the record, for an experiment of many pieces that can be killed after each. */
+  readonly keep: (result: ExperimentResult) => Promise<void>
 }
 
 export interface ExperimentResult {
@@ -63,22 +65,27 @@ export async function runExperiment({ folder, output, command, argv, print = tru
   const module: { run?: Experiment } = await import(pathToFileURL(join(root, folder, `${name}.ts`)).href)
   if (module.run === undefined) throw new Error(`${folder}/${name}.ts does not export run`)
   const start = performance.now()
-  const result = await module.run({ args, root, data, log: (line) => console.error(line) })
-  const record = {
-    format: 1,
-    name,
-    command: [command, name, ...args.map(withoutFolders)].join(" "),
-    date: new Date().toISOString().slice(0, 10),
-    seconds: Math.round((performance.now() - start) / 100) / 10,
-    machine: { cpu: cpus()[0]?.model.trim() ?? "unknown", cores: availableParallelism(), platform: process.platform },
-    versions: { ...installedVersions(), ...result.versions },
-    settings: result.settings,
-    figures: result.figures,
-    ...(result.holds === undefined ? {} : { holds: result.holds }),
+  const keep = async (result: ExperimentResult): Promise<string> => {
+    const record = {
+      format: 1,
+      name,
+      command: [command, name, ...args.map(withoutFolders)].join(" "),
+      date: new Date().toISOString().slice(0, 10),
+      seconds: Math.round((performance.now() - start) / 100) / 10,
+      machine: { cpu: cpus()[0]?.model.trim() ?? "unknown", cores: availableParallelism(), platform: process.platform },
+      versions: { ...installedVersions(), ...result.versions },
+      settings: result.settings,
+      figures: result.figures,
+      ...(result.holds === undefined ? {} : { holds: result.holds }),
+    }
+    const text = `${JSON.stringify(record, null, 2)}\n`
+    if (text.includes(root)) throw new Error(`the result of ${name} names this machine's folder ${root}`)
+    await writeWhole(join(root, output, `${name}.json`), text)
+    return text
   }
-  const text = `${JSON.stringify(record, null, 2)}\n`
-  if (text.includes(root)) throw new Error(`the result of ${name} names this machine's folder ${root}`)
-  await writeWhole(join(root, output, `${name}.json`), text)
+  const log = (line: string): void => console.error(line)
+  const result = await module.run({ args, root, data, log, keep: async (partial) => void (await keep(partial)) })
+  const text = await keep(result)
   if (print) console.log(text.trimEnd())
   for (const [sentence, held] of Object.entries(result.holds ?? {}))
     if (!held) {

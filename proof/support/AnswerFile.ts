@@ -1,0 +1,115 @@
+// Answers of one model to prompts with one passage each, kept in a file from which a proof that was killed goes on.
+import { existsSync, readFileSync } from "node:fs"
+import { type AnswerReport, evaluateAnswers } from "@tandem/evals"
+import { writeWhole } from "@tandem/files/node/WriteWhole"
+import { makeLocalGenerator, type Prompts } from "@tandem/generator"
+import type { LanguageModel } from "@tandem/models"
+import {
+  evaluateVariants,
+  foundPassages,
+  goldPassage,
+  type PreparedPassage,
+  type PreparedQuestion,
+} from "@tandem/objectives"
+import { Effect, Schema } from "effect"
+
+/** What a prompt holds: the best passage that was found, or the paragraph that the question was asked about. */
+export const shownPassages = ["retrieved", "gold"] as const
+export type ShownPassage = (typeof shownPassages)[number]
+
+const Line = Schema.Struct({
+  /** Question and passage. */
+  key: Schema.String,
+  nll: Schema.Number,
+  tokens: Schema.Number,
+  text: Schema.String,
+  /** Its share of the time that its batch took. */
+  seconds: Schema.Number,
+})
+type Line = typeof Line.Type
+
+const passageOf = (question: PreparedQuestion, shown: ShownPassage): PreparedPassage | undefined =>
+  shown === "gold" ? goldPassage(question) : foundPassages(question)[0]
+
+const keyOf = (question: PreparedQuestion, passage: PreparedPassage): string => `${question.id} ${passage.id}`
+
+/** Every question with each of the passages that it is shown, once. */
+const asks = (questions: readonly PreparedQuestion[]): readonly PreparedQuestion[] => {
+  const all = questions.flatMap((question) =>
+    shownPassages.flatMap((shown) => {
+      const passage = passageOf(question, shown)
+      return passage === undefined
+        ? []
+        : [{ ...question, id: keyOf(question, passage), passages: [{ ...passage, score: 1 }] }]
+    }),
+  )
+  return [...new Map(all.map((ask) => [ask.id, ask])).values()]
+}
+
+const readLines = (file: string): readonly Line[] => {
+  if (!existsSync(file)) return []
+  const decode = Schema.decodeUnknownSync(Schema.fromJsonString(Line))
+  return readFileSync(file, "utf8")
+    .trimEnd()
+    .split("\n")
+    .map((line) => decode(line))
+}
+
+/** Prompts that are answered before the file is added to. */
+const together = 24
+
+/** Answers what the file lacks, with a model that is only made where something is missing. */
+export const answerInto = Effect.fnUntraced(function* <E, R>(
+  file: string,
+  model: Effect.Effect<LanguageModel, E, R>,
+  { questions, prompts }: { readonly questions: readonly PreparedQuestion[]; readonly prompts: Prompts },
+  log: (line: string) => void,
+) {
+  const lines = [...readLines(file)]
+  const there = new Set(lines.map(({ key }) => key))
+  const missing = asks(questions).filter(({ id }) => !there.has(id))
+  if (missing.length === 0) return
+  const generator = yield* makeLocalGenerator({ model: yield* model, batchSize: 12 })
+  for (let start = 0; start < missing.length; start += together) {
+    const some = missing.slice(start, start + together)
+    const began = performance.now()
+    const { retrieved } = yield* evaluateVariants(
+      generator,
+      { questions: some, prompts, k: 1, seed: 0, variants: ["retrieved"], written: some.length },
+      () => {},
+    )
+    const seconds = (performance.now() - began) / 1000 / some.length
+    const { ids, perQuestion, tokens } = retrieved!.likelihoods
+    for (const [index, key] of ids.entries()) {
+      const count = tokens![index]!
+      const nll = perQuestion.nll![index]! * count
+      lines.push({ key, nll, tokens: count, text: retrieved!.written[key] ?? "", seconds })
+    }
+    yield* Effect.promise(() => writeWhole(file, lines.map((line) => `${JSON.stringify(line)}\n`).join("")))
+    log(`${start + some.length} of ${missing.length} prompts, ${seconds.toFixed(2)} s each`)
+  }
+}, Effect.scoped)
+
+/** What the answers of a file that holds all of them come to: a report for each kind of passage, and the time they took. */
+export const answersIn = (file: string, questions: readonly PreparedQuestion[]): AnswersFound => {
+  const lines = new Map(readLines(file).map((line) => [line.key, line]))
+  const report = (shown: ShownPassage): AnswerReport =>
+    evaluateAnswers({
+      results: questions.map((question) => {
+        const passage = passageOf(question, shown)
+        const line = passage && lines.get(keyOf(question, passage))
+        if (line === undefined) throw new Error(`${file} lacks an answer to question ${question.id}`)
+        const { id, answers } = question
+        return { id, prediction: line.text, answers, likelihood: { logprob: -line.nll, tokens: line.tokens } }
+      }),
+    })
+  return {
+    reports: { retrieved: report("retrieved"), gold: report("gold") },
+    seconds: [...lines.values()].reduce((sum, { seconds }) => sum + seconds, 0),
+  }
+}
+
+export interface AnswersFound {
+  readonly reports: Readonly<Record<ShownPassage, AnswerReport>>
+  readonly seconds: number
+}
