@@ -53,6 +53,12 @@ export const RaltSettings = Schema.Struct({
     Schema.String,
     textDoc("M|RUN", "the language model: a folder, a hub id (ID@REVISION), a run that trained one, tiny or tiny:SEED"),
   ),
+  quantize: optionalSetting(Schema.Literals([4, 8]), {
+    kind: "number",
+    value: "4|8",
+    about: "freeze the weights of a decoder's products in so many bits and train adapters over them (QLoRA)",
+    expected: "4 or 8",
+  }),
   tiny: settingGroup(TinySizes, "sizes of a tiny model"),
   k: settingWithDefault(count, 5, countDoc("passages of a question in training, each an example of its own")),
   kEval: optionalSetting(count, countDoc("passages in one prompt of an evaluation", "as `k`")),

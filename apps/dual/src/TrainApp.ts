@@ -1,4 +1,5 @@
 import { join } from "node:path"
+import { loraFor } from "@tandem/runs/LoraSetting"
 import { type IdleRule, type TrainApp, trainIdle } from "@tandem/runs/TrainApp"
 import { RaltSettings } from "./Settings.ts"
 
@@ -48,7 +49,7 @@ export const raltTrainApp: TrainApp<RaltSettings> = {
       hint: "leave one of the two out",
     },
   ],
-  incomplete: ({ data, passages, retriever, weights, passagesPerPrompt }) => {
+  incomplete: ({ data, passages, retriever, weights, passagesPerPrompt, quantize, lora }) => {
     if (data.length === 0) return { message: "`data` is needed", setting: "data" }
     if (passages === "retriever" && retriever === undefined) {
       return { message: "no retriever is named", setting: "retriever", expected: "`retriever` RUN" }
@@ -58,6 +59,13 @@ export const raltTrainApp: TrainApp<RaltSettings> = {
         message: "`weights` retriever weighs passages that were found one by one",
         setting: "weights",
         expected: "`passagesPerPrompt` 1, and `passages` bm25 or retriever",
+      }
+    }
+    if (quantize !== undefined && loraFor(lora, "generator") === undefined) {
+      return {
+        message: "weights of few bits are frozen, so that nothing is left to train",
+        setting: "quantize",
+        expected: "`lora` beside it",
       }
     }
     return undefined

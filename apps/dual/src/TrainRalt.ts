@@ -1,5 +1,13 @@
 import { basename } from "node:path"
-import { labelledTexts, measureAnswers, type PreparedQuestion, type RaltBatch, raltObjective } from "@tandem/objectives"
+import { isModelError, type LanguageModel, type ModelError, quantizeWeights } from "@tandem/models"
+import {
+  generatorPart,
+  labelledTexts,
+  measureAnswers,
+  type PreparedQuestion,
+  type RaltBatch,
+  raltObjective,
+} from "@tandem/objectives"
 import type { DrawnSet } from "@tandem/objectives/node/InstructionSets"
 import { generatorFingerprint } from "@tandem/objectives/node/LoadGenerator"
 import { openGenerator } from "@tandem/objectives/node/OpenGenerator"
@@ -8,6 +16,7 @@ import { askable, readQuestions, textsOf } from "@tandem/objectives/node/Questio
 import { peftDescription, saveGenerator } from "@tandem/objectives/node/SaveGenerator"
 import { readTrainingData, type TrainingData } from "@tandem/objectives/node/TrainingData"
 import { type RunOptions, SettingsError, type TrainPlan } from "@tandem/runs"
+import { loraFor } from "@tandem/runs/LoraSetting"
 import { trainRun } from "@tandem/runs/node/TrainRun"
 import type { Passes } from "@tandem/trainers"
 import { Effect } from "effect"
@@ -38,8 +47,29 @@ const prepare = Effect.fnUntraced(function* (settings: RaltSettings, { observe }
     [train.questions, dev].filter((set) => set !== undefined),
   )
   yield* observe({ event: "phase", name: "loading the model" })
-  const opened = yield* openGenerator(settings, { seed: settings.seed, texts: () => trainedTexts(train) })
-  return { train, dev, ...opened }
+  const { model, prompts } = yield* openGenerator(settings, { seed: settings.seed, texts: () => trainedTexts(train) })
+  return { train, dev, prompts, model: yield* frozenIn(model, settings) }
+})
+
+/** The model with the weights of its products in few bits, where settings ask for it. */
+const frozenIn = Effect.fnUntraced(function* (
+  model: LanguageModel,
+  { quantize, generator }: Pick<RaltSettings, "quantize" | "generator">,
+): Effect.fn.Return<LanguageModel, SettingsError | ModelError> {
+  if (quantize === undefined) return model
+  if (model.kind === "decoder")
+    return yield* Effect.try({
+      try: () => quantizeWeights(model, { bits: quantize }),
+      catch: (cause) => cause,
+    }).pipe(Effect.catch((cause) => (isModelError(cause) ? Effect.fail(cause) : Effect.die(cause))))
+  return yield* new SettingsError({
+    message: "the weights of a decoder alone can be frozen in few bits",
+    field: "quantize",
+    file: generator,
+    expected: "a decoder",
+    found: "an encoder-decoder",
+    hint: "leave it out",
+  })
 })
 
 type Loaded = Effect.Success<ReturnType<typeof prepare>>
@@ -50,13 +80,14 @@ const refuseUnfit = Effect.fnUntraced(function* (
   { model, train }: Pick<Loaded, "model" | "train">,
   foundBy: FoundBy | undefined,
 ) {
-  if (model.kind === "decoder" && (model.frozen?.size ?? 0) > 0) {
+  if (model.kind === "decoder" && model.quantized === undefined && model.frozen.size > 0) {
     return yield* new SettingsError({
       message: "the model's weights are quantised",
       field: "generator",
       file: settings.generator,
       expected: "weights of full precision: safetensors, or onnx/model.onnx",
-      found: `${model.frozen?.size} quantised tensors`,
+      found: `${model.frozen.size} quantised tensors`,
+      hint: "`quantize` 4 freezes them in 4 bits again",
     })
   }
   if (settings.weights === "retriever" && foundBy?.kind === "data") {
@@ -103,6 +134,9 @@ const planOf = Effect.fnUntraced(function* (
   const dev = found.dev === undefined ? undefined : yield* askable(found.dev.questions, prompts, "dev")
   const alone = instructions === undefined ? noTexts : yield* labelledTexts(model, prompts, instructions.texts)
   const temperature = settings.weightTemperature ?? (foundBy?.kind === "retriever" ? foundBy.temperature : 1)
+  const lora = loraFor(settings.lora, generatorPart)
+  const shape = model.kind === "decoder" && model.quantized !== undefined && lora !== undefined ? lora : undefined
+  const adapters = shape === undefined ? {} : { adapters: shape }
   const objective = raltObjective(model, {
     questions: train.questions,
     texts: alone.texts,
@@ -123,6 +157,7 @@ const planOf = Effect.fnUntraced(function* (
     dev &&
     (yield* measureAnswers({
       model,
+      ...adapters,
       questions: dev.questions,
       prompts,
       k: kEval,
@@ -169,7 +204,8 @@ const planOf = Effect.fnUntraced(function* (
     ],
     adapters: { generator: peftDescription(model, settings.generator) },
     stepCharts: [{ title: "Padding and tokens that are not computed again", columns: ["padding", "shared"] }],
-    save: (trained) => saveGenerator({ run: settings.out, model, trained, prompt: prompts.settings, observe }),
+    save: (trained) =>
+      saveGenerator({ run: settings.out, model, trained, ...adapters, prompt: prompts.settings, observe }),
   }
   return plan
 })

@@ -23,11 +23,15 @@ export interface Adaptation {
   /** Of the parameters that were to be trained, those that still are: of parts with adapters A and B alone. */
   readonly trainable: readonly string[]
   readonly program: (base: Program) => Effect.Effect<Program, InvalidLora>
-  /** Trained weights with adapters as those without: A and B are in the weights that they change. */
+  /**
+   * Trained weights with adapters as those without: A and B are in the weights that they change. Those over weights in
+   * blocks of few bits stay beside them, because blocks would lose what is smaller than half a step.
+   */
   readonly merge: (trained: ReadonlyMap<string, Tensor>) => Effect.Effect<ReadonlyMap<string, Tensor>, InvalidLora>
   /**
    * Runs something with the adapters in the resident weights of the moment, which are put back afterwards: what encodes or
-   * generates needs not know of adapters. Those of the parts that it reads; of all where absent.
+   * generates needs not know of adapters, but for those over blocks of few bits. Those of the parts that it reads; of all
+   * where absent.
    */
   readonly whileMerged: <A, E, R>(
     live: Live,
@@ -60,7 +64,11 @@ export const adaptationOf = Effect.fnUntraced(function* (
   if (parts.size === 0) return undefined
   const adapters = [...parts.values()].flatMap((part) => part.adapters)
   const values = initialAdapters(adapters, seed)
-  const byWeight = Map.groupBy(adapters, ({ weight }) => weight)
+  const beside = new Set(adapters.filter(({ quantized }) => quantized).flatMap(({ a, b }) => [a, b]))
+  const byWeight = Map.groupBy(
+    adapters.filter(({ quantized }) => !quantized),
+    ({ weight }) => weight,
+  )
   const mergedWeight = (weight: string, trained: Parameters) =>
     attempt(() => mergeAdapters(byWeight.get(weight) ?? [], parameters, trained).get(weight)!)
   return {
@@ -70,7 +78,7 @@ export const adaptationOf = Effect.fnUntraced(function* (
     program: (base) =>
       attempt(() => [...parts.values()].reduce((before, { settings }) => withAdapters(before, settings).program, base)),
     merge: Effect.fnUntraced(function* (trained) {
-      const merged = new Map([...trained].filter(([name]) => !values.has(name)))
+      const merged = new Map([...trained].filter(([name]) => !values.has(name) || beside.has(name)))
       for (const weight of byWeight.keys()) merged.set(weight, yield* mergedWeight(weight, trained))
       return merged
     }),

@@ -117,6 +117,37 @@ test("adapters: frozen weights stay, a run that is stopped and goes on has the s
   for (const { b } of modules.values()) assert.ok(b.data.some((value) => value !== 0))
 })
 
+for (const quantize of [4, 8] as const) {
+  test(`adapters over frozen weights of ${quantize} bits: measured as they are, merged into floats, and exactly resumed`, async () => {
+    const more = { lora: { generator: "8:16" }, saveAdapters: true, quantize, lr: 2e-2, epochs: 6, dropout: 0 }
+    const name = `bits${quantize}`
+    const whole = await run(name, more)
+    assert.ok(whole.losses.at(-1)! < whole.losses[0]! - 0.3, `losses ${whole.losses}`)
+    const { before, after: result } = whole.report
+    assert.ok(result!["retrieved.nll"]! < before!["retrieved.nll"]! - 0.2)
+    await assert.rejects(run(`${name}-stopped`, more, 4), { _tag: "TrainingInterrupted" })
+    const rest = await run(`${name}-stopped`, { ...more, resume: true })
+    assert.deepEqual(rest.losses, whole.losses.slice(4))
+    assert.deepEqual(rest.report.after, result)
+    const folderOf = join(folder, name, "generator")
+    assert.equal(existsSync(join(folderOf, "onnx/model_q4.onnx")), quantize === 4)
+    const settings: EvaluateRaltSettings = {
+      ...{ generator: join(folder, name), data: [data], corpus, kEval: [2], answers: 2, seed: 0 },
+      ...{ device: "cpu", threads: 1 },
+    }
+    // The saved floats hold the blocks' values and the adapters: what was measured while training, to rounding.
+    const figures = await Effect.runPromise(evaluateRalt(settings, { observe: () => Effect.void }))
+    const found = figures.variants["retrieved"]!["nll"]!
+    assert.ok(Math.abs(found - result!["retrieved.nll"]!) < 1e-3, `${found}, ${result!["retrieved.nll"]}`)
+    const { modules } = await Effect.runPromise(loadPeftAdapter(join(folder, name, "adapters/generator")))
+    assert.equal(modules.size, 7)
+    assert.ok(
+      [...modules.keys()].every((module) => /^model\.layers\.0\.[a-z_.]+$/.test(module)),
+      [...modules.keys()].join(),
+    )
+  })
+}
+
 test("questions whose passages were found before give the same losses, with distractors and closed books", async () => {
   // Word pieces of a tiny model are made of the run's own texts; this one has some already.
   const reader = { generator: join(folder, "reader"), tiny: undefined }

@@ -5,6 +5,7 @@ import { takePart } from "@tandem/onnx"
 import { type Measured, type Measurement, type Observe, progressTo, type RunServices, type Weights } from "@tandem/runs"
 import { type Feed, Runtime } from "@tandem/runtime"
 import { Effect, Exit, Scope } from "effect"
+import { type AdapterShape, besideAdapters } from "../generator/BesideAdapters.ts"
 import { generatorPart } from "../generator/CallGenerator.ts"
 import { answerCharts, answerExamples } from "./AnswerPage.ts"
 import {
@@ -18,6 +19,8 @@ import {
 /** What a run's answers are measured with. */
 export interface AnswerMeasurement extends AnswerEvaluation {
   readonly model: LanguageModel
+  /** How its adapters are shaped, where some are over weights of few bits and stay beside them. */
+  readonly adapters?: AdapterShape
   /** The variant whose `nll` decides which weights are kept: what is trained without passages is not asked with them. */
   readonly decidedBy: "retrieved" | "closedBook"
   readonly observe: Observe
@@ -30,7 +33,7 @@ export interface AnswerMeasurement extends AnswerEvaluation {
 export const measureAnswers = (
   options: AnswerMeasurement,
 ): Effect.Effect<Measurement<GeneratorError | InvalidEvaluation>, never, RunServices> =>
-  Effect.map(generatorOf(options.model), (generator) => ({
+  Effect.map(generatorOf(options.model, options.adapters), (generator) => ({
     metric: `${options.decidedBy}.nll`,
     better: "smaller",
     measure: ({ weights }) =>
@@ -69,7 +72,7 @@ export const measuredAnswers = (n: number, results: VariantResults): Measured =>
  * Generators over weights by joint name. One over resident buffers, which are those of a run's training, is kept: what it
  * compiled reads them as they are at the moment.
  */
-export const generatorOf = Effect.fnUntraced(function* (model: LanguageModel) {
+export const generatorOf = Effect.fnUntraced(function* (model: LanguageModel, adapters?: AdapterShape) {
   const owner = yield* Effect.scope
   const runtime = yield* Runtime
   let kept: { readonly of: string; readonly generator: LocalGenerator; readonly scope: Scope.Closeable } | undefined
@@ -80,7 +83,10 @@ export const generatorOf = Effect.fnUntraced(function* (model: LanguageModel) {
       ...Object.fromEntries(own),
     }
     const ids = Object.values(given).map((feed) => ("id" in feed ? feed.id : undefined))
-    const made = makeLocalGenerator({ model, weights: given }).pipe(Effect.provideService(Runtime, runtime))
+    const adapt = adapters === undefined ? undefined : besideAdapters(own.keys(), adapters)
+    const made = makeLocalGenerator({ model, weights: given, ...(adapt === undefined ? {} : { adapt }) }).pipe(
+      Effect.provideService(Runtime, runtime),
+    )
     if (ids.includes(undefined)) return yield* made
     const of = ids.join()
     if (kept?.of === of) return kept.generator

@@ -1,5 +1,5 @@
 import type { LanguageModel, ModelError } from "@tandem/models"
-import { type GraphBuilder, jointName, type Value } from "@tandem/onnx"
+import { type GraphBuilder, jointName, type Tensor, type Value } from "@tandem/onnx"
 import type { Runtime } from "@tandem/runtime"
 import type { MaskInput } from "@tandem/trainers"
 import { Effect } from "effect"
@@ -19,6 +19,10 @@ export interface GeneratorCall {
   readonly masks: readonly MaskInput[]
 }
 
+/** The weights that a language model's graph reads as inputs: its parameters, and those that are frozen in few bits. */
+export const generatorWeights = (model: LanguageModel): ReadonlyMap<string, Tensor> =>
+  model.kind === "decoder" && model.frozen.size > 0 ? new Map([...model.parameters, ...model.frozen]) : model.parameters
+
 /** The tensors of a batch of answers by the names that {@link callGenerator} gives them. */
 export const generatorTensors = ({ tensors }: AnswerBatch): AnswerBatch["tensors"] =>
   Object.fromEntries(Object.entries(tensors).map(([name, value]) => [`${generatorPart}.${name}`, value]))
@@ -35,7 +39,8 @@ export const callGenerator = Effect.fnUntraced(function* (
 ): Effect.fn.Return<GeneratorCall, ModelError, Runtime> {
   const { graph, dropout: sites } = yield* graphWith(dropout)
   const own = (name: string): string => `${generatorPart}.${name}`
-  const rename = (name: string): string => (model.parameters.has(name) ? jointName(generatorPart, name) : own(name))
+  const weights = generatorWeights(model)
+  const rename = (name: string): string => (weights.has(name) ? jointName(generatorPart, name) : own(name))
   const { inputs, outputs } = g.scope(generatorPart, () => g.callWithInputs(graph, rename))
   return {
     logits: outputs["logits"]!,

@@ -54,7 +54,12 @@ export const generatorFingerprint = (model: LanguageModel): string => {
   const hash = createHash("sha256")
   const buffers = model.kind === "seq2seq" ? [...model.buffers] : []
   const { source, parameters } = model
-  const frozen = source.kind === "onnx" ? [...source.graph.initializers].filter(([name]) => !parameters.has(name)) : []
+  const frozen =
+    source.kind === "onnx"
+      ? [...source.graph.initializers].filter(([name]) => !parameters.has(name))
+      : model.kind === "decoder"
+        ? [...model.frozen]
+        : []
   hash.update(JSON.stringify([source.huggingFace, model.tokenizer.files]))
   for (const [name, value] of [...parameters, ...buffers, ...frozen].sort(([a], [b]) => (a < b ? -1 : 1))) {
     hash.update(JSON.stringify([name, value.type, value.dims])).update(bytesOf(value))

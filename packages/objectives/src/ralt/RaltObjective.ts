@@ -4,7 +4,7 @@ import { GraphBuilder, joinParts } from "@tandem/onnx"
 import type { Runtime } from "@tandem/runtime"
 import { asDrafted, type Objective, type Passes, type Program } from "@tandem/trainers"
 import { Effect } from "effect"
-import { callGenerator, generatorPart } from "../generator/CallGenerator.ts"
+import { callGenerator, generatorPart, generatorWeights } from "../generator/CallGenerator.ts"
 import { type RaltBatch, type RaltBatchOptions, raltBatches } from "./RaltBatches.ts"
 
 /** What decides the fine-tuning of a language model on retrieved passages. */
@@ -30,7 +30,7 @@ export const raltObjective = (
   const batches = raltBatches(model, options)
   return {
     name: "ralt",
-    parameters: joinParts({ [generatorPart]: model.parameters }),
+    parameters: joinParts({ [generatorPart]: generatorWeights(model) }),
     draftsPerEpoch: batches.perEpoch,
     draft: (index) => Effect.sync(() => batches.at(index)),
     complete: asDrafted,
