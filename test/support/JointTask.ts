@@ -4,12 +4,16 @@ import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { DprSettings, trainDpr } from "@tandem/dpr"
 import { RaltSettings, trainRalt } from "@tandem/dual"
-import { JointSettings, trainJoint } from "@tandem/joint"
+import { JointSettings } from "@tandem/joint"
+import { jointRun } from "@tandem/joint/TrainJoint"
 import { tinyDecoder, tinyEncoder, wordPieceFiles } from "@tandem/models"
 import { saveEncoder } from "@tandem/models/node/SaveEncoder"
 import { saveLanguageModel } from "@tandem/models/node/SaveLanguageModel"
+import type { JointBatch } from "@tandem/objectives"
 import { Random } from "@tandem/random"
 import type { RunEvent, RunReport } from "@tandem/runs"
+import { trainRun } from "@tandem/runs/node/TrainRun"
+import type { Program } from "@tandem/trainers"
 import { Effect, Schema } from "effect"
 
 /** How large the world is and how its models learn. */
@@ -202,12 +206,19 @@ export const trainTaskRetriever = async (world: JointWorld, steps: number): Prom
   return out
 }
 
+/** What a run of the task may be told beside its settings. */
+export interface TaskOptions {
+  readonly observe?: (event: RunEvent) => void
+  /** A fault that is planted into every program. */
+  readonly plant?: (program: Program) => Program
+}
+
 /** Joint training on questions and answers alone. */
 export const trainTask = async (
   world: JointWorld,
   models: { readonly retriever: string; readonly generator: string },
   given: Readonly<Record<string, unknown>>,
-  observe: (event: RunEvent) => void = () => {},
+  { observe = () => {}, plant = (program) => program }: TaskOptions = {},
 ): Promise<RunReport> => {
   const named = models.retriever === world.encoder ? { model: world.encoder } : { retriever: models.retriever }
   const settings = Schema.decodeUnknownSync(JointSettings)({
@@ -223,5 +234,14 @@ export const trainTask = async (
     ...{ lr: { query: 1e-3, generator: 1e-4 }, saveEvery: 10_000, evalEvery: 10_000, out: join(world.folder, "joint") },
     ...given,
   })
-  return Effect.runPromise(trainJoint(settings, { observe: (event) => Effect.sync(() => observe(event)) }))
+  const run = jointRun(settings, { observe: (event) => Effect.sync(() => observe(event)) })
+  const planted = Effect.fnUntraced(function* (prepared: Parameters<typeof run.plan>[0]) {
+    const plan = yield* run.plan(prepared)
+    const { objective } = plan
+    return {
+      ...plan,
+      objective: { ...objective, program: (batch: JointBatch) => Effect.map(objective.program(batch), plant) },
+    }
+  })
+  return Effect.runPromise(trainRun({ ...run, plan: planted }))
 }

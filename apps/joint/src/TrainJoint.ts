@@ -34,18 +34,24 @@ import { Context, Effect, Layer } from "effect"
 import type { JointSettings } from "./Settings.ts"
 
 /**
+ * The run that `trainJoint` is, as `trainRun` takes it: what is to differ, an objective's program say, is changed in what its
+ * `plan` gives.
+ */
+export const jointRun = (settings: JointSettings, options: RunOptions) => ({
+  command: "joint train",
+  settings,
+  options,
+  prepare: prepare(settings, options),
+  plan: (prepared: Loaded) => planOf(settings, prepared, options),
+})
+
+/**
  * Trains a retriever and a generator together as `tandem joint train` does: reads questions and answers, indexes the
  * passages, measures the system before, trains, measures again, and leaves the run folder of docs/formats.md: both models,
  * the index, metrics and report.
  */
 export const trainJoint = Effect.fn("joint.train")((settings: JointSettings, options: RunOptions) =>
-  trainRun({
-    command: "joint train",
-    settings,
-    options,
-    prepare: prepare(settings, options),
-    plan: (prepared) => planOf(settings, prepared, options),
-  }),
+  trainRun(jointRun(settings, options)),
 )
 
 const prepare = Effect.fnUntraced(function* (settings: JointSettings, { observe }: RunOptions) {

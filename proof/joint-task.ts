@@ -1,0 +1,191 @@
+// Joint training solves a task that only a working trainer solves: facts about names, asked in other words, whose passages
+// nobody names. Both losses, from a weak and from a random retriever, passages frozen and live, on worlds that nothing was
+// tuned on; with scores that are severed from the graph, and with an index that is never renewed.
+//
+//     npm run proof -- joint-task [PIECE…]
+//
+// Pieces that proof/joint-task.json holds, or that an interrupted proof left in runs/, are not computed again.
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { writeWhole } from "@tandem/files/node/WriteWhole"
+import { evaluateTowers } from "@tandem/objectives"
+import { openRetriever } from "@tandem/objectives/node/OpenRetriever"
+import { rawQuestions } from "@tandem/objectives/node/Questions"
+import type { RunReport } from "@tandem/runs"
+import { layer } from "@tandem/runtime/node/NodeRuntime"
+import { Effect } from "effect"
+import type { Experiment } from "../scripts/support/Experiment.ts"
+import { silenced } from "../test/support/JointFaults.ts"
+import {
+  type JointTask,
+  type JointWorld,
+  trainTask,
+  trainTaskReader,
+  trainTaskRetriever,
+  weakStart,
+  writeJointWorld,
+} from "../test/support/JointTask.ts"
+
+/** Seeds that nothing was tuned on. */
+const seeds = [1, 2, 3]
+/** 256 passages, and a retriever of random weights. */
+const randomStart = { parts: 6, names: 32, attributes: 8, hidden: 256, warmSteps: 0, readerSteps: 400 }
+const starts = {
+  weak: { task: weakStart, temperature: 0.05, steps: 300 },
+  random: { task: randomStart, temperature: 0.02, steps: 600 },
+} as const
+type Start = keyof typeof starts
+
+const rates = { query: 1e-3, generator: 1e-4 }
+const liveParts = { train: ["query", "generator", "passage"], lr: { ...rates, passage: 1e-3 } }
+const renewed = { ...liveParts, refresh: "every:25" }
+
+/** Runs of a world, by name. */
+const runs = {
+  "token frozen": { loss: "rag-token" },
+  "sequence frozen": { loss: "rag-sequence" },
+  "token live": { loss: "rag-token", ...renewed },
+  "sequence live": { loss: "rag-sequence", ...renewed },
+  severed: { loss: "rag-sequence" },
+  "never renewed": { loss: "rag-sequence", ...liveParts, refresh: "never" },
+} as const
+type Run = keyof typeof runs
+
+/** Shares of 256 questions. */
+interface Figures {
+  readonly recallBefore: number
+  readonly recall: number
+  readonly exactMatchBefore: number
+  readonly exactMatch: number
+  readonly closedBook: number
+  /** Searched in the index that training searched last, where it was made by other weights than those that are saved. */
+  readonly recallInUse?: number
+  readonly seconds: number
+}
+
+/** The worlds' pieces: each loss by itself, so that a proof that is interrupted has lost little. */
+const pieces = (Object.keys(starts) as Start[]).flatMap((start) =>
+  seeds.flatMap((seed) =>
+    (Object.keys(runs) as Run[]).flatMap((run) =>
+      run === "never renewed" && start === "random" ? [] : [{ name: `${start} ${seed} ${run}`, start, seed, run }],
+    ),
+  ),
+)
+
+export const run: Experiment = async ({ args, root, log }) => {
+  const record = join(root, "proof/joint-task.json")
+  const kept = join(root, "runs/joint-task.json")
+  mkdirSync(join(root, "runs"), { recursive: true })
+  const known = new Map<string, Figures>([...figuresOf(record), ...figuresOf(kept)])
+  const asked = pieces.filter(({ name }) => args.length === 0 || args.some((arg) => name.startsWith(arg)))
+  for (const [world, some] of Map.groupBy(asked, ({ start, seed }) => `${start} ${seed}`)) {
+    const missing = some.filter(({ name }) => !known.has(name))
+    const [first] = missing
+    if (first === undefined) continue
+    const folder = mkdtempSync(join(tmpdir(), "tandem-joint-task-"))
+    try {
+      const prepared = await prepare(folder, { ...starts[first.start].task, seed: first.seed })
+      log(`${world}: the world, its reader and its retriever are there`)
+      for (const { name, start, run: kind } of missing) {
+        const figures = await trained(prepared, start, kind)
+        log(`${name}: ${JSON.stringify(figures)}`)
+        known.set(name, figures)
+        await writeWhole(kept, JSON.stringify({ figures: Object.fromEntries(known) }))
+      }
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
+  }
+  const found = pieces.flatMap(({ name }) => (known.has(name) ? [[name, known.get(name)!] as const] : []))
+  rmSync(kept, { force: true })
+  return {
+    settings: {
+      seeds,
+      starts,
+      rates,
+      k: 8,
+      batchSize: 16,
+      renewedEvery: 25,
+      pieces: `${found.length} of ${pieces.length}`,
+    },
+    figures: Object.fromEntries(found),
+    holds: holdsOf(new Map(found)),
+  }
+}
+
+/** What an earlier proof, or one that was interrupted, measured. */
+const figuresOf = (file: string): readonly (readonly [string, Figures])[] => {
+  if (!existsSync(file)) return []
+  const { figures }: { readonly figures: Readonly<Record<string, Figures>> } = JSON.parse(readFileSync(file, "utf8"))
+  return Object.entries(figures)
+}
+
+interface Prepared {
+  readonly world: JointWorld
+  readonly retriever: string
+  readonly generator: string
+}
+
+const prepare = async (folder: string, task: JointTask): Promise<Prepared> => {
+  const world = await writeJointWorld(folder, task)
+  const generator = await trainTaskReader(world, task.readerSteps)
+  return { world, generator, retriever: await trainTaskRetriever(world, task.warmSteps) }
+}
+
+const trained = async ({ world, ...models }: Prepared, start: Start, kind: Run): Promise<Figures> => {
+  const { steps, temperature } = starts[start]
+  const out = join(world.folder, kind.replaceAll(" ", "-"))
+  const settings = { lr: rates, ...runs[kind], maxSteps: steps, epochs: 100, temperature, out }
+  const report = await trainTask(world, models, settings, kind === "severed" ? { plant: silenced } : {})
+  const { before, after, seconds } = report
+  const figure = (metrics: RunReport["before"], name: string): number => rounded(metrics?.[name] ?? Number.NaN)
+  return {
+    recallBefore: figure(before, "recall@1"),
+    recall: figure(after, "recall@1"),
+    exactMatchBefore: figure(before, "retrieved.exactMatch"),
+    exactMatch: figure(after, "retrieved.exactMatch"),
+    closedBook: figure(after, "closedBook.exactMatch"),
+    ...(kind === "never renewed" ? { recallInUse: await recallInFirstIndex(world, out, models.retriever) } : {}),
+    seconds: Math.round(seconds),
+  }
+}
+
+/** Recall@1 of the trained query encoder in vectors of the passage encoder before training. */
+const recallInFirstIndex = (world: JointWorld, run: string, start: string): Promise<number> =>
+  Effect.runPromise(
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { data } = yield* rawQuestions([world.dev], "dev", { corpus: world.corpus })
+        const { towers, retrieval } = yield* openRetriever(run)
+        const { passage } = (yield* openRetriever(start)).towers
+        const { metrics } = yield* evaluateTowers({ query: towers.query, passage }, data, retrieval, () => {})
+        return rounded(metrics["recall@1"] ?? Number.NaN)
+      }),
+    ).pipe(Effect.provide(layer({ threads: 1 }))),
+  )
+
+const rounded = (value: number): number => Math.round(value * 1e4) / 1e4
+
+/** What has to hold of the pieces that are there. */
+const holdsOf = (found: ReadonlyMap<string, Figures>): Readonly<Record<string, boolean>> => {
+  const holds: Record<string, boolean> = {}
+  for (const { name, start, seed, run: kind } of pieces) {
+    const figures = found.get(name)
+    if (figures === undefined) continue
+    const { recall, exactMatch, recallBefore, exactMatchBefore, closedBook, recallInUse = Number.NaN } = figures
+    if (kind === "severed") {
+      holds[`${name}: recall@1 and exact match stay at 0.2 or less`] = recall <= 0.2 && exactMatch <= 0.2
+    } else if (kind === "never renewed") {
+      const other = found.get(`${start} ${seed} sequence live`)
+      if (other !== undefined)
+        holds[`${name}: recall@1 is at least 0.15 below that of an index made anew`] =
+          other.recall - recallInUse >= 0.15
+    } else {
+      holds[`${name}: recall@1 and exact match are at least 0.85, and were at most 0.3`] =
+        recall >= 0.85 && exactMatch >= 0.85 && recallBefore <= 0.3 && exactMatchBefore <= 0.3
+      holds[`${name}: closed book 0.05 at most`] = closedBook <= 0.05
+    }
+  }
+  return holds
+}
