@@ -4,6 +4,8 @@
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { dprTrainApp } from "@tandem/dpr/TrainApp"
+import { lsrTrainApp } from "@tandem/dual/lsr/LsrTrainApp"
+import { ScoreSettings } from "@tandem/dual/lsr/ScoreSettings"
 import { raltTrainApp } from "@tandem/dual/TrainApp"
 import { jointTrainApp } from "@tandem/joint/TrainApp"
 import { defaultText, flagName, type KnownSetting, settingsOf } from "@tandem/runs/Setting"
@@ -15,6 +17,8 @@ export const formatsFile = join(root, "docs/formats.md")
 const tables = {
   "dpr train": settingsOf(dprTrainApp.schema),
   "ralt train": settingsOf(raltTrainApp.schema),
+  "lsr train": settingsOf(lsrTrainApp.schema),
+  "lsr score": settingsOf(ScoreSettings),
   "joint train": settingsOf(jointTrainApp.schema),
 }
 

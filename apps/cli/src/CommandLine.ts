@@ -1,5 +1,6 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { dprTrainApp } from "@tandem/dpr/TrainApp"
+import { lsrTrainApp } from "@tandem/dual/lsr/LsrTrainApp"
 import { raltTrainApp } from "@tandem/dual/TrainApp"
 import { jointTrainApp } from "@tandem/joint/TrainApp"
 import { CliConfig, CliOutput, Command, GlobalFlag } from "effect/cli"
@@ -17,6 +18,7 @@ import { generateCommand } from "./commands/Generate.ts"
 import { gradCheckCommand } from "./commands/GradCheck.ts"
 import { inspectCommand } from "./commands/Inspect.ts"
 import { jointEval } from "./commands/JointEval.ts"
+import { lsrScore } from "./commands/LsrScore.ts"
 import { raltEval } from "./commands/RaltEval.ts"
 import { raltPrepare } from "./commands/RaltPrepare.ts"
 import { trainCommand } from "./commands/TrainCommand.ts"
@@ -34,6 +36,11 @@ const ralt = Command.make("ralt").pipe(
   Command.withSubcommands([trainCommand(raltTrainApp), raltEval, raltPrepare]),
 )
 
+const lsr = Command.make("lsr").pipe(
+  Command.withDescription("Retrievers that a language model teaches"),
+  Command.withSubcommands([trainCommand(lsrTrainApp), lsrScore]),
+)
+
 const joint = Command.make("joint").pipe(
   Command.withDescription("A retriever and a language model, trained together"),
   Command.withSubcommands([trainCommand(jointTrainApp), jointEval]),
@@ -46,6 +53,7 @@ const tandem = Command.make("tandem").pipe(
   Command.withSubcommands([
     dpr,
     ralt,
+    lsr,
     joint,
     askCommand,
     generateCommand,

@@ -86,6 +86,8 @@ export const exitCodes: Readonly<Record<string, ExitCode>> = {
   RemoteFailed: 4,
   // losses and collators
   InvalidBatch: 2,
+  // objectives
+  InvalidScores: 3,
   // trainers
   InvalidSettings: 2,
   CheckpointFailed: 4,

@@ -1,4 +1,5 @@
-import { examineSettings, type SettingsProblem } from "@tandem/runs/DecodeSettings"
+import { decodeSettings, examineSettings, type SettingsProblem, type SettingsSchema } from "@tandem/runs/DecodeSettings"
+import type { SettingsError } from "@tandem/runs/Errors"
 import { allParts } from "@tandem/runs/PerPart"
 import { type KnownSetting, settingsOf } from "@tandem/runs/Setting"
 import type { TrainApp } from "@tandem/runs/TrainApp"
@@ -41,6 +42,10 @@ export const trainSettings = Effect.fnUntraced(function* <S extends TrainSetting
   )
   return { settings, ...(repeats === undefined ? {} : { repeats }) }
 })
+
+/** The settings of a command that does not train, out of flags. */
+export const settingsFrom = <S>(schema: SettingsSchema<S>, flags: GivenFlags): Effect.Effect<S, SettingsError> =>
+  decodeSettings(schema, overridden({}, flags, settingsOf(schema)))
 
 /** A problem in the words of the command line; an error's report puts flags in place of the settings that it names. */
 const usageError = (app: string, { kind, setting, ...problem }: SettingsProblem): UsageError => {

@@ -11,6 +11,7 @@ export { type AnswerMeasurement, measureAnswers, measuredAnswers } from "./answe
 export { type DprBatch, type DprBatches, type DprBatchOptions, dprBatches } from "./dpr/DprBatches.ts"
 export { type DprOptions, dprObjective } from "./dpr/DprObjective.ts"
 export { type DprProgramOptions, type DprShape, dprProgram } from "./dpr/DprProgram.ts"
+export { InvalidScoresError } from "./Errors.ts"
 export {
   type AnswerBatch,
   type AnswerExample,
@@ -48,6 +49,22 @@ export {
   type SystemMeasurement,
 } from "./joint/MeasureJoint.ts"
 export { isDue, parseRefresh, type Refresh, refreshGrammar } from "./joint/Refresh.ts"
+export { fixedCandidates, positiveFirst, renewedCandidates, type Teach, teachBy } from "./lsr/Candidates.ts"
+export {
+  type LsrBatch,
+  type LsrBatchOptions,
+  type LsrDraft,
+  lsrBatches,
+  type TaughtHit,
+} from "./lsr/LsrBatches.ts"
+export { type LsrLossSettings, lsrLoss, type TaughtInputs, type TaughtLoss } from "./lsr/LsrLoss.ts"
+export { type LsrOptions, lsrObjective, type TaughtBatch, type TaughtCandidates } from "./lsr/LsrObjective.ts"
+export { type LsrProgramOptions, lsrProgram } from "./lsr/LsrProgram.ts"
+export { type LsrMeasurement, measureLsr } from "./lsr/MeasureLsr.ts"
+export { memoryScores, type ScoreCache } from "./lsr/ScoreCache.ts"
+export { type TargetShares, targetShares, targetWarnings, watchForFlight } from "./lsr/TargetWarnings.ts"
+export type { AnswerScore, ScoredPair, TaughtCandidate, TaughtQuestion } from "./lsr/TaughtQuestion.ts"
+export { localTeacher, remoteTeacher, type Scored, type ScorePairs, scorePairs, type Teacher } from "./lsr/Teacher.ts"
 export { type LabelledText, labelledTexts } from "./ralt/LabelledText.ts"
 export { foundPassages, goldPassage, PreparedPassage, PreparedQuestion } from "./ralt/PreparedQuestion.ts"
 export { answerOf, preparedPassage, preparedQuestion } from "./ralt/PrepareQuestion.ts"

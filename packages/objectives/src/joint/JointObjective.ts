@@ -7,6 +7,7 @@ import type { SearchError } from "@tandem/store"
 import type { Live, Objective } from "@tandem/trainers"
 import { Effect } from "effect"
 import { generatorPart } from "../generator/CallGenerator.ts"
+import { distinctPassages } from "../retrieval/DistinctPassages.ts"
 import { type JointBatch, type JointBatchOptions, type JointDraft, jointBatches } from "./JointBatches.ts"
 import { type JointProgramOptions, jointProgram } from "./JointProgram.ts"
 import type { LiveIndex, LiveIndexFailure } from "./LiveIndex.ts"
@@ -72,17 +73,5 @@ export const jointObjective = (
     ...(live === undefined ? {} : { hooks: [live.hook], states: [live.state] }),
     reads: options.passages === "live" ? ["query", "passage"] : ["query"],
     program: (batch) => jointProgram(models, batch, options),
-  }
-}
-
-/** Searches that distinct passages are counted over. */
-const windowSize = 1024
-
-/** The share of different passages among those that were found last: near 0 where all questions find the same ones. */
-const distinctPassages = (): ((ids: readonly string[]) => number) => {
-  let recent: readonly string[] = []
-  return (ids) => {
-    recent = [...recent, ...ids].slice(-windowSize)
-    return recent.length === 0 ? 0 : new Set(recent).size / recent.length
   }
 }

@@ -1,17 +1,16 @@
 import type { Passage, RetrievalData } from "@tandem/datasets"
 import type { InvalidEvaluation } from "@tandem/evals"
 import type { GeneratorError, LocalGenerator, Prompts, RagAnswer } from "@tandem/generator"
-import { encodeAll, type Tower } from "@tandem/retriever"
+import type { Tower } from "@tandem/retriever"
 import { type Measured, type Measurement, type Observe, progressTo, type RunServices, type Weights } from "@tandem/runs"
 import type { Runtime } from "@tandem/runtime"
-import { type EmbeddedStoreShape, Exact, type KnowledgeStoreShape, type SearchError } from "@tandem/store"
+import type { EmbeddedStoreShape, KnowledgeStoreShape, SearchError } from "@tandem/store"
 import { Effect } from "effect"
 import { evaluateVariants, type VariantResults } from "../answers/EvaluateAnswers.ts"
 import { generatorOf, measuredAnswers } from "../answers/MeasureAnswers.ts"
-import { preparedPassage, preparedQuestion } from "../ralt/PrepareQuestion.ts"
-import { depthFor, evaluateRankings, goldOf } from "../retrieval/EvaluateTowers.ts"
-import { divergedAfter, figures, type RetrievalFailure, searchTowers } from "../retrieval/MeasureRetrieval.ts"
-import { encodingOf, type RetrievalSettings } from "../retrieval/RetrievalSettings.ts"
+import { divergedAfter, type RetrievalFailure, searchTowers } from "../retrieval/MeasureRetrieval.ts"
+import type { RetrievalSettings } from "../retrieval/RetrievalSettings.ts"
+import { encodedAnew, searchDev } from "../retrieval/SearchDev.ts"
 import { nearChance } from "./CollapseWatch.ts"
 import { evaluateRag, type RagSettings } from "./EvaluateRag.ts"
 import type { JointModels } from "./JointObjective.ts"
@@ -69,7 +68,8 @@ const measureWith = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Measured, JointFailure, RunServices> {
   const towers = searchTowers(options.models.towers, weights)
   return yield* Effect.gen(function* () {
-    const store = yield* searched(options, towers)
+    const store =
+      options.passages === "frozen" ? options.store : yield* encodedAnew(options.store, towers.passage, options)
     const measured = yield* measureSystem({ reader, query: towers.query, store }, options)
     const { count: passages } = yield* store.metadata
     const message = step === 0 ? nearChance(measured.metrics, { passages }) : undefined
@@ -94,29 +94,7 @@ export const measureSystem = Effect.fn("objectives.measureSystem")(function* (
 ): Effect.fn.Return<Measured, JointFailure, Runtime> {
   const { dev, corpus, retrieval, k, prompts, seed, written, observe, loss } = options
   const progress = progressTo(observe)
-  const { vectors } = yield* encodeAll(
-    query,
-    dev.examples.map((example) => example.query),
-    {
-      ...encodingOf(retrieval, "query"),
-      kind: "query",
-      onProgress: (done, total) => progress("encoding questions", done, total),
-    },
-  )
-  const hits = yield* store.search({ vectors, k: Math.max(k, depthFor(dev)) })
-  const { metrics, perQuestion, rankings } = evaluateRankings(
-    dev,
-    hits.map((found) => found.map(({ passage, score }) => ({ id: passage.id, score }))),
-  )
-  const byId = new Map(hits.flat().map(({ passage }) => [passage.id, passage]))
-  const questions = dev.examples.map((example, index) => {
-    const gold = goldOf(example)
-    const found = rankings[index]!.flatMap(({ id, score }) => {
-      const passage = byId.get(id)
-      return passage === undefined ? [] : [preparedPassage(passage, gold, score)]
-    })
-    return preparedQuestion(example, found, corpus)
-  })
+  const { metrics, perQuestion, questions } = yield* searchDev(query, store, { dev, corpus, retrieval, k, observe })
   const retrieved = yield* evaluateRag(
     reader,
     { questions, prompts, k, written, loss, temperature: retrieval.temperature },
@@ -134,19 +112,9 @@ export const measureSystem = Effect.fn("objectives.measureSystem")(function* (
     retrieved: { likelihoods, written: texts, ...(writing === undefined ? {} : { writing }) },
   }
   const measured = measuredAnswers(questions.length, results)
-  const found = new Set(questions.flatMap(({ passages: [first] }) => first?.id ?? []))
-  const most = rankings.filter((ranking) => ranking.length > 0).length
   return {
-    metrics: {
-      ...figures(metrics),
-      ...measured.metrics,
-      ...(most === 0 ? {} : { distinct: found.size / most }),
-      ...writtenFigures([...answers.values()]),
-    },
-    perQuestion: {
-      ...Object.fromEntries(Object.entries(perQuestion).map(([name, values]) => [name, [...(values ?? [])]])),
-      ...measured.perQuestion,
-    },
+    metrics: { ...metrics, ...measured.metrics, ...writtenFigures([...answers.values()]) },
+    perQuestion: { ...perQuestion, ...measured.perQuestion },
     shown: shownAnswers(questions, { k, answers, passages, closedBook: others.closedBook?.written ?? {} }),
   }
 })
@@ -157,21 +125,3 @@ const writtenFigures = (answers: readonly RagAnswer[]): Readonly<Record<string, 
   const nats = answers.reduce((sum, { logprob }) => sum - logprob, 0)
   return tokens === 0 ? {} : { "retrieved.writtenNll": nats / tokens }
 }
-
-/** The store with the vectors of the moment. */
-const searched = Effect.fnUntraced(function* (
-  { store, passages: kind, retrieval, observe }: JointMeasurement,
-  { passage }: ReturnType<typeof searchTowers>,
-) {
-  if (kind === "frozen") return store
-  const progress = progressTo(observe)
-  const { identity, passages } = yield* store.contents
-  const { vectors } = yield* encodeAll(passage, passages, {
-    ...encodingOf(retrieval, "passage"),
-    kind: "passage",
-    onProgress: (done, total) => progress("encoding passages", done, total),
-  })
-  const fresh = yield* Exact.make(identity)
-  yield* fresh.replace({ identity, passages, vectors })
-  return fresh
-})

@@ -69,7 +69,7 @@ export const readQuestions = Effect.fnUntraced(function* (
 /** The questions that a model can be asked: an answer is never cut, and a prompt has to fit without context. */
 export const askable = (
   questions: readonly PreparedQuestion[],
-  prompts: Pick<Prompts, "prompt" | "answer" | "settings">,
+  prompts: Pick<Prompts, "prompt" | "answer">,
   field: "data" | "dev",
 ): Effect.Effect<
   { readonly questions: readonly PreparedQuestion[]; readonly warnings: readonly string[] },
@@ -103,7 +103,7 @@ export const askable = (
 export const askableData = Effect.fnUntraced(function* (
   data: RetrievalData,
   corpus: ReadonlyMap<string, Passage>,
-  prompts: Pick<Prompts, "prompt" | "answer" | "settings">,
+  prompts: Pick<Prompts, "prompt" | "answer">,
   field: "data" | "dev",
 ) {
   const { questions, warnings } = yield* askable(

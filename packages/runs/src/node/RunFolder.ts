@@ -40,37 +40,48 @@ export const openRunFolder = Effect.fnUntraced(function* (
     })
   }
   yield* onDisk(run, () => fs.mkdir(run, { recursive: true }))
-  const folder = resolve(run)
-  yield* Effect.acquireRelease(lock(paths.lock, folder), () =>
-    Effect.promise(() => fs.rm(paths.lock, { force: true }).finally(() => held.delete(folder))),
+  yield* holdLock(paths.lock, "run folder")
+})
+
+/**
+ * Holds a lock file for this process as long as the scope lives; where another living process holds it, or another part of
+ * this one, that is `RunLockedError`, which says that somebody works in this `what`.
+ */
+export const holdLock = Effect.fnUntraced(function* (
+  file: string,
+  what: string,
+): Effect.fn.Return<void, RunFolderError | RunLockedError, Scope.Scope> {
+  const key = resolve(file)
+  yield* Effect.acquireRelease(lock(file, key, what), () =>
+    Effect.promise(() => fs.rm(file, { force: true }).finally(() => held.delete(key))),
   )
 })
 
-/** Folders that runs of this process hold: a lock with this process's id may also be that of a dead one. */
+/** Locks that this process holds: one with this process's id may also be that of a dead one. */
 const held = new Set<string>()
 
-const lock = (file: string, folder: string): Effect.Effect<void, RunFolderError | RunLockedError> =>
+const lock = (file: string, key: string, what: string): Effect.Effect<void, RunFolderError | RunLockedError> =>
   Effect.gen(function* () {
-    if (held.has(folder)) {
+    if (held.has(key)) {
       return yield* new RunLockedError({
-        message: "another run of this process works in this run folder",
+        message: `another run of this process works in this ${what}`,
         file,
-        hint: "wait for it, or choose another folder",
+        hint: "wait for it, or choose another one",
       })
     }
-    held.add(folder)
-    yield* Effect.onError(lockFile(file), () => Effect.sync(() => held.delete(folder)))
+    held.add(key)
+    yield* Effect.onError(lockFile(file, what), () => Effect.sync(() => held.delete(key)))
   })
 
-const lockFile = (file: string): Effect.Effect<void, RunFolderError | RunLockedError> =>
+const lockFile = (file: string, what: string): Effect.Effect<void, RunFolderError | RunLockedError> =>
   Effect.gen(function* () {
     while (!(yield* onDisk(file, () => absent("EEXIST", async () => createLock(file))))) {
       const holder = holderOf(file)
       if (holder !== undefined) {
         return yield* new RunLockedError({
-          message: `process ${holder} works in this run folder`,
+          message: `process ${holder} works in this ${what}`,
           file,
-          hint: "wait for it, or choose another folder",
+          hint: "wait for it, or choose another one",
         })
       }
       yield* onDisk(file, () => absent("ENOENT", () => dropStale(file)))

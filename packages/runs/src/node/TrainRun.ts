@@ -136,7 +136,7 @@ const runPlan = Effect.fnUntraced(function* <D, B extends Batch, E>(
     if (event.event === "step" || event.event === "resume") lastStep = event.step
     yield* record(metrics, event)
     yield* observe(event)
-    const seen = event.event === "step" ? (plan.watch?.(event.metrics) ?? []) : []
+    const seen = event.event === "step" ? (plan.watch?.({ ...event.metrics, loss: event.loss }) ?? []) : []
     warnings.push(...seen)
     yield* warn(seen)
   })
