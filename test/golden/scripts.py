@@ -97,6 +97,34 @@ def incomplete(bytes_too: bool = False, words: bool = True, **options) -> Tokeni
     return made
 
 
+def marked(prefix: str = "", suffix: str = "", bytes_too: bool = False, **options) -> Tokenizer:
+    """BPE that marks where words go on or end, and lacks every third of such characters."""
+    def marks(word: str) -> list[str]:
+        last = len(word) - 1
+        return [
+            f"{prefix if at > 0 else ''}{letter}{suffix if at == last else ''}" for at, letter in enumerate(word)
+        ]
+
+    words = [word for text in TEXTS.values() for word in text.split(" ") if word]
+    symbols = sorted({symbol for word in words for symbol in marks(word)})
+    known = [symbol for index, symbol in enumerate(symbols) if index % 3 != 0]
+    pairs = []
+    for word in words:
+        kept = [symbol for symbol in marks(word) if symbol in known]
+        pairs += [pair for pair in zip(kept[::2], kept[1::2]) if pair not in pairs]
+    unknown = ["<unk>"] if "unk_token" in options else []
+    fallback = [f"<0x{byte:02X}>" for byte in range(256) if byte not in (0xA8, 0xB8)] if bytes_too else []
+    joined = [left + right[len(prefix):] for left, right in pairs]
+    vocabulary = {name: number for number, name in enumerate(dict.fromkeys([*unknown, *fallback, *known, *joined]))}
+    marks_of = {
+        **({"continuing_subword_prefix": prefix} if prefix else {}),
+        **({"end_of_word_suffix": suffix} if suffix else {}),
+    }
+    made = Tokenizer(models.BPE(vocabulary, pairs, byte_fallback=bytes_too, **marks_of, **options))
+    made.pre_tokenizer = pre_tokenizers.Split(Regex(" "), "removed")
+    return made
+
+
 def ids_of(tokenizer: Tokenizer) -> dict[str, list[int]]:
     return {script: tokenizer.encode(text, add_special_tokens=False).ids for script, text in TEXTS.items()}
 
@@ -119,6 +147,12 @@ def main() -> None:
         "BPE, most bytes, unknown dropped": incomplete(bytes_too=True),
         "BPE, most bytes, unknown fused": incomplete(bytes_too=True, words=False, unk_token="<unk>", fuse_unk=True),
         "BPE, most bytes, unknown kept": incomplete(bytes_too=True, words=False, unk_token="<unk>"),
+        "BPE, ends marked, unknown dropped": marked(suffix="</w>"),
+        "BPE, ends marked, unknown kept": marked(suffix="</w>", unk_token="<unk>"),
+        "BPE, ends marked, most bytes": marked(suffix="</w>", bytes_too=True, unk_token="<unk>", fuse_unk=True),
+        "BPE, continuations marked, unknown dropped": marked(prefix="##"),
+        "BPE, continuations marked, unknown fused": marked(prefix="##", unk_token="<unk>", fuse_unk=True),
+        "BPE, both marked": marked(prefix="##", suffix="</w>", unk_token="<unk>"),
     }
     made = {
         "texts": TEXTS,
