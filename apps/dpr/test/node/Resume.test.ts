@@ -6,15 +6,15 @@ import { join } from "node:path"
 import { after, before, test } from "node:test"
 import {
   afterTraining,
-  assertSame,
   atCheckpoint,
   beforeTraining,
   betweenSteps,
   killAndResume,
   randomNumbers,
   reportOf,
-} from "../support/Killed.ts"
-import { rowsOf, smallRun, tandem } from "../support/Process.ts"
+} from "../../../../test/support/Killed.ts"
+import { rowsOf, tandem } from "../../../../test/support/TrainingProcess.ts"
+import { assertSame, smallRun } from "../support/SmallRun.ts"
 
 const steps = 400
 

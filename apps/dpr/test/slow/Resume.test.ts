@@ -6,14 +6,14 @@ import { join } from "node:path"
 import { after, test } from "node:test"
 import {
   afterTraining,
-  assertSame,
   atCheckpoint,
   beforeTraining,
   betweenSteps,
   killAndResume,
   randomNumbers,
-} from "../support/Killed.ts"
-import { smallRun, tandem } from "../support/Process.ts"
+} from "../../../../test/support/Killed.ts"
+import { tandem } from "../../../../test/support/TrainingProcess.ts"
+import { assertSame, smallRun } from "../support/SmallRun.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "tandem-kills-"))
 after(() => rmSync(folder, { recursive: true, force: true }))

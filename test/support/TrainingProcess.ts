@@ -1,12 +1,12 @@
-// Training runs of `tandem dpr train` in processes of their own, which tests interrupt and kill.
+// Training runs of `tandem … train` in processes of their own, which tests interrupt and kill.
 import { type ChildProcess, spawn } from "node:child_process"
 import { createHash } from "node:crypto"
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { readSafetensors } from "@tandem/safetensors"
 
-const main = fileURLToPath(new URL("../../../cli/src/main.ts", import.meta.url))
+const main = fileURLToPath(new URL("../../apps/cli/src/main.ts", import.meta.url))
 
 /** How a process ended. */
 export interface Ended {
@@ -49,37 +49,6 @@ export const tandem = (
     child.on("close", (code, signal) => resolve({ code, signal, events, stderr }))
     started(child)
   })
-
-const goods = ["salt", "amber", "wool", "glass", "copper", "tea", "timber", "silk", "wax", "iron", "rope", "dye"]
-
-/** Flags of a small run with dropout and evaluations: 36 questions about 12 towns, a model of one layer. */
-export const smallRun = (folder: string, out: string, steps: number): readonly string[] => {
-  mkdirSync(folder, { recursive: true })
-  const [data, dev, corpus] = ["data", "dev", "corpus"].map((name) => join(folder, `${name}.jsonl`))
-  const towns = goods.map((good, index) => ({ good, town: `Town${String.fromCharCode(65 + index)}`, id: `p${index}` }))
-  const ask = (words: string) =>
-    towns.map(({ good, town, id }) => ({
-      id: `${words}-${id}`,
-      query: `${words} in ${town}?`,
-      positives: [id],
-      answers: [good],
-    }))
-  const write = (file: string | undefined, rows: readonly object[]) =>
-    writeFileSync(file ?? "", rows.map((row) => `${JSON.stringify(row)}\n`).join(""))
-  write(data, [...ask("What can one buy"), ...ask("What do they sell"), ...ask("Which goods are there to trade")])
-  write(dev, ask("What is on sale"))
-  write(
-    corpus,
-    towns.map(({ good, town, id }) => ({ id, text: `The traders of ${town} are known for ${good}.` })),
-  )
-  return [
-    ...["dpr", "train", "--data", `${data}`, "--dev", `${dev}`, "--corpus", `${corpus}`, "--out", out],
-    ...["--model", "tiny", "--tiny-hidden", "16", "--tiny-layers", "1", "--tiny-heads", "2"],
-    ...["--tiny-intermediate", "32", "--tiny-vocabulary", "120", "--max-length", "16", "--batch-size", "4"],
-    ...["--lr", "0.003", "--dropout", "0.1", "--threads", "1", "--seed", "7", "--epochs", "1000"],
-    ...["--max-steps", `${steps}`, "--save-every", "5", "--eval-every", "20"],
-  ]
-}
 
 /** Rows of `metrics.jsonl` without what clocks decide. */
 export const rowsOf = (out: string): readonly Readonly<Record<string, unknown>>[] =>
