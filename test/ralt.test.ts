@@ -7,11 +7,12 @@ import { join } from "node:path"
 import { test } from "node:test"
 import { fileURLToPath } from "node:url"
 import { gradientName } from "@tandem/autodiff"
+import { answerNll } from "@tandem/losses"
 import type { LanguageModel } from "@tandem/models"
 import { loadLanguageModel } from "@tandem/models/node/LoadLanguageModel"
 import { saveLanguageModel } from "@tandem/models/node/SaveLanguageModel"
-import { type PreparedQuestion, type RaltBatch, raltBatches, raltProgram } from "@tandem/objectives"
-import { int64, jointName, type Tensor, toNumbers } from "@tandem/onnx"
+import { callGenerator, type PreparedQuestion, type RaltBatch, raltBatches, raltProgram } from "@tandem/objectives"
+import { GraphBuilder, int64, jointName, type Tensor, toNumbers } from "@tandem/onnx"
 import { type Executable, Runtime } from "@tandem/runtime"
 import { differentiateProgram } from "@tandem/trainers"
 import { Effect } from "effect"
@@ -151,6 +152,46 @@ for (const name of ["llama", "gpt2", "qwen2", "t5", "bart"]) {
           assert.ok(worst.loss <= 1e-5 && worst.gradient <= 1e-4, JSON.stringify(worst))
         }),
       ),
+    )
+  })
+}
+
+for (const name of ["llama", "t5"]) {
+  test(`${name}: places that do not count, and examples of weight 0, have a gradient of exactly 0`, async () => {
+    const golden: Golden = goldenJson(`ralt/${name}.json`)
+    const model = await Effect.runPromise(loadLanguageModel(folderOf(name)))
+    const [batch] = batchOf(model, golden, "zero", "token", 1000)
+    const parameters = Object.fromEntries(
+      [...model.parameters].map(([key, value]) => [jointName("generator", key), value] as const),
+    )
+    const { places, weights } = await onCpu(
+      Effect.scoped(
+        Effect.gen(function* () {
+          const g = new GraphBuilder()
+          const { logits, targets, weights: mask } = yield* callGenerator(g, model, batch.answers, 0)
+          const rows = batch.answers.logitRows
+          const size = Number(model.source.huggingFace["vocab_size"])
+          // Added to logits, it has their gradient.
+          const change = g.input("change", "float32", [rows, size])
+          const { loss } = answerNll(g, { logits: g.add(logits, change), targets, mask }, { reduction: "sum" })
+          const program = { graph: g.build({ loss }, "masked"), loss: "loss", dropout: [] }
+          const { run: runOnce } = yield* (yield* Runtime).compile(yield* differentiateProgram(program, ["change"]))
+          const none = { type: "float32", dims: [rows, size], data: new Float32Array(rows * size) } as const
+          const outputs = yield* runOnce({ ...parameters, ...batch.tensors, change: none })
+          const gradient = toNumbers(outputs[gradientName("change")]!)
+          return {
+            places: Array.from({ length: rows }, (_, row) =>
+              gradient.slice(row * size, (row + 1) * size).some((value) => value !== 0),
+            ),
+            weights: toNumbers(batch.tensors["generator.weights"]!),
+          }
+        }),
+      ),
+    )
+    assert.ok(weights.includes(0) && weights.some((weight) => weight !== 0))
+    assert.deepEqual(
+      places,
+      weights.map((weight) => weight !== 0),
     )
   })
 }

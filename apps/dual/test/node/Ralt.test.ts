@@ -8,6 +8,7 @@ import { type EvaluateRaltSettings, evaluateRalt, prepareRalt, trainRalt } from 
 import { raltTrainApp } from "@tandem/dual/TrainApp"
 import { readRagPrompt } from "@tandem/generator"
 import { loadPeftAdapter } from "@tandem/models/node/LoadPeftAdapter"
+import { bytesOf } from "@tandem/onnx"
 import { decodeTrainSettings, type RunReport, SettingsError } from "@tandem/runs"
 import { layer } from "@tandem/runtime/node/NodeRuntime"
 import { readSafetensors } from "@tandem/safetensors"
@@ -147,6 +148,19 @@ for (const quantize of [4, 8] as const) {
     )
   })
 }
+
+test("what is frozen stays as it was to the last bit: by name, and beside adapters", async () => {
+  const more = { generator: join(folder, "reader"), tiny: undefined, dev: [], answers: undefined, epochs: 1 }
+  await run("frozen", { ...more, freeze: ["*mlp*", "*embed*"] })
+  await run("adapted", { ...more, lora: "4:8:q_proj|v_proj" })
+  const base = weightsIn("reader")
+  const changed = (out: string) =>
+    [...weightsIn(out)].flatMap(([name, value]) =>
+      Buffer.compare(bytesOf(value), bytesOf(base.get(name)!)) === 0 ? [] : [name],
+    )
+  assert.deepEqual(changed("frozen").sort(), [...base.keys()].filter((name) => !/mlp|embed/.test(name)).sort())
+  assert.deepEqual(changed("adapted").sort(), [...base.keys()].filter((name) => /(q|v)_proj/.test(name)).sort())
+})
 
 test("questions whose passages were found before give the same losses, with distractors and closed books", async () => {
   // Word pieces of a tiny model are made of the run's own texts; this one has some already.
