@@ -98,7 +98,7 @@ export const makeProgress = (options: ProgressOptions): Progress => {
         return
       case "eval":
         phase = undefined
-        training.evaluated(event.metrics)
+        training.evaluated(event)
         line(`step ${event.step}  ${figures(event.metrics)}`)
         return
       case "checkpoint":
@@ -177,10 +177,8 @@ const trainingLine = (now: () => number, plannedSteps: () => number | undefined)
       loss += ((1 - memory) / weight) * (event.loss - loss)
       examplesPerSecond += ((1 - memory) / weight) * (event.examples / event.seconds - examplesPerSecond)
     },
-    evaluated: (metrics: Readonly<Record<string, number>>) => {
-      const others = Object.keys(metrics).filter((known) => known !== "n")
-      const name = ["mrr@10", "answerRecall@5", ...others].find((known) => metrics[known] !== undefined)
-      if (name !== undefined) metric = [name, metrics[name] ?? 0]
+    evaluated: ({ metric: name, metrics }: Extract<RunEvent, { event: "eval" }>) => {
+      if (metrics[name] !== undefined) metric = [name, metrics[name]]
     },
     text: (ended = false): string => {
       if (last === undefined) return ""

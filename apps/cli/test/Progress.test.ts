@@ -55,7 +55,7 @@ test("one live line in a terminal, cut to its width, with lines of their own abo
     { event: "phase", name: "encoding passages", done: 10, total: 1000 },
     { event: "phase", name: "encoding passages", done: 500, total: 1000 },
     step(1),
-    { event: "eval", step: 1, metrics: { n: 5, "recall@1": 0.25, "mrr@10": 0.5 } },
+    { event: "eval", step: 1, metric: "mrr@10", metrics: { n: 5, "recall@1": 0.25, "mrr@10": 0.5 } },
     step(2),
     { event: "checkpoint", step: 2, best: true },
     step(3),
@@ -72,11 +72,11 @@ test("one live line in a terminal, cut to its width, with lines of their own abo
   for (const columns of [12, 20, 40, 60]) screen(draw({ isTTY: true, columns, perEvent: 1000 }, events), columns)
 })
 
-test("the live line shows the figure that decides, which is answer recall where answers alone are known", () => {
+test("the live line shows the figure that decides", () => {
   const metrics = { n: 5, "answerRecall@1": 0.25, "answerRecall@5": 0.75 }
   const written = draw({ isTTY: true, columns: 120, perEvent: 1000 }, [
     step(1),
-    { event: "eval", step: 1, metrics },
+    { event: "eval", step: 1, metric: "answerRecall@5", metrics },
     step(2),
     { event: "done", step: 2, reason: "completed" },
   ])

@@ -33,7 +33,13 @@ export type TrainEvent =
       /** Other scalar outputs of the program and statistics of its batches, averaged over the step's examples or `counts`. */
       readonly metrics: Readonly<Record<string, number>>
     }
-  | { readonly event: "eval"; readonly step: number; readonly metrics: Readonly<Record<string, number>> }
+  | {
+      readonly event: "eval"
+      readonly step: number
+      /** Name of the figure that decides which weights are kept. */
+      readonly metric: string
+      readonly metrics: Readonly<Record<string, number>>
+    }
   | { readonly event: "checkpoint"; readonly step: number; readonly best: boolean }
   | { readonly event: "compile"; readonly key: string; readonly seconds: number; readonly fallbacks: readonly string[] }
   | { readonly event: "resume"; readonly step: number }
@@ -224,7 +230,7 @@ export const train = Effect.fnUntraced(function* <D, B extends Batch, E, R, O>(
     let best = false
     if (evaluation !== undefined && (ended || step % evaluateEvery === 0)) {
       const metrics = yield* evaluation.run(live())
-      yield* options.emit({ event: "eval", step, metrics })
+      yield* options.emit({ event: "eval", step, metric: evaluation.metric, metrics })
       const value = metrics[evaluation.metric]
       if (value === undefined || !Number.isFinite(value)) {
         yield* Fiber.interrupt(next)

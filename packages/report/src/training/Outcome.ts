@@ -51,14 +51,18 @@ const otherColor = (index: number): Color => lineColor(index + 1)
 
 const resultName = ({ after, latest }: Outcome): string => (after === undefined ? `step ${latest?.step}` : "after")
 
-/** The outcome in one sentence: the first of these figures that there is, from what to what; undefined where there is none. */
+/**
+ * The outcome in one sentence: the first of these figures that there is and that has changed, from what to what; the first
+ * one where none has, and undefined where there is none.
+ */
 export const outcomeSentence = (
   { before, after, latest }: Outcome,
   wanted: readonly string[] = [],
 ): string | undefined => {
   const result = after ?? latest?.metrics
   if (result === undefined) return undefined
-  const name = [...wanted, ...metricNames([result])].find((each) => result[each] !== undefined)
+  const names = [...wanted, ...metricNames([result])].filter((each) => result[each] !== undefined)
+  const name = names.find((each) => before?.[each] !== result[each]) ?? names[0]
   const [from, to] = name === undefined ? [] : [before?.[name], result[name]]
   if (name === undefined || to === undefined) return undefined
   return from === undefined ? `${name} ${figure(to)}` : `${name} from ${figure(from)} to ${figure(to)}`
