@@ -89,7 +89,12 @@ interface Piece {
 const encoded = ({ tokenizer }: PromptModel, text: string): readonly number[] =>
   text === "" ? [] : tokenizer.encode(text, { specialTokens: false }).ids
 
-/** The text before a turn, what is said in it, and what the template writes behind that. */
+const placeholder = "{response}"
+
+/**
+ * The text before a turn, what is said in it, and what the template writes behind that. Where these meet, a turn shows whose
+ * text cannot be mistaken; what the template writes before the text, such as thoughts that there are not, is said, too.
+ */
 const turnOf = (
   template: ChatTemplate,
   messages: readonly Message[],
@@ -97,14 +102,21 @@ const turnOf = (
   layout: Pick<ChatTurns, "variables" | "date">,
 ) => {
   const options = optionsOf(layout)
-  const plain = messages.slice(0, at + 1).map(({ role, content }) => ({ role, content }))
-  const before = template.render(plain.slice(0, at), options)
-  const whole = template.render(plain, { ...options, addGenerationPrompt: false })
-  const content = plain[at]?.content ?? ""
-  const shown = [content, content.trim()].find((text) => whole.lastIndexOf(text) >= before.length)
-  if (!whole.startsWith(before) || shown === undefined) throw rewritten(template, at)
-  const end = whole.lastIndexOf(shown) + shown.length
-  return { before, said: whole.slice(before.length, end), behind: whole.slice(end), at }
+  const others = messages.slice(0, at).map(({ role, content }) => ({ role, content }))
+  const { role, content } = messages[at]!
+  const before = template.render(others, options)
+  const spoken = (text: string): string =>
+    template.render([...others, { role, content: text }], { ...options, addGenerationPrompt: false })
+  const marked = spoken(placeholder)
+  const place = marked.indexOf(placeholder, before.length)
+  if (!marked.startsWith(before) || place < 0) throw rewritten(template, at)
+  const behind = marked.slice(place + placeholder.length)
+  const whole = spoken(content)
+  const said = [marked.slice(before.length, place), ""]
+    .flatMap((first) => [first + content, first + content.trim()])
+    .find((text) => whole === before + text + behind)
+  if (said === undefined) throw rewritten(template, at)
+  return { before, said, behind, at }
 }
 
 /** The tokens between two turns that are said, of which the first is learned where the model ends texts with it. */

@@ -47,6 +47,20 @@ describe("conversations that are learned from", () => {
     })
   }
 
+  for (const [name, content] of [
+    ["smollm2", "end"],
+    ["smollm2", "im"],
+    ["qwen3", "think"],
+    ["gemma-2", "turn"],
+    ["qwen3", "<think>\nA river is long.\n</think>\n\nLong."],
+  ] as const) {
+    it(`${name}: an answer of words that the template writes, too, is learned as it stands: ${content.slice(0, 8)}`, () => {
+      const { runs } = learned(name, [asked("Who?"), said(content)])
+      assert.equal(runs.length, 1)
+      assert.equal(withoutEnd(runs[0] ?? "").replace(/^<think>\s*<\/think>\s*/, ""), content)
+    })
+  }
+
   it("a template that writes earlier turns otherwise, and a conversation that nothing is learned from, are refused", () => {
     assert.throws(() => learned("qwen3", talk), { _tag: "InvalidPrompt", field: "messages[1]" })
     assert.throws(() => learned("smollm2", [asked("Who?"), said("The river.", false)]), { field: "messages" })
