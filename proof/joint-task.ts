@@ -4,18 +4,17 @@
 //
 //     npm run proof -- joint-task [PIECE…]
 //
-// Pieces that proof/joint-task.json holds, or that an interrupted proof left in runs/, are not computed again.
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
+// Pieces that proof/joint-task.json holds are not computed again.
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { writeWhole } from "@tandem/files/node/WriteWhole"
 import { evaluateTowers } from "@tandem/objectives"
 import { openRetriever } from "@tandem/objectives/node/OpenRetriever"
 import { rawQuestions } from "@tandem/objectives/node/Questions"
 import type { RunReport } from "@tandem/runs"
 import { layer } from "@tandem/runtime/node/NodeRuntime"
 import { Effect } from "effect"
-import type { Experiment } from "../scripts/support/Experiment.ts"
+import type { Experiment, ExperimentResult } from "../scripts/support/Experiment.ts"
 import { silenced } from "../test/support/JointFaults.ts"
 import {
   type JointTask,
@@ -73,11 +72,8 @@ const pieces = (Object.keys(starts) as Start[]).flatMap((start) =>
   ),
 )
 
-export const run: Experiment = async ({ args, root, log }) => {
-  const record = join(root, "proof/joint-task.json")
-  const kept = join(root, "runs/joint-task.json")
-  mkdirSync(join(root, "runs"), { recursive: true })
-  const known = new Map<string, Figures>([...figuresOf(record), ...figuresOf(kept)])
+export const run: Experiment = async ({ args, root, log, keep }) => {
+  const known = new Map<string, Figures>(figuresOf(join(root, "proof/joint-task.json")))
   const asked = pieces.filter(({ name }) => args.length === 0 || args.some((arg) => name.startsWith(arg)))
   for (const [world, some] of Map.groupBy(asked, ({ start, seed }) => `${start} ${seed}`)) {
     const missing = some.filter(({ name }) => !known.has(name))
@@ -91,30 +87,29 @@ export const run: Experiment = async ({ args, root, log }) => {
         const figures = await trained(prepared, start, kind)
         log(`${name}: ${JSON.stringify(figures)}`)
         known.set(name, figures)
-        await writeWhole(kept, JSON.stringify({ figures: Object.fromEntries(known) }))
+        await keep(resultOf(known))
       }
     } finally {
       rmSync(folder, { recursive: true, force: true })
     }
   }
-  const found = pieces.flatMap(({ name }) => (known.has(name) ? [[name, known.get(name)!] as const] : []))
-  rmSync(kept, { force: true })
+  return resultOf(known)
+}
+
+const resultOf = (known: ReadonlyMap<string, Figures>): ExperimentResult => {
+  const found = pieces.flatMap(({ name }) => {
+    const figures = known.get(name)
+    return figures === undefined ? [] : [[name, figures] as const]
+  })
+  const done = `${found.length} of ${pieces.length}`
   return {
-    settings: {
-      seeds,
-      starts,
-      rates,
-      k: 8,
-      batchSize: 16,
-      renewedEvery: 25,
-      pieces: `${found.length} of ${pieces.length}`,
-    },
+    settings: { seeds, starts, rates, k: 8, batchSize: 16, renewedEvery: 25, pieces: done },
     figures: Object.fromEntries(found),
     holds: holdsOf(new Map(found)),
   }
 }
 
-/** What an earlier proof, or one that was interrupted, measured. */
+/** What an earlier proof measured, which may have been interrupted. */
 const figuresOf = (file: string): readonly (readonly [string, Figures])[] => {
   if (!existsSync(file)) return []
   const { figures }: { readonly figures: Readonly<Record<string, Figures>> } = JSON.parse(readFileSync(file, "utf8"))

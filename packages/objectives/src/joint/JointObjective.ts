@@ -46,7 +46,7 @@ export const jointObjective = (
 > => {
   const { towers, generator } = models
   const batches = jointBatches(models, options)
-  const window = distinctPassages()
+  const found = distinctPassages()
   return {
     name: "joint",
     parameters: joinParts({
@@ -62,7 +62,7 @@ export const jointObjective = (
         drafts.map(({ question }) => question.query),
         options.k,
       )
-      const distinct = window(hits.flatMap((found) => found.map(({ passage }) => passage.id)))
+      const distinct = found.share(hits.flat().map(({ passage }) => passage.id))
       const [one, ...more] = batches.complete(drafts, hits)
       const told = (batch: JointBatch): JointBatch => ({
         ...batch,
@@ -70,7 +70,8 @@ export const jointObjective = (
       })
       return [told(one), ...more.map(told)]
     }),
-    ...(live === undefined ? {} : { hooks: [live.hook], states: [live.state] }),
+    ...(live === undefined ? {} : { hooks: [live.hook] }),
+    states: [found.state, ...(live === undefined ? [] : [live.state])],
     reads: options.passages === "live" ? ["query", "passage"] : ["query"],
     program: (batch) => jointProgram(models, batch, options),
   }

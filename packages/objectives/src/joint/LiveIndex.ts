@@ -43,6 +43,8 @@ const Remembered = Schema.Struct({
   madeAt: Schema.Number,
   /** The step at which another one was begun. */
   begunAt: Schema.NullOr(Schema.Number),
+  /** The mean cosine that was measured last, of the index in use. */
+  drift: Schema.NullOr(Schema.Number),
 })
 
 /**
@@ -132,7 +134,7 @@ export const makeLiveIndex = Effect.fnUntraced(function* (
   const save = Effect.map(
     store.contents,
     ({ vectors, passages, identity }): StateContents => ({
-      json: { madeAt, begunAt: underway?.begunAt ?? null } satisfies typeof Remembered.Type,
+      json: { madeAt, begunAt: underway?.begunAt ?? null, drift: drift ?? null } satisfies typeof Remembered.Type,
       tensors: new Map([
         ["vectors", float32([passages.length, identity.dimension], vectors)],
         ...Object.entries(underway?.weights ?? {}).map(([name, value]) => [`weights/${name}`, value] as const),
@@ -161,6 +163,7 @@ export const makeLiveIndex = Effect.fnUntraced(function* (
     underway = undefined
     yield* store.replace({ identity, passages, vectors: vectors.data })
     madeAt = remembered.value.madeAt
+    drift = remembered.value.drift ?? undefined
     if (remembered.value.begunAt === null) return
     const weights = Object.fromEntries(
       [...tensors].flatMap(([name, value]) => (name.startsWith("weights/") ? [[name.slice(8), value] as const] : [])),

@@ -45,7 +45,7 @@ export const lsrObjective = <E, R>(
   { candidates, live }: { readonly candidates: TaughtCandidates<E, R>; readonly live?: LiveIndex },
 ): Omit<Objective<readonly LsrDraft[], LsrBatch, E | ModelError | LiveIndexFailure, R | Runtime>, "trainable"> => {
   const batches = lsrBatches(towers, options)
-  const window = distinctPassages()
+  const found = distinctPassages()
   const read = candidates.kind === "fixed" ? [] : ["query"]
   return {
     name: "lsr",
@@ -60,11 +60,12 @@ export const lsrObjective = <E, R>(
         drafts.map(({ question }) => question),
         moment,
       )
-      const found = hits.flatMap((row) => row.map(({ hit }) => hit.passage.id))
-      const statistics = { asked, distinct: window(found), ...live?.statistics(moment.step) }
+      const distinct = found.share(hits.flat().map(({ hit }) => hit.passage.id))
+      const statistics = { asked, distinct, ...live?.statistics(moment.step) }
       return [{ ...batches.complete(drafts, hits), statistics }] as const
     }),
-    ...(live === undefined ? {} : { hooks: [live.hook], states: [live.state] }),
+    ...(live === undefined ? {} : { hooks: [live.hook] }),
+    states: [found.state, ...(live === undefined ? [] : [live.state])],
     reads: options.passages === "live" ? [...read, "passage"] : read,
     program: (batch) => lsrProgram(towers, batch, options),
   }
