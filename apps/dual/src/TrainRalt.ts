@@ -1,4 +1,3 @@
-import { basename } from "node:path"
 import { isModelError, type LanguageModel, type ModelError, quantizeWeights } from "@tandem/models"
 import {
   generatorPart,
@@ -172,7 +171,7 @@ const planOf = Effect.fnUntraced(function* (
     dev: dev === undefined ? null : countsOf(dev.questions),
     ...(instructions === undefined
       ? {}
-      : { instructions: { texts: alone.texts.length, sets: instructions.sets.map(setCounts) } }),
+      : { instructions: { texts: alone.texts.length, sets: setCounts(instructions.sets) } }),
   }
   const plan: TrainPlan<Passes<RaltBatch>, RaltBatch, PlanFailure> = {
     objective,
@@ -215,8 +214,14 @@ type PlanFailure =
   | Effect.Error<ReturnType<typeof writePrepared>>
   | Effect.Error<ReturnType<NonNullable<Effect.Success<ReturnType<typeof measureAnswers>>["measure"]>>>
 
-/** What was drawn of an instruction set. */
-const setCounts = ({ name, examples, drawn }: DrawnSet) => ({ name: basename(name), examples, drawn })
+/** What was drawn of instruction sets by their names; of several with one name the later ones have a number. */
+const setCounts = (sets: readonly DrawnSet[]) =>
+  Object.fromEntries(
+    sets.map(({ name, examples, drawn }, index) => {
+      const before = sets.slice(0, index).filter((set) => set.name === name).length
+      return [before === 0 ? name : `${name} ${before + 1}`, { examples, drawn }]
+    }),
+  )
 
 /** What word pieces of a tiny model are made of. */
 const trainedTexts = ({ questions, instructions }: TrainingData): readonly string[] => [

@@ -95,7 +95,10 @@ test("conversations and segments alone are learned, and a run of them goes on ex
   const { losses, config } = await run("alone", data)
   assert.equal(losses.length, 6)
   assert.ok(losses.at(-1)! < losses[0]! - 0.3, losses.join())
-  assert.deepEqual(config.statistics.instructions.texts, 8)
+  assert.deepEqual(config.statistics.instructions, {
+    texts: 8,
+    sets: { "chat.jsonl, segments.jsonl": { examples: 8, drawn: 8 } },
+  })
   await assert.rejects(run("stopped", data, 3), { _tag: "TrainingInterrupted" })
   const rest = await run("stopped", { ...data, resume: true })
   assert.deepEqual(rest.losses, losses.slice(3))
@@ -107,8 +110,7 @@ test("instruction sets are drawn by their rates beside questions; those that ask
   })
   assert.equal(losses.length, 11)
   const { statistics, data } = config
-  const [first, second] = statistics.instructions.sets
-  assert.deepEqual([first.name, second.name], ["alpaca", "chat"])
+  const { alpaca: first, chat: second } = statistics.instructions.sets
   assert.equal(first.drawn + second.drawn, 40)
   assert.ok(first.drawn > 22 && first.drawn < 38, `${first.drawn}`)
   assert.equal(statistics.instructions.texts, first.drawn)

@@ -98,7 +98,14 @@ export const readPlainInstructions = Effect.fnUntraced(function* (
   return {
     texts: examples,
     asked: [],
-    sets: [{ name: files.join(", "), examples: examples.length, drawn: examples.length, passages: false }],
+    sets: [
+      {
+        name: files.map((file) => basename(file)).join(", "),
+        examples: examples.length,
+        drawn: examples.length,
+        passages: false,
+      },
+    ],
     warnings: warnings.map(({ message }) => message),
     files,
   }
