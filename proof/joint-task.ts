@@ -20,11 +20,11 @@ import {
   type JointTask,
   type JointWorld,
   trainTask,
-  trainTaskReader,
   trainTaskRetriever,
   weakStart,
   writeJointWorld,
 } from "../test/support/JointTask.ts"
+import { trainTaskReader } from "../test/support/TaskWorld.ts"
 
 /** Seeds that nothing was tuned on. */
 const seeds = [1, 2, 3]

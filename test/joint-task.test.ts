@@ -7,7 +7,8 @@ import { join } from "node:path"
 import { after, test } from "node:test"
 import { MissingGradient } from "@tandem/autodiff"
 import { severed, silenced } from "./support/JointFaults.ts"
-import { trainTask, trainTaskReader, trainTaskRetriever, weakStart, writeJointWorld } from "./support/JointTask.ts"
+import { trainTask, trainTaskRetriever, weakStart, writeJointWorld } from "./support/JointTask.ts"
+import { trainTaskReader } from "./support/TaskWorld.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "tandem-joint-task-"))
 after(() => rmSync(folder, { recursive: true, force: true }))

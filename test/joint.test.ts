@@ -2,78 +2,30 @@
 // and in several; with finite differences through encoder, similarity and loss together, and planted faults that are found.
 import assert from "node:assert/strict"
 import { before, test } from "node:test"
-import { fileURLToPath } from "node:url"
 import { gradientName, MissingGradient } from "@tandem/autodiff"
-import type { Encoder } from "@tandem/models"
-import { loadEncoder } from "@tandem/models/node/LoadEncoder"
-import { loadLanguageModel } from "@tandem/models/node/LoadLanguageModel"
-import {
-  type JointBatch,
-  type JointDraft,
-  type JointLoss,
-  type JointModels,
-  jointBatches,
-  jointProgram,
-} from "@tandem/objectives"
-import { float32, int64, joinParts, type Similarity, type Tensor, toNumbers } from "@tandem/onnx"
+import { type JointBatch, type JointLoss, type JointModels, jointBatches, jointProgram } from "@tandem/objectives"
+import { float32, int64, joinParts, type Tensor, toNumbers } from "@tandem/onnx"
 import { Runtime } from "@tandem/runtime"
-import type { Hit } from "@tandem/store"
 import { differentiateProgram, type Program } from "@tandem/trainers"
 import { Effect } from "effect"
-import { goldenJson, goldenTensors, gradientError, onCpu } from "./support/Golden.ts"
+import { goldenTensors, gradientError, onCpu, summaryError } from "./support/Golden.ts"
 import { negated, severed, silenced } from "./support/JointFaults.ts"
+import {
+  goldenHits,
+  goldenPrompt,
+  type JointFixture,
+  type JointName,
+  jointNames,
+  readJointFixture,
+} from "./support/JointGolden.ts"
 
-interface Golden {
-  readonly similarity: Similarity
-  readonly temperature: number
-  readonly pooling: "mean" | "cls"
-  readonly k: number
-  readonly questions: readonly {
-    readonly query: { readonly text: string; readonly ids: readonly number[] }
-    readonly answer: readonly number[]
-    readonly weight: number
-    readonly alone: readonly number[]
-    readonly passages: readonly {
-      readonly text: string
-      readonly ids: readonly number[]
-      readonly vector: readonly number[]
-      readonly prompt: readonly number[]
-    }[]
-  }[]
-  readonly priors: readonly (readonly number[])[]
-  readonly answers: readonly (readonly (readonly number[])[])[]
-  readonly losses: Readonly<Record<string, number>>
-  readonly gradients: Readonly<Record<string, Readonly<Record<string, readonly [number, number]>>>>
-}
-
-interface Fixture {
-  readonly golden: Golden
-  readonly models: JointModels
-}
-
-const generators = { llama: "decoders/llama", t5: "seq2seq/t5", bart: "seq2seq/bart" } as const
-type Name = keyof typeof generators
-const fixtures = new Map<Name, Fixture>()
-
-const folderOf = (path: string): string => fileURLToPath(new URL(`golden/${path}`, import.meta.url))
+const fixtures = new Map<JointName, JointFixture>()
 
 before(async () => {
-  const encoder = await Effect.runPromise(loadEncoder(folderOf("sentence-transformers-tiny")))
-  const other = goldenTensors("joint/passage.safetensors")
-  for (const [name, path] of Object.entries(generators) as [Name, string][]) {
-    const golden: Golden = goldenJson(`joint/${name}.json`)
-    const query: Encoder = { ...encoder, pooling: { mode: golden.pooling, normalize: false } }
-    fixtures.set(name, {
-      golden,
-      models: {
-        towers: { kind: "untied", query, passage: { ...query, parameters: other } },
-        generator: await Effect.runPromise(loadLanguageModel(folderOf(path))),
-      },
-    })
-  }
+  for (const name of jointNames) fixtures.set(name, await readJointFixture(name))
 })
 
-const fixtureOf = (name: Name): Fixture => {
+const fixtureOf = (name: JointName): JointFixture => {
   const found = fixtures.get(name)
   assert.ok(found !== undefined)
   return found
@@ -87,12 +39,8 @@ interface Asked {
 }
 
 /** The passes of the fixture's questions with what was found for them. */
-const passesOf = ({ golden, models }: Fixture, { passages, passTokens }: Asked): readonly JointBatch[] => {
+const passesOf = ({ golden, models }: JointFixture, { passages, passTokens }: Asked): readonly JointBatch[] => {
   const { questions, similarity, temperature, k } = golden
-  const promptOf = (query: string, [passage]: readonly { readonly text: string }[]): readonly number[] => {
-    const question = questions.find(({ query: { text } }) => text === query)!
-    return question.passages.find(({ text }) => text === passage?.text)?.prompt ?? question.alone
-  }
   const batches = jointBatches(models, {
     questions: questions.map(({ query, weight }, index) => ({
       id: `q${index}`,
@@ -101,7 +49,7 @@ const passesOf = ({ golden, models }: Fixture, { passages, passTokens }: Asked):
       weight,
     })),
     prompts: {
-      prompt: (query, contexts) => ({ ids: promptOf(query, contexts), cut: 0, contexts: contexts.length }),
+      prompt: (query, contexts) => ({ ids: goldenPrompt(golden, query, contexts), cut: 0, contexts: contexts.length }),
       answer: (text) => ({ ids: questions[Number(text)]!.answer }),
       settings: { template: { kind: "text", text: "" }, maxPrompt: 20, maxAnswer: 8 },
     },
@@ -113,16 +61,9 @@ const passesOf = ({ golden, models }: Fixture, { passages, passTokens }: Asked):
     assert.deepEqual(encoded.ids, questions[Number(question.answer)]!.query.ids)
   return batches.complete(
     drafts,
-    drafts.map((draft) => hitsOf(golden, draft)),
+    drafts.map(({ question }) => goldenHits(golden, Number(question.answer))),
   )
 }
-
-const hitsOf = ({ questions }: Golden, { question }: JointDraft): readonly Hit[] =>
-  questions[Number(question.answer)]!.passages.map(({ text, vector }) => ({
-    passage: { id: text, text },
-    score: 0,
-    vector: Float32Array.from(vector),
-  }))
 
 const weightsOf = ({ towers, generator }: JointModels, passages: "frozen" | "live"): ReadonlyMap<string, Tensor> =>
   joinParts({
@@ -142,11 +83,11 @@ interface Found {
   readonly gradients: ReadonlyMap<string, readonly number[]>
 }
 
-const programFor = ({ golden, models }: Fixture, batch: JointBatch, { loss, epsilon }: Asked) =>
+const programFor = ({ golden, models }: JointFixture, batch: JointBatch, { loss, epsilon }: Asked) =>
   jointProgram(models, batch, { retrieval: golden, loss, labelSmoothing: epsilon, dropout: 0 })
 
 /** Loss and gradients of all passes, added up. */
-const run = (fixture: Fixture, asked: Asked, { program: plant, tensors: change }: Planted = {}): Promise<Found> =>
+const run = (fixture: JointFixture, asked: Asked, { program: plant, tensors: change }: Planted = {}): Promise<Found> =>
   onCpu(
     Effect.scoped(
       Effect.gen(function* () {
@@ -171,22 +112,6 @@ const run = (fixture: Fixture, asked: Asked, { program: plant, tensors: change }
     ),
   )
 
-/** Largest error of norms and waves, each by the gradient's norm; what is 0 by symmetry is measured by the largest. */
-const summaryError = (
-  expected: Readonly<Record<string, readonly [number, number]>>,
-  found: ReadonlyMap<string, readonly number[]>,
-): number => {
-  const floor = 1e-3 * Math.max(...Object.values(expected).map(([norm]) => norm))
-  const errors = [...found].map(([name, values]) => {
-    const [norm, wave] = expected[name] ?? [Number.NaN, Number.NaN]
-    const waves = values.reduce((sum, value, index) => sum + value * Math.cos(index), 0)
-    // A sum over all elements gathers more rounding than a norm.
-    const error = Math.max(Math.abs(Math.hypot(...values) - norm), Math.abs(waves - wave) / 2)
-    return error / Math.max(norm, floor)
-  })
-  return Math.max(...errors)
-}
-
 /** Loss and smoothing by the names of the fixtures, and how the case is run. */
 const cases: readonly (readonly [key: string, asked: Asked])[] = [
   ["rag-sequence 0", { loss: "rag-sequence", epsilon: 0, passages: "frozen", passTokens: 1000 }],
@@ -199,7 +124,7 @@ const several = [
   ["rag-token 0", { loss: "rag-token", epsilon: 0, passages: "live", passTokens: 1 }],
 ] as const
 
-for (const name of ["llama", "t5", "bart"] as const) {
+for (const name of jointNames) {
   test(`${name}: losses and gradients are PyTorch's, passages live and frozen`, async (t) => {
     const fixture = fixtureOf(name)
     const { golden } = fixture
@@ -239,7 +164,11 @@ test("an encoder that is frozen is no part of the program, and no gradient reach
 })
 
 /** The share by which the gradient along a direction differs from finite differences of the loss, weights moved both ways. */
-const discrepancies = (fixture: Fixture, names: readonly string[], planted: Planted = {}): Promise<readonly number[]> =>
+const discrepancies = (
+  fixture: JointFixture,
+  names: readonly string[],
+  planted: Planted = {},
+): Promise<readonly number[]> =>
   onCpu(
     Effect.scoped(
       Effect.gen(function* () {

@@ -55,3 +55,19 @@ export const gradientError = (
   }
   return worst
 }
+
+/** Largest error of norms and waves, each by the gradient's norm; what is 0 by symmetry is measured by the largest. */
+export const summaryError = (
+  expected: Readonly<Record<string, readonly [number, number]>>,
+  found: ReadonlyMap<string, readonly number[]>,
+): number => {
+  const floor = 1e-3 * Math.max(...Object.values(expected).map(([norm]) => norm))
+  const errors = [...found].map(([name, values]) => {
+    const [norm, wave] = expected[name] ?? [Number.NaN, Number.NaN]
+    const waves = values.reduce((sum, value, index) => sum + value * Math.cos(index), 0)
+    // A sum over all elements gathers more rounding than a norm.
+    const error = Math.max(Math.abs(Math.hypot(...values) - norm), Math.abs(waves - wave) / 2)
+    return error / Math.max(norm, floor)
+  })
+  return Math.max(...errors)
+}

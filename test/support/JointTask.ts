@@ -1,20 +1,15 @@
 // A task that only a working joint trainer solves: facts about names in passages, questions about them in other words, and
 // values that nothing but the right passage tells. Questions come without their passages.
-import { mkdirSync, writeFileSync } from "node:fs"
+import { mkdirSync } from "node:fs"
 import { join } from "node:path"
 import { DprSettings, trainDpr } from "@tandem/dpr"
-import { RaltSettings, trainRalt } from "@tandem/dual"
 import { JointSettings } from "@tandem/joint"
 import { jointRun } from "@tandem/joint/TrainJoint"
-import { tinyDecoder, tinyEncoder, wordPieceFiles } from "@tandem/models"
-import { saveEncoder } from "@tandem/models/node/SaveEncoder"
-import { saveLanguageModel } from "@tandem/models/node/SaveLanguageModel"
-import type { JointBatch } from "@tandem/objectives"
 import { Random } from "@tandem/random"
-import type { RunEvent, RunReport } from "@tandem/runs"
+import type { RunReport } from "@tandem/runs"
 import { trainRun } from "@tandem/runs/node/TrainRun"
-import type { Program } from "@tandem/trainers"
 import { Effect, Schema } from "effect"
+import { common, planted, saveTaskModels, type TaskOptions, type TaskWorld, words, writeRows } from "./TaskWorld.ts"
 
 /** How large the world is and how its models learn. */
 export interface JointTask {
@@ -49,20 +44,9 @@ const values = 120
 const fill = (wording: string, a: string, e: string, v = ""): string =>
   wording.replace("{a}", a).replace("{e}", e).replace("{v}", v)
 
-const words = (prefix: string, count: number): readonly string[] =>
-  Array.from({ length: count }, (_, index) => `${prefix}${index}`)
-
 /** Files of the task, and the folder of its untrained models. */
-export interface JointWorld {
-  readonly folder: string
-  readonly train: string
-  readonly dev: string
-  readonly corpus: string
-  readonly reader: { readonly data: string }
+export interface JointWorld extends TaskWorld {
   readonly warm: { readonly data: string }
-  readonly template: string
-  readonly encoder: string
-  readonly decoder: string
 }
 
 /** Writes a world into a folder: data of all stages, and two models with random weights for its words. */
@@ -85,11 +69,7 @@ export const writeJointWorld = async (folder: string, task: JointTask): Promise<
     fill(drawn.choice(passageWordings), `pa${attribute}`, `pf${i} pl${j}`, value)
   const question = ({ name: [i, j], attribute }: Fact, wordings: readonly string[]): string =>
     fill(drawn.choice(wordings), `qa${attribute}`, `qf${i} ql${j}`)
-  const write = (name: string, rows: readonly unknown[]): string => {
-    const file = join(folder, name)
-    writeFileSync(file, rows.map((row) => `${JSON.stringify(row)}\n`).join(""))
-    return file
-  }
+  const write = (name: string, rows: readonly unknown[]): string => writeRows(folder, name, rows)
   const facts = main.flatMap((name) => Array.from({ length: attributes }, (_, each) => fact(name, each)))
   const held = facts.length / 4
   const train = facts.slice(held).flatMap((each, index) =>
@@ -117,53 +97,12 @@ export const writeJointWorld = async (folder: string, task: JointTask): Promise<
         positives: [{ id: `${name}p${index}`, text: passage(each) }],
       }
     })
-  const pieces = [
-    ...[
-      "[PAD]",
-      "[UNK]",
-      "[CLS]",
-      "[SEP]",
-      "[MASK]",
-      "ctx",
-      "ans",
-      "of",
-      "is",
-      "has",
-      "as",
-      "serves",
-      "for",
-      "ko",
-      "mi",
-      "ru",
-    ],
+  const models = await saveTaskModels(folder, { seed, hidden: task.hidden }, [
+    ...["ctx", "ans", "of", "is", "has", "as", "serves", "for", "ko", "mi", "ru"],
     ...["pf", "pl", "qf", "ql"].flatMap((prefix) => words(prefix, parts)),
     ...["pa", "qa"].flatMap((prefix) => words(prefix, attributes)),
     ...["va", "vb"].flatMap((prefix) => words(prefix, values)),
-  ]
-  const vocabulary = wordPieceFiles(pieces, { lowerCase: true, maxLength: 64 })
-  const template = join(folder, "template.txt")
-  writeFileSync(template, "{query} ctx {context} ans {response}")
-  const [encoder, decoder] = [join(folder, "encoder"), join(folder, "decoder")]
-  await Effect.runPromise(
-    saveEncoder(
-      encoder,
-      tinyEncoder({
-        seed,
-        vocabulary,
-        hidden: task.hidden,
-        layers: 1,
-        heads: 4,
-        intermediate: 4 * task.hidden,
-        maxLength: 32,
-      }),
-    ),
-  )
-  await Effect.runPromise(
-    saveLanguageModel(
-      decoder,
-      tinyDecoder({ seed, vocabulary, hidden: 64, layers: 1, heads: 4, intermediate: 192, maxLength: 64 }),
-    ),
-  )
+  ])
   return {
     folder,
     train: write("train.jsonl", train),
@@ -174,24 +113,8 @@ export const writeJointWorld = async (folder: string, task: JointTask): Promise<
     ),
     reader: { data: write("reader.jsonl", staged("r", 64 * task.readerSteps)) },
     warm: { data: write("warm.jsonl", staged("w", 32 * Math.max(1, task.warmSteps))) },
-    template,
-    encoder,
-    decoder,
+    ...models,
   }
-}
-
-const quietly = { observe: () => Effect.void }
-const common = { threads: 1, warmup: 0.1, schedule: "linear", maxAnswer: 4, maxPrompt: 40 }
-
-/** A reader that copies values out of gold passages about other names; answers with the folder of its run. */
-export const trainTaskReader = async (world: JointWorld, steps: number): Promise<string> => {
-  const out = join(world.folder, "reader")
-  const settings = Schema.decodeUnknownSync(RaltSettings)({
-    ...{ ...common, data: [world.reader.data], passages: "data", generator: world.decoder, template: world.template },
-    ...{ k: 1, batchSize: 64, maxSteps: steps, lr: 3e-3, saveEvery: steps, out },
-  })
-  await Effect.runPromise(trainRalt(settings, quietly))
-  return out
 }
 
 /** A retriever that has seen a few batches about other names. */
@@ -202,15 +125,8 @@ export const trainTaskRetriever = async (world: JointWorld, steps: number): Prom
     ...{ threads: 1, data: [world.warm.data], model: world.encoder, batchSize: 32, maxSteps: steps, lr: 3e-3 },
     ...{ temperature: 0.1, schedule: "constant", warmup: 0.1, noIndex: true, maxLength: 16, out },
   })
-  await Effect.runPromise(trainDpr(settings, quietly))
+  await Effect.runPromise(trainDpr(settings, { observe: () => Effect.void }))
   return out
-}
-
-/** What a run of the task may be told beside its settings. */
-export interface TaskOptions {
-  readonly observe?: (event: RunEvent) => void
-  /** A fault that is planted into every program. */
-  readonly plant?: (program: Program) => Program
 }
 
 /** Joint training on questions and answers alone. */
@@ -235,13 +151,5 @@ export const trainTask = async (
     ...given,
   })
   const run = jointRun(settings, { observe: (event) => Effect.sync(() => observe(event)) })
-  const planted = Effect.fnUntraced(function* (prepared: Parameters<typeof run.plan>[0]) {
-    const plan = yield* run.plan(prepared)
-    const { objective } = plan
-    return {
-      ...plan,
-      objective: { ...objective, program: (batch: JointBatch) => Effect.map(objective.program(batch), plant) },
-    }
-  })
-  return Effect.runPromise(trainRun({ ...run, plan: planted }))
+  return Effect.runPromise(trainRun({ ...run, plan: (prepared) => Effect.map(run.plan(prepared), planted(plant)) }))
 }

@@ -43,19 +43,22 @@ import { learnsFromScores, lossOf } from "./LossOf.ts"
 import { anyPrompts, findOnce, storedHits, taughtQuestions } from "./LsrData.ts"
 import type { LsrSettings } from "./LsrSettings.ts"
 
+/** The run that {@link trainLsr} is. */
+export const lsrRun = (settings: LsrSettings, options: RunOptions) => ({
+  command: "lsr train",
+  settings,
+  options,
+  prepare: prepare(settings, options),
+  plan: (prepared: Loaded) => planOf(settings, prepared, options),
+})
+
 /**
  * Teaches a retriever as `tandem lsr train` does: reads questions and answers, indexes the passages, has the teacher score the
  * candidates of the questions that training will see, trains, measures before and after, and leaves the run folder of
  * docs/formats.md. Every score is kept on disk as soon as it is there.
  */
 export const trainLsr = Effect.fn("lsr.train")((settings: LsrSettings, options: RunOptions) =>
-  trainRun({
-    command: "lsr train",
-    settings,
-    options,
-    prepare: prepare(settings, options),
-    plan: (prepared) => planOf(settings, prepared, options),
-  }),
+  trainRun(lsrRun(settings, options)),
 )
 
 const prepare = Effect.fnUntraced(function* (settings: LsrSettings, { observe }: RunOptions) {
