@@ -1,4 +1,4 @@
-// Measurements against peers: `npm run bench [-- NAME [ARGUMENT…]]` runs bench/NAME.ts, or all of them, and writes
+// Measurements against peers: `npm run bench [-- NAME [ARGUMENT…]]` runs bench/NAME.ts, a group, or all of them, and writes
 // bench/out/NAME.json, the page bench/out/index.html and the table in docs/speed.md.
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
@@ -12,7 +12,13 @@ import { readRecords, summary } from "./support/Records.ts"
 
 const minutes = (seconds: number): string => `${(seconds / 60).toFixed(1)} minutes`
 const [name, ...rest] = process.argv.slice(2)
-const names = name === undefined ? listExperiments("bench") : [name]
+const readers = ["ralt-step", "generate", "score-passages"]
+/** Groups that can be measured one at a time, each within half an hour on two cores. */
+const groups: Readonly<Record<string, readonly string[]>> = {
+  readers,
+  retrievers: listExperiments("bench").filter((each) => !readers.includes(each)),
+}
+const names = name === undefined ? listExperiments("bench") : (groups[name] ?? [name])
 const started = performance.now()
 for (const each of names) {
   try {

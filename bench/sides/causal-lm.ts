@@ -1,15 +1,14 @@
 // Training steps of a decoder: forward, backward, clip, AdamW; all weights or LoRA adapters. Padding is packed away, and
 // logits are computed at the labelled places alone.
-import { initialAdapters, type LoraAdapter } from "@tandem/autodiff"
 import { bucketLengths, packedRows } from "@tandem/collators"
 import type { Decoder, DecoderShape } from "@tandem/models"
 import { loadDecoder } from "@tandem/models/node/LoadDecoder"
 import { float32, int64, type Tensor } from "@tandem/onnx"
 import { adamW, type Batch, makeTrainStep, residentState, type TrainStep } from "@tandem/trainers"
 import { Effect } from "effect"
+import { adapterValues } from "../support/AdapterValues.ts"
 import { causalLmProgram } from "../support/CausalLmProgram.ts"
 import { type CausalLmSettings, readRows, type TokenRow } from "../support/CausalLmRows.ts"
-import { uniforms } from "../support/Numbers.ts"
 import { type Product, productsOf } from "../support/Products.ts"
 import { type SideRuntimeSettings, sideRuntime } from "../support/SideRuntime.ts"
 import { answerWithSteps, trainingSteps } from "../support/TrainingSteps.ts"
@@ -73,17 +72,6 @@ const programOf = Effect.fnUntraced(function* (decoder: Decoder, { shape }: LmBa
   const { graph } = yield* decoder.graph(shape)
   return causalLmProgram(graph, shape.logitRows, lora)
 })
-
-/** Both sides' A, by the order of the modules' names; B is zero, as PEFT begins. */
-const adapterValues = (adapters: readonly LoraAdapter[]): ReadonlyMap<string, Tensor> => {
-  const values: Map<string, Tensor> = initialAdapters(adapters, 0)
-  for (const [index, { a, rank, inputs }] of adapters.toSorted((x, y) => (x.module < y.module ? -1 : 1)).entries()) {
-    const bound = 1 / Math.sqrt(inputs)
-    const data = Float32Array.from(uniforms(rank * inputs, index), (value) => bound * (2 * value - 1))
-    values.set(a, float32([rank, inputs], data))
-  }
-  return values
-}
 
 /** Weights and compiled steps in the runtime; what the model's files held is not kept. */
 const prepare = Effect.gen(function* () {

@@ -18,8 +18,11 @@ export interface Comparison {
   readonly tolerance: number | undefined
   /** What has to be reached; see `Targets`. */
   readonly targets?: Targets
-  /** Which Python environment the peer needs (`torch` where absent), or that there is none to compare with. */
-  readonly peer?: Environment | "none"
+  /**
+   * Which Python environment the peer needs (`torch` where absent), that there is none to compare with, or another of our
+   * sides that stands in its place: bench/sides/SIDE.ts.
+   */
+  readonly peer?: Environment | "none" | { readonly side: string }
   /** How many units of work a round has, where our side runs graphs, to be profiled after the rounds. */
   readonly profiled?: number
   readonly log: (line: string) => void
@@ -90,8 +93,12 @@ export interface Turn {
 export const compare = async (comparison: Comparison): Promise<Compared> => {
   const { name, settings, rounds, log } = comparison
   const environment = comparison.peer ?? "torch"
-  const python = environment === "none" ? undefined : peersPython(environment)
-  if (python === undefined && environment !== "none")
+  const python = environment === "none" || typeof environment === "object" ? undefined : peersPython(environment)
+  const peerOf = (): Promise<Side | undefined> => {
+    if (typeof environment === "object") return ourSide(environment.side, settings)
+    return python === undefined ? Promise.resolve(undefined) : peerSide(python, name, settings)
+  }
+  if (python === undefined && environment !== "none" && typeof environment !== "object")
     log(`${name}: no peer (npm run bench:peers sets it up); ours alone`)
   const started: Side[] = []
   const begin = async <A extends Side | undefined>(side: Promise<A>): Promise<A> => {
@@ -102,10 +109,7 @@ export const compare = async (comparison: Comparison): Promise<Compared> => {
   const measure = async (): Promise<Compared> => {
     const turns: Turn[] = []
     // Both prepare at once; nothing is timed yet.
-    const both = [
-      begin(ourSide(name, settings)),
-      begin(python === undefined ? Promise.resolve(undefined) : peerSide(python, name, settings)),
-    ] as const
+    const both = [begin(ourSide(name, settings)), begin(peerOf())] as const
     await Promise.allSettled(both)
     const [ours, peer] = await Promise.all(both)
     const { products } = ours
