@@ -133,6 +133,9 @@ test("sets that nobody can draw from, and sources of passages that nothing is sh
     data: [write({ sets: [{ ...alpaca, template: { query: "{a}", response: "{b}" } }] })],
   })
   assert.equal(unknown._tag, "InvalidRow")
+  const odd = lines("odd.txt", [["no", "format"]])
+  assert.equal((await refused({ data: [odd] }))._tag, "UnknownFormat")
+  assert.notEqual((await refused({ data: [odd], format: "jsonl" }))._tag, "UnknownFormat")
   const idle = await refused({ data: [chat], corpus })
   assert.ok(idle instanceof SettingsError && idle.field === "corpus", String(idle))
   const turns = lines("turns.jsonl", [
