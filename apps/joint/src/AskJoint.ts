@@ -1,3 +1,4 @@
+import type { Passage } from "@tandem/datasets"
 import {
   answerFromPassages,
   InvalidPrompt,
@@ -6,9 +7,9 @@ import {
   type Prompts,
   type RagDecoding,
 } from "@tandem/generator"
-import { decodingOf } from "@tandem/objectives"
+import { decodingOf, type FoundHit, type RenewedAnswer, renewalOf, renewedAnswers } from "@tandem/objectives"
 import { openGenerator } from "@tandem/objectives/node/OpenGenerator"
-import { type FoundPassage, openSearch, type SearchedRun } from "@tandem/objectives/node/OpenSearch"
+import { openSearched, type SearchedRun } from "@tandem/objectives/node/OpenSearch"
 import type { RunOptions } from "@tandem/runs"
 import type { NodeProvider } from "@tandem/runtime"
 import { layer } from "@tandem/runtime/node/NodeRuntime"
@@ -48,28 +49,34 @@ export const openAsk = Effect.fn("joint.openAsk")(function* (
   options: Pick<RunOptions, "observe">,
 ) {
   const trained = yield* trainedAs(searched.run)
-  const search = yield* openSearch(searched, options)
+  const { towers, retrieval, store } = yield* openSearched(searched, options)
   const { model, prompts } = yield* openGenerator({ generator: searched.run }, { seed: 0, texts: () => [] })
   const generator = yield* makeLocalGenerator({ model })
-  return Effect.fnUntraced(function* (
-    questions: readonly string[],
-    { k = trained.kEval, decoding = decodingOf(trained.loss) }: AskOptions = {},
-  ) {
-    const found = yield* search(questions, k)
+  const renewed = typeof trained.renewEvery === "number" ? trained.renewEvery : undefined
+  const renewal = yield* renewalOf(
+    { model, query: towers.query, store },
+    { retrieval, prompts, k: trained.kEval },
+    renewed ?? prompts.settings.maxAnswer,
+  )
+  return Effect.fnUntraced(function* (questions: readonly string[], asked: AskOptions = {}) {
+    const { k = trained.kEval, decoding = decodingOf(trained.loss) } = asked
+    if (renewed !== undefined && decoding.kind === "token") {
+      const beams = decoding.beams === undefined ? {} : { beams: decoding.beams }
+      const answers = yield* renewedAnswers({ model, generator, ...beams }, questions, { ...renewal, k })
+      return answers.map((answer) => ofRetrievals(answer, trained.temperature))
+    }
+    const found = yield* renewal.search(questions, k)
     const requests = yield* Effect.forEach(questions, (question, index) =>
       requestOf(question, found[index] ?? [], prompts, trained.temperature),
     )
-    const answers = yield* answerFromPassages(generator, requests, {
-      decoding,
-      maxTokens: prompts.settings.maxAnswer,
-    })
+    const answers = yield* answerFromPassages(generator, requests, { decoding, maxTokens: prompts.settings.maxAnswer })
     return answers.map(({ text, logprob, posterior, tokens }, index): JointAnswer => {
       const { logPrior } = requests[index]!
       return {
         answer: text.trim(),
-        confidence: { logprob, perToken: logprob / Math.max(1, tokens.length) },
-        sources: (found[index] ?? []).map(({ score: _, ...passage }, place) => ({
-          ...passage,
+        confidence: confidenceOf(logprob, tokens.length),
+        sources: (found[index] ?? []).map(({ passage }, place) => ({
+          ...shown(passage),
           prior: Math.exp(logPrior[place]!),
           weight: posterior[place]!,
         })),
@@ -79,9 +86,51 @@ export const openAsk = Effect.fn("joint.openAsk")(function* (
   })
 })
 
+const confidenceOf = (logprob: number, tokens: number) => ({ logprob, perToken: logprob / Math.max(1, tokens) })
+
+const shown = ({ id, title, text }: Passage) => ({ id, ...(title === undefined ? {} : { title }), text })
+
+/**
+ * An answer whose passages were searched again and again: all of them, in the order in which they were found, with what each
+ * contributed to the tokens that were written from it. `prior` is that of the retrieval that found it first.
+ */
+const ofRetrievals = ({ text, logprob, retrievals }: RenewedAnswer, temperature: number): JointAnswer => {
+  const sources = new Map<string, { readonly passage: Passage; readonly prior: number }>()
+  for (const { passages } of retrievals) {
+    const prior = logPriorOf(
+      passages.map(({ score }) => score),
+      temperature,
+    )
+    for (const [place, { passage }] of passages.entries())
+      if (!sources.has(passage.id)) sources.set(passage.id, { passage, prior: Math.exp(prior[place]!) })
+  }
+  const order = [...sources.keys()]
+  const tokens = retrievals.flatMap(({ passages, tokens: written }) =>
+    written.map((token) => {
+      const weights = order.map((id) => {
+        const place = passages.findIndex(({ passage }) => passage.id === id)
+        return place < 0 ? 0 : token.weights[place]!
+      })
+      return { ...token, weights }
+    }),
+  )
+  const weightOf = (place: number): number =>
+    tokens.reduce((sum, { weights }) => sum + weights[place]!, 0) / Math.max(1, tokens.length)
+  return {
+    answer: text.trim(),
+    confidence: confidenceOf(logprob, tokens.length),
+    sources: [...sources.values()].map(({ passage, prior }, place) => ({
+      ...shown(passage),
+      prior,
+      weight: weightOf(place),
+    })),
+    tokens,
+  }
+}
+
 const requestOf = (
   question: string,
-  found: readonly FoundPassage[],
+  found: readonly FoundHit[],
   prompts: Prompts,
   temperature: number,
 ): Effect.Effect<Parameters<typeof answerFromPassages>[1][number], InvalidPrompt> =>
@@ -90,7 +139,7 @@ const requestOf = (
       found.length === 0
         ? { prompts: [prompts.prompt(question, [])], logPrior: [0] }
         : {
-            prompts: found.map((passage) => prompts.prompt(question, [passage])),
+            prompts: found.map(({ passage }) => prompts.prompt(question, [passage])),
             logPrior: logPriorOf(
               found.map(({ score }) => score),
               temperature,

@@ -45,7 +45,7 @@ export const evaluateJoint = Effect.fn("joint.evaluate")((settings: EvaluateJoin
   return Effect.gen(function* () {
     yield* observe({ event: "phase", name: "reading data" })
     const read = yield* rawQuestions(data, "data", settings)
-    const { loss, kEval: trained } = yield* trainedAs(run)
+    const { loss, kEval: trained, renewEvery } = yield* trainedAs(run)
     const { kEval: k = trained } = settings
     const { towers, retrieval, store } = yield* openSearched(settings, options)
     const { model, prompts } = yield* openGenerator({ generator: run }, { seed, texts: () => [] })
@@ -53,8 +53,19 @@ export const evaluateJoint = Effect.fn("joint.evaluate")((settings: EvaluateJoin
     for (const message of [...read.warnings, ...asked.warnings]) yield* observe({ event: "warning", message })
     const reader = yield* makeLocalGenerator({ model })
     const { metrics } = yield* measureSystem(
-      { reader, query: towers.query, store },
-      { dev: asked.data, corpus: read.data.corpus, retrieval, k, prompts, seed, written: answers, observe, loss },
+      { model, reader, query: towers.query, store },
+      {
+        dev: asked.data,
+        corpus: read.data.corpus,
+        retrieval,
+        k,
+        prompts,
+        seed,
+        written: answers,
+        observe,
+        loss,
+        ...(typeof renewEvery === "number" ? { renewEvery } : {}),
+      },
     )
     const { n = 0, ...all } = metrics
     const variants: Record<string, Record<string, number>> = {}

@@ -37,6 +37,10 @@ export const JointSettings = Schema.Struct({
     "rag-sequence",
     choiceDoc(["rag-token", "rag-sequence"], "each token from a passage of its own, or one passage for a whole answer"),
   ),
+  renewEvery: optionalSetting(
+    count,
+    countDoc("rag-token searches again after every so many tokens of an answer", "passages are searched once"),
+  ),
   labelSmoothing: settingWithDefault(Schema.Number.check(Schema.isGreaterThanOrEqualTo(0), Schema.isLessThan(1)), 0, {
     kind: "number",
     value: "X",

@@ -40,6 +40,12 @@ export const jointTrainApp: TrainApp<JointSettings> = {
       hint: "leave it out, or train it with `train` passage",
     },
     {
+      setting: "renewEvery",
+      when: ({ loss, renewEvery }) => renewEvery !== undefined && loss !== "rag-token",
+      because: "with `loss` rag-sequence: one passage explains a whole answer",
+      hint: "choose `loss` rag-token",
+    },
+    {
       setting: "refreshDelay",
       when: ({ refresh, refreshDelay }) => refreshDelay > 0 && refresh === "never",
       because: "with `refresh` never",

@@ -2,8 +2,6 @@ import {
   allPassages,
   collapseWatch,
   encodingOf,
-  type JointBatch,
-  type JointDraft,
   type JointFailure,
   type JointModels,
   jointObjective,
@@ -11,6 +9,8 @@ import {
   makeLiveIndex,
   measureJoint,
   parseRefresh,
+  type SearchedBatch,
+  type SearchedDraft,
 } from "@tandem/objectives"
 import { baseModels } from "@tandem/objectives/node/BaseModels"
 import { generatorFingerprint } from "@tandem/objectives/node/LoadGenerator"
@@ -125,6 +125,7 @@ const planOf = Effect.fnUntraced(function* (settings: JointSettings, loaded: Loa
       passTokens: settings.passTokens,
       dropout: settings.dropout,
       passages,
+      ...(settings.renewEvery === undefined ? {} : { renewEvery: settings.renewEvery }),
     },
     { search, ...(live === undefined ? {} : { live }) },
   )
@@ -140,6 +141,7 @@ const planOf = Effect.fnUntraced(function* (settings: JointSettings, loaded: Loa
       prompts,
       k: kEval,
       loss,
+      ...(settings.renewEvery === undefined ? {} : { renewEvery: settings.renewEvery }),
       seed,
       written: settings.answers,
       observe,
@@ -157,7 +159,7 @@ const planOf = Effect.fnUntraced(function* (settings: JointSettings, loaded: Loa
     card: { bases: baseModels({ ...settings, untied: true }), train: rawTrain.data.statistics, systems },
   })
   const encoders = [towers.query, towers.passage]
-  const plan: TrainPlan<readonly JointDraft[], JointBatch, PlanFailure> = {
+  const plan: TrainPlan<SearchedDraft, SearchedBatch, PlanFailure> = {
     objective,
     measurement,
     inputs: {
@@ -178,7 +180,7 @@ const planOf = Effect.fnUntraced(function* (settings: JointSettings, loaded: Loa
     },
     facts: {
       retriever: retrieverFacts(towers, retrieval),
-      generator: { k, kEval, loss, prompt: prompts.settings },
+      generator: { k, kEval, loss, renewEvery: settings.renewEvery ?? null, prompt: prompts.settings },
       statistics,
     },
     versions: {

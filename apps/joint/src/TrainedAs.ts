@@ -6,7 +6,11 @@ import { Effect, Schema } from "effect"
 const RunConfig = Schema.Struct({
   format: Schema.Literal(1),
   retriever: Schema.Struct({ temperature: Schema.Number }),
-  generator: Schema.Struct({ kEval: Schema.Number, loss: Schema.Literals(["rag-token", "rag-sequence"]) }),
+  generator: Schema.Struct({
+    kEval: Schema.Number,
+    loss: Schema.Literals(["rag-token", "rag-sequence"]),
+    renewEvery: Schema.optionalKey(Schema.NullOr(Schema.Number)),
+  }),
 })
 
 /** How a joint run was trained to answer. */

@@ -22,6 +22,8 @@ export interface RagTokenRenewedInputs {
 export interface RagTokenRenewed extends RagToken {
   /** `[B, T, k] f32`: the log-prior of each token's own retrieval, for `marginalLogProbabilities`. */
   readonly tokenLogPrior: Value
+  /** `[B, T, k] int64`: which of the P passages these are. */
+  readonly tokenPassages: Value
 }
 
 /**
@@ -74,7 +76,12 @@ export const ragTokenRenewed = (
     const rows = g.add(segments, g.constant(int64([batch, 1], first)))
     const ofToken = (values: Value): Value => g.gather(g.reshape(values, [batch * retrievals, k]), rows)
     const byToken = g.transpose(orZero(g, g.unsqueeze(mask, [1]), logLikelihood), [0, 2, 1])
-    const likelihoods = g.op("GatherElements", [byToken, ofToken(passages)], { attributes: { axis: int(2) } })[0]!
+    const tokenPassages = ofToken(passages)
+    const likelihoods = g.op("GatherElements", [byToken, tokenPassages], { attributes: { axis: int(2) } })[0]!
     const tokenLogPrior = ofToken(logPrior)
-    return { ...marginalTokens(g, { logPrior: tokenLogPrior, likelihoods, mask }, options), tokenLogPrior }
+    return {
+      ...marginalTokens(g, { logPrior: tokenLogPrior, likelihoods, mask }, options),
+      tokenLogPrior,
+      tokenPassages,
+    }
   })

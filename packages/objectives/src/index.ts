@@ -24,10 +24,12 @@ export { collapseWatch, nearChance, type StepNumbers } from "./joint/CollapseWat
 export {
   decodingOf,
   evaluateRag,
+  evaluateRenewed,
   mixtureOf,
   type RagEvaluation,
   type RagResult,
   type RagSettings,
+  type RenewedEvaluation,
   ragRequest,
 } from "./joint/EvaluateRag.ts"
 export {
@@ -38,7 +40,13 @@ export {
   type JointShape,
   jointBatches,
 } from "./joint/JointBatches.ts"
-export { type JointModels, type JointOptions, jointObjective } from "./joint/JointObjective.ts"
+export {
+  type JointModels,
+  type JointOptions,
+  jointObjective,
+  type SearchedBatch,
+  type SearchedDraft,
+} from "./joint/JointObjective.ts"
 export { type JointLoss, type JointProgramOptions, jointProgram } from "./joint/JointProgram.ts"
 export { type LiveIndex, type LiveIndexFailure, type LiveIndexOptions, makeLiveIndex } from "./joint/LiveIndex.ts"
 export {
@@ -46,9 +54,20 @@ export {
   type JointMeasurement,
   measureJoint,
   measureSystem,
+  renewalOf,
   type SystemMeasurement,
 } from "./joint/MeasureJoint.ts"
 export { isDue, parseRefresh, type Refresh, refreshGrammar } from "./joint/Refresh.ts"
+export {
+  type FoundHit,
+  type Renewal,
+  type RenewedAnswer,
+  renewedAnswers,
+  renewedLikelihoods,
+} from "./joint/RenewedAnswers.ts"
+export { type RenewedBatch, type RenewedDraft, type RenewedShape, renewedBatches } from "./joint/RenewedBatches.ts"
+export { renewedProgram } from "./joint/RenewedProgram.ts"
+export { renewals, renewedQuery } from "./joint/RenewedQueries.ts"
 export { fixedCandidates, positiveFirst, renewedCandidates, type Teach, teachBy } from "./lsr/Candidates.ts"
 export {
   type LsrBatch,

@@ -11,10 +11,12 @@ import {
   type RagGenerator,
   type RagRequest,
 } from "@tandem/generator"
+import type { LanguageModel } from "@tandem/models"
 import { Effect } from "effect"
 import { attemptToMeasure } from "../answers/EvaluateAnswers.ts"
 import { foundPassages, type PreparedQuestion } from "../ralt/PreparedQuestion.ts"
 import type { JointLoss } from "./JointProgram.ts"
+import { type Renewal, renewedAnswers, renewedLikelihoods } from "./RenewedAnswers.ts"
 
 /** How a question is answered from several passages. */
 export interface RagSettings {
@@ -35,6 +37,11 @@ export interface RagEvaluation extends RagSettings {
   readonly written: number
 }
 
+/** Measures the same of answers whose passages are searched again as they grow. */
+export interface RenewedEvaluation<E, R> extends Renewal<E, R> {
+  readonly model: LanguageModel
+}
+
 /** What measuring comes to. */
 export interface RagResult {
   /** Of the likelihoods of the expected answers, the passages summed out. */
@@ -42,7 +49,10 @@ export interface RagResult {
   /** Of what was written; absent where nothing was. */
   readonly writing?: AnswerReport
   /** What was written, by question id. */
-  readonly answers: ReadonlyMap<string, RagAnswer>
+  readonly answers: ReadonlyMap<
+    string,
+    Pick<RagAnswer, "text" | "tokens" | "logprob"> & { readonly posterior?: readonly number[] }
+  >
   /** Of each question's passages, p before and after its expected answer is known; by question id. */
   readonly passages: ReadonlyMap<string, { readonly prior: readonly number[]; readonly posterior: readonly number[] }>
 }
@@ -115,15 +125,70 @@ export const evaluateRag = Effect.fn("objectives.evaluateRag")(function* (
     })
     for (const [index, { id }] of some.entries()) answers.set(id, found[index]!)
   }
+  return yield* attemptToMeasure(() => ({
+    likelihoods: evaluateAnswers({ results }),
+    ...writingOf(chosen, answers),
+    answers,
+    passages,
+  }))
+})
+
+/**
+ * {@link evaluateRag} of a model that searches again after every so many tokens: of the expected answers with what their own
+ * beginnings find, and of what is written with what that finds.
+ */
+export const evaluateRenewed = Effect.fn("objectives.evaluateRenewed")(function* <E, R>(
+  generator: RagGenerator,
+  { questions, prompts, written }: RagEvaluation,
+  renewal: RenewedEvaluation<E, R>,
+  progress: (name: string, done: number, total: number) => void,
+): Effect.fn.Return<RagResult, GeneratorError | InvalidEvaluation | E, R> {
+  const results: AnswerResult[] = []
+  for (let start = 0; start < questions.length; start += together) {
+    progress("scoring answers, renewed passages", start, questions.length)
+    const some = questions.slice(start, start + together)
+    const asked = yield* attemptToMeasure(() =>
+      some.map(({ query, answer }) => ({ question: query, answer: prompts.answer(answer).ids })),
+    )
+    const found = yield* renewedLikelihoods(generator, asked, renewal)
+    for (const [index, { id }] of some.entries()) {
+      const { logprob, tokens } = found[index]!
+      results.push({ id, likelihood: { logprob: Math.min(0, logprob), tokens } })
+    }
+  }
+  const answers = new Map<string, RagResult["answers"] extends ReadonlyMap<string, infer A> ? A : never>()
+  const chosen = questions.slice(0, written)
+  for (let start = 0; start < chosen.length; start += together) {
+    progress("writing answers, renewed passages", start, chosen.length)
+    const some = chosen.slice(start, start + together)
+    const found = yield* renewedAnswers(
+      { model: renewal.model, generator },
+      some.map(({ query }) => query),
+      renewal,
+    )
+    for (const [index, { id }] of some.entries()) {
+      const { text, logprob, retrievals } = found[index]!
+      answers.set(id, { text, logprob, tokens: retrievals.flatMap(({ tokens }) => tokens) })
+    }
+  }
+  return yield* attemptToMeasure(() => ({
+    likelihoods: evaluateAnswers({ results }),
+    ...writingOf(chosen, answers),
+    answers,
+    passages: new Map(),
+  }))
+})
+
+/** Exact match, F1 and ROUGE-L of what was written; nothing where nothing was. */
+const writingOf = (
+  chosen: readonly PreparedQuestion[],
+  answers: ReadonlyMap<string, { readonly text: string }>,
+): { readonly writing?: AnswerReport } => {
+  if (chosen.length === 0) return {}
   const predictions = chosen.map(({ id, answers: expected }) => ({
     id,
     prediction: answers.get(id)?.text.trim() ?? "",
     answers: expected,
   }))
-  return yield* attemptToMeasure(() => ({
-    likelihoods: evaluateAnswers({ results }),
-    ...(chosen.length === 0 ? {} : { writing: evaluateAnswers({ results: predictions }) }),
-    answers,
-    passages,
-  }))
-})
+  return { writing: evaluateAnswers({ results: predictions }) }
+}

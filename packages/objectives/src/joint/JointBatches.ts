@@ -61,6 +61,10 @@ export interface JointBatchOptions {
 /** Answers are rounded up to this many tokens. */
 const answerMultiple = 8
 
+/** Tokens of the longest of some answers, rounded up. */
+export const answerTokensOf = (groups: readonly { readonly answer: readonly number[] }[]): number =>
+  Math.ceil(Math.max(...groups.map(({ answer }) => answer.length)) / answerMultiple) * answerMultiple
+
 /**
  * The batches of a run. A draft follows from seed and number alone. What was found for its questions makes it a batch: k
  * prompts a question, the stored vectors or the passages' own tokens, and where each answer's tokens stand among the
@@ -110,8 +114,7 @@ export const jointBatches = (
       groups.map((group) => group.encoded),
       retrieval.maxLength.query,
     )
-    const longest = Math.max(...groups.map(({ answer }) => answer.length))
-    const answerTokens = Math.ceil(longest / answerMultiple) * answerMultiple
+    const answerTokens = answerTokensOf(groups)
     const count = groups.length
     const read = candidates(groups)
     const shape: JointShape = {
@@ -130,7 +133,7 @@ export const jointBatches = (
       tensors: {
         ...prefixed("query", queries.tensors),
         ...read.tensors,
-        answer_places: int64([count, k, answerTokens], placesOf(groups, k, answerTokens)),
+        answer_places: int64([count, k, answerTokens], answerPlaces(groups, k, answerTokens)),
         answer_mask: bool(
           [count, answerTokens],
           groups.flatMap(({ answer }) => Array.from({ length: answerTokens }, (_, token) => token < answer.length)),
@@ -157,7 +160,7 @@ export const jointBatches = (
  * Where each token of each answer stands among the generator's places of logits: the labels of all examples one after the
  * other. Behind an answer's end the number is its last token's, where the mask is 0.
  */
-const placesOf = (
+export const answerPlaces = (
   groups: readonly { readonly answer: readonly number[] }[],
   k: number,
   tokens: number,

@@ -1,11 +1,11 @@
 import type { Example } from "@tandem/datasets"
 import { exactMatch } from "@tandem/evals"
-import type { RagAnswer } from "@tandem/generator"
 import type { EvaluationChart, Section } from "@tandem/report"
 import type { Measured, Systems } from "@tandem/runs"
 import { Option, Schema } from "effect"
 import { answerVariants } from "../answers/AnswerContexts.ts"
 import { foundPassages, type PreparedQuestion } from "../ralt/PreparedQuestion.ts"
+import type { RagResult } from "./EvaluateRag.ts"
 
 /** Questions that a run keeps answers of with their sources, and that the page shows. */
 const kept = 200
@@ -52,7 +52,7 @@ export const shownAnswers = (
     closedBook,
   }: {
     readonly k: number
-    readonly answers: ReadonlyMap<string, RagAnswer>
+    readonly answers: RagResult["answers"]
     readonly passages: ReadonlyMap<string, { readonly prior: readonly number[]; readonly posterior: readonly number[] }>
     readonly closedBook: Readonly<Record<string, string>>
   },

@@ -81,18 +81,13 @@ export const jointProgram = Effect.fnUntraced(function* (
           smoothing(() => marginalSums(g, { logPrior, logits, places })),
         )
   const { perExample, nllPerToken, counts } = found
-  const mean = (values: Value): Value => g.reduceMean(values, [0], false)
   // Of RAG-Token what all of its tokens say together: the passages' shares of the answer.
   const posterior = kind === "rag-sequence" ? found.posterior : sharesOf(g, found.posterior, mask, counts)
-  const logPosterior = g.log(g.max(posterior, g.scalar(tiny)))
-  const over = (p: Value, values: Value): Value => mean(g.reduceSum(g.mul(p, values), [1], false))
   const loss = g.reduceSum(g.mul(perExample, g.input("question_weights", "float32", [questions])), [0], false)
   const outputs = {
     loss,
     nll: nllPerToken,
-    priorEntropy: g.neg(over(g.exp(logPrior), g.max(logPrior, g.scalar(Math.log(tiny))))),
-    posteriorEntropy: g.neg(over(posterior, logPosterior)),
-    learned: over(posterior, g.sub(logPosterior, g.max(logPrior, g.scalar(Math.log(tiny))))),
+    ...passageFigures(g, g.exp(logPrior), posterior),
     queryNorm,
   }
   return { graph: g.build(outputs, "joint"), loss: "loss", dropout: [...compared.masks, ...read.masks] }
@@ -100,6 +95,17 @@ export const jointProgram = Effect.fnUntraced(function* (
 
 /** Probabilities below it count as it in diagnostics. */
 const tiny = 1e-30
+
+/** Means over questions of what two distributions of passages, `[questions, k]` before and after the answer, say. */
+export const passageFigures = (g: GraphBuilder, prior: Value, posterior: Value) => {
+  const log = (p: Value): Value => g.log(g.max(p, g.scalar(tiny)))
+  const over = (p: Value, values: Value): Value => g.reduceMean(g.reduceSum(g.mul(p, values), [1], false), [0], false)
+  return {
+    priorEntropy: g.neg(over(prior, log(prior))),
+    posteriorEntropy: g.neg(over(posterior, log(posterior))),
+    learned: over(posterior, g.sub(log(posterior), log(prior))),
+  }
+}
 
 /** Σ_v of the vocabulary's log-probabilities with the passages summed out, `[questions, tokens]`. */
 const marginalSums = (
@@ -113,7 +119,7 @@ const marginalSums = (
 }
 
 /** `[questions, k]`: the mean over an answer's tokens of what each says of the passages, `[questions, tokens, k]`. */
-const sharesOf = (g: GraphBuilder, posterior: Value, mask: Value, counts: Value): Value => {
+export const sharesOf = (g: GraphBuilder, posterior: Value, mask: Value, counts: Value): Value => {
   const real = g.cast(g.unsqueeze(mask, [2]), "float32")
   const sums = g.reduceSum(g.mul(posterior, real), [1], false)
   return g.div(sums, g.unsqueeze(g.max(counts, g.scalar(1)), [1]))

@@ -1,7 +1,8 @@
 import type { Passage, RetrievalData } from "@tandem/datasets"
 import type { InvalidEvaluation } from "@tandem/evals"
 import type { GeneratorError, LocalGenerator, Prompts, RagAnswer } from "@tandem/generator"
-import type { Tower } from "@tandem/retriever"
+import type { LanguageModel } from "@tandem/models"
+import { makeTextEncoder, type Tower } from "@tandem/retriever"
 import { type Measured, type Measurement, type Observe, progressTo, type RunServices, type Weights } from "@tandem/runs"
 import type { Runtime } from "@tandem/runtime"
 import type { EmbeddedStoreShape, KnowledgeStoreShape, SearchError } from "@tandem/store"
@@ -9,12 +10,13 @@ import { Effect } from "effect"
 import { evaluateVariants, type VariantResults } from "../answers/EvaluateAnswers.ts"
 import { generatorOf, measuredAnswers } from "../answers/MeasureAnswers.ts"
 import { divergedAfter, type RetrievalFailure, searchTowers } from "../retrieval/MeasureRetrieval.ts"
-import type { RetrievalSettings } from "../retrieval/RetrievalSettings.ts"
+import { encodingOf, type RetrievalSettings } from "../retrieval/RetrievalSettings.ts"
 import { encodedAnew, searchDev } from "../retrieval/SearchDev.ts"
 import { nearChance } from "./CollapseWatch.ts"
-import { evaluateRag, type RagSettings } from "./EvaluateRag.ts"
+import { evaluateRag, evaluateRenewed, type RagSettings } from "./EvaluateRag.ts"
 import type { JointModels } from "./JointObjective.ts"
 import { jointCharts, jointExamples, shownAnswers } from "./JointPage.ts"
+import { renewedQuery } from "./RenewedQueries.ts"
 
 /** What a whole system is measured with. */
 export interface SystemMeasurement extends Omit<RagSettings, "temperature"> {
@@ -24,6 +26,8 @@ export interface SystemMeasurement extends Omit<RagSettings, "temperature"> {
   readonly corpus: ReadonlyMap<string, Passage>
   readonly retrieval: RetrievalSettings
   readonly prompts: Pick<Prompts, "prompt" | "answer" | "settings">
+  /** Passages are searched again after every so many tokens of an answer; once where absent. */
+  readonly renewEvery?: number
   /** Draws the passages of the variant `random`. */
   readonly seed: number
   /** Answers are written for so many questions, the first ones. */
@@ -70,7 +74,10 @@ const measureWith = Effect.fnUntraced(function* (
   return yield* Effect.gen(function* () {
     const store =
       options.passages === "frozen" ? options.store : yield* encodedAnew(options.store, towers.passage, options)
-    const measured = yield* measureSystem({ reader, query: towers.query, store }, options)
+    const measured = yield* measureSystem(
+      { model: options.models.generator, reader, query: towers.query, store },
+      options,
+    )
     const { count: passages } = yield* store.metadata
     const message = step === 0 ? nearChance(measured.metrics, { passages }) : undefined
     if (message !== undefined) yield* options.observe({ event: "warning", message })
@@ -86,20 +93,30 @@ const measureWith = Effect.fnUntraced(function* (
  */
 export const measureSystem = Effect.fn("objectives.measureSystem")(function* (
   {
+    model,
     reader,
     query,
     store,
-  }: { readonly reader: LocalGenerator; readonly query: Tower; readonly store: KnowledgeStoreShape },
+  }: {
+    /** The generator's model, and the same with its weights of the moment. */
+    readonly model: LanguageModel
+    readonly reader: LocalGenerator
+    readonly query: Tower
+    readonly store: KnowledgeStoreShape
+  },
   options: SystemMeasurement,
 ): Effect.fn.Return<Measured, JointFailure, Runtime> {
   const { dev, corpus, retrieval, k, prompts, seed, written, observe, loss } = options
   const progress = progressTo(observe)
   const { metrics, perQuestion, questions } = yield* searchDev(query, store, { dev, corpus, retrieval, k, observe })
-  const retrieved = yield* evaluateRag(
-    reader,
-    { questions, prompts, k, written, loss, temperature: retrieval.temperature },
-    progress,
-  )
+  const rag = { questions, prompts, k, written, loss, temperature: retrieval.temperature }
+  const retrieved = yield* options.renewEvery === undefined
+    ? evaluateRag(reader, rag, progress)
+    : Effect.scoped(
+        Effect.flatMap(renewalOf({ model, query, store }, options, options.renewEvery), (renewal) =>
+          evaluateRenewed(reader, rag, renewal, progress),
+        ),
+      )
   const others = yield* evaluateVariants(
     reader,
     { questions, prompts, k: 1, seed, written, variants: ["closedBook", "random", "gold"] },
@@ -119,8 +136,33 @@ export const measureSystem = Effect.fn("objectives.measureSystem")(function* (
   }
 })
 
+/** Searches with what an answer's beginnings say, as a joint run with renewed retrieval does. */
+export const renewalOf = Effect.fnUntraced(function* (
+  {
+    model,
+    query,
+    store,
+  }: { readonly model: LanguageModel; readonly query: Tower; readonly store: KnowledgeStoreShape },
+  { retrieval, k, prompts }: Pick<SystemMeasurement, "retrieval" | "k" | "prompts">,
+  every: number,
+) {
+  const encoder = yield* makeTextEncoder(query, encodingOf(retrieval, "query"))
+  return {
+    model,
+    every,
+    k,
+    temperature: retrieval.temperature,
+    prompts,
+    textFor: renewedQuery({ query: query.encoder, generator: model, retrieval }),
+    search: (texts: readonly string[], count: number) =>
+      Effect.flatMap(encoder.encode(texts, "query"), (vectors) => store.search({ vectors, k: count })),
+  }
+})
+
 /** Nats a token of what was written, under the model that wrote it. */
-const writtenFigures = (answers: readonly RagAnswer[]): Readonly<Record<string, number>> => {
+const writtenFigures = (
+  answers: readonly Pick<RagAnswer, "tokens" | "logprob">[],
+): Readonly<Record<string, number>> => {
   const tokens = answers.reduce((sum, answer) => sum + answer.tokens.length, 0)
   const nats = answers.reduce((sum, { logprob }) => sum - logprob, 0)
   return tokens === 0 ? {} : { "retrieved.writtenNll": nats / tokens }

@@ -1,0 +1,168 @@
+import type { Passage } from "@tandem/datasets"
+import {
+  answerFromPassages,
+  type GeneratorError,
+  InvalidGeneration,
+  logPriorOf,
+  marginalScore,
+  type Prompts,
+  type RagAnswer,
+  type RagGenerator,
+} from "@tandem/generator"
+import type { LanguageModel } from "@tandem/models"
+import { Effect } from "effect"
+import { renewals } from "./RenewedQueries.ts"
+
+/** A passage that was found, and how well it fits. */
+export interface FoundHit {
+  readonly passage: Passage
+  readonly score: number
+}
+
+/** How answers follow retrieval that is renewed as they grow. */
+export interface Renewal<E, R> {
+  /** Tokens between two retrievals. */
+  readonly every: number
+  /** Passages of a retrieval. */
+  readonly k: number
+  /** τ_R: similarities are divided by it. */
+  readonly temperature: number
+  readonly prompts: Pick<Prompts, "prompt" | "settings">
+  /** What is searched for after so much of an answer (`renewedQuery`). */
+  readonly textFor: (question: string, answer: readonly number[]) => string
+  readonly search: (texts: readonly string[], k: number) => Effect.Effect<readonly (readonly FoundHit[])[], E, R>
+}
+
+/**
+ * Likelihoods of given answers under RAG-Token with renewed retrieval: every beginning of an answer is searched for, each
+ * different passage scores the whole answer once, and each token's passages are those of its own retrieval.
+ */
+export const renewedLikelihoods = Effect.fnUntraced(function* <E, R>(
+  generator: RagGenerator,
+  asked: readonly { readonly question: string; readonly answer: readonly number[] }[],
+  { every, k, temperature, prompts, textFor, search }: Renewal<E, R>,
+): Effect.fn.Return<readonly { readonly logprob: number; readonly tokens: number }[], GeneratorError | E, R> {
+  const texts = asked.map(({ question, answer }) =>
+    renewals(answer.length, every).map((count) => textFor(question, answer.slice(0, count))),
+  )
+  const hits = yield* search(texts.flat(), k)
+  let at = 0
+  const found = texts.map((own) => own.map(() => hits[at++] ?? []))
+  const different = found.map((own) => [...new Map(own.flat().map(({ passage }) => [passage.id, passage])).values()])
+  const scores = yield* generator.score(
+    asked.map(({ question, answer }, index) => ({
+      prompts:
+        different[index]!.length === 0
+          ? [prompts.prompt(question, [])]
+          : different[index]!.map((passage) => prompts.prompt(question, [passage])),
+      answer: { ids: answer },
+    })),
+  )
+  return asked.map(({ answer }, index) => {
+    const places = new Map(different[index]!.map(({ id }, place) => [id, place]))
+    const perToken = scores[index]!.map((score) => score.perToken)
+    let logprob = 0
+    for (const [segment, own] of found[index]!.entries()) {
+      const [from, to] = [segment * every, Math.min(answer.length, (segment + 1) * every)]
+      const rows = own.length === 0 ? [0] : own.map(({ passage }) => places.get(passage.id)!)
+      const prior =
+        own.length === 0
+          ? [0]
+          : logPriorOf(
+              own.map(({ score }) => score),
+              temperature,
+            )
+      logprob += marginalScore(
+        prior,
+        rows.map((row) => perToken[row]!.slice(from, to)),
+        "token",
+      ).logprob
+    }
+    return { logprob, tokens: answer.length }
+  })
+})
+
+/** An answer, with the passages of each of its retrievals. */
+export interface RenewedAnswer extends Pick<RagAnswer, "text" | "ids" | "finish" | "logprob"> {
+  readonly retrievals: readonly {
+    readonly query: string
+    readonly passages: readonly FoundHit[]
+    /** Tokens that were written from these passages. */
+    readonly tokens: RagAnswer["tokens"]
+  }[]
+}
+
+/** An answer while it is written. */
+interface Writing {
+  readonly question: string
+  ids: readonly number[]
+  finish: RagAnswer["finish"] | undefined
+  retrievals: RenewedAnswer["retrievals"]
+  logprob: number
+}
+
+/**
+ * Writes answers as RAG-Token with renewed retrieval was trained: after every so many tokens the question with the answer so
+ * far is searched for, and what follows is written from the passages that were found then. Of decoders alone: in an
+ * encoder-decoder what was written belongs to no prompt.
+ */
+export const renewedAnswers = Effect.fnUntraced(function* <E, R>(
+  {
+    model,
+    generator,
+    beams = 1,
+  }: { readonly model: LanguageModel; readonly generator: RagGenerator; readonly beams?: number },
+  questions: readonly string[],
+  { every, k, temperature, prompts, textFor, search }: Renewal<E, R>,
+): Effect.fn.Return<readonly RenewedAnswer[], GeneratorError | E, R> {
+  if (model.kind === "seq2seq") {
+    return yield* new InvalidGeneration({
+      message: "an encoder-decoder cannot go on with an answer after passages were searched again",
+      field: "renewEvery",
+      expected: "a decoder",
+      found: "an encoder-decoder",
+    })
+  }
+  const most = prompts.settings.maxAnswer
+  const states = questions.map(
+    (question): Writing => ({ question, ids: [], finish: undefined, retrievals: [], logprob: 0 }),
+  )
+  for (let written = 0; written < most; written += every) {
+    const open = states.filter(({ finish }) => finish === undefined)
+    if (open.length === 0) break
+    const texts = open.map(({ question, ids }) => textFor(question, ids))
+    const hits = yield* search(texts, k)
+    const answers = yield* answerFromPassages(
+      generator,
+      open.map(({ question, ids }, index) => {
+        const found = hits[index] ?? []
+        const contexts = found.length === 0 ? [[]] : found.map(({ passage }) => [passage])
+        return {
+          prompts: contexts.map((context) => ({ ids: [...prompts.prompt(question, context).ids, ...ids] })),
+          logPrior:
+            found.length === 0
+              ? [0]
+              : logPriorOf(
+                  found.map(({ score }) => score),
+                  temperature,
+                ),
+        }
+      }),
+      { decoding: { kind: "token", beams }, maxTokens: Math.min(every, most - written) },
+    )
+    for (const [index, state] of open.entries()) {
+      const { ids, finish, tokens, logprob } = answers[index]!
+      state.ids = [...state.ids, ...ids]
+      state.logprob += logprob
+      state.retrievals = [...state.retrievals, { query: texts[index]!, passages: hits[index] ?? [], tokens }]
+      if (finish !== "length" || written + every >= most) state.finish = finish
+    }
+  }
+  return states.map(({ ids, finish = "length", retrievals, logprob }) => ({
+    text: generator.pieces(ids).join(""),
+    ids,
+    finish,
+    retrievals,
+    logprob,
+  }))
+})
