@@ -40,8 +40,8 @@ export {
   type JointShape,
   jointBatches,
 } from "./joint/JointBatches.ts"
+export type { JointModels } from "./joint/JointModels.ts"
 export {
-  type JointModels,
   type JointOptions,
   jointObjective,
   type SearchedBatch,

@@ -1,7 +1,7 @@
-import type { LanguageModel, ModelError } from "@tandem/models"
+import type { ModelError } from "@tandem/models"
 import { joinParts } from "@tandem/onnx"
 import type { Retrieve } from "@tandem/retriever"
-import { encoderOf, type Towers } from "@tandem/retriever"
+import { encoderOf } from "@tandem/retriever"
 import type { Runtime } from "@tandem/runtime"
 import type { Hit, SearchError } from "@tandem/store"
 import type { Batch, Live, Objective, Passes, Program } from "@tandem/trainers"
@@ -9,6 +9,7 @@ import { Effect } from "effect"
 import { generatorPart } from "../generator/CallGenerator.ts"
 import { distinctPassages } from "../retrieval/DistinctPassages.ts"
 import { type JointBatchOptions, jointBatches } from "./JointBatches.ts"
+import type { JointModels } from "./JointModels.ts"
 import { type JointProgramOptions, jointProgram } from "./JointProgram.ts"
 import type { LiveIndex, LiveIndexFailure } from "./LiveIndex.ts"
 import { renewedBatches } from "./RenewedBatches.ts"
@@ -31,12 +32,6 @@ export interface SearchedDraft {
 /** A pass over some of a batch's questions with what was found for them. */
 export interface SearchedBatch extends Batch {
   readonly program: Effect.Effect<Program, ModelError, Runtime>
-}
-
-/** The models that train together. The encoders have weights of their own each: that of passages may stay as it is. */
-export interface JointModels {
-  readonly towers: Extract<Towers, { readonly kind: "untied" }>
-  readonly generator: LanguageModel
 }
 
 /**

@@ -14,7 +14,7 @@ import { encodingOf, type RetrievalSettings } from "../retrieval/RetrievalSettin
 import { encodedAnew, searchDev } from "../retrieval/SearchDev.ts"
 import { nearChance } from "./CollapseWatch.ts"
 import { evaluateRag, evaluateRenewed, type RagSettings } from "./EvaluateRag.ts"
-import type { JointModels } from "./JointObjective.ts"
+import type { JointModels } from "./JointModels.ts"
 import { jointCharts, jointExamples, shownAnswers } from "./JointPage.ts"
 import { renewedQuery } from "./RenewedQueries.ts"
 

@@ -14,7 +14,7 @@ import type { CandidateShape } from "../retrieval/CandidateScores.ts"
 import { describeShape, encoderBatch } from "../retrieval/EncoderBatch.ts"
 import { encodingOf } from "../retrieval/RetrievalSettings.ts"
 import { answerPlaces, answerTokensOf, type JointBatchOptions, type JointQuestion } from "./JointBatches.ts"
-import type { JointModels } from "./JointObjective.ts"
+import type { JointModels } from "./JointModels.ts"
 import { renewals, renewedQuery } from "./RenewedQueries.ts"
 
 /** A question of a batch with all that is searched for along its answer. */

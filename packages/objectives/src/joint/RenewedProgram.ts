@@ -12,7 +12,7 @@ import type { Program } from "@tandem/trainers"
 import { Effect } from "effect"
 import { callGenerator } from "../generator/CallGenerator.ts"
 import { candidateScores } from "../retrieval/CandidateScores.ts"
-import type { JointModels } from "./JointObjective.ts"
+import type { JointModels } from "./JointModels.ts"
 import { type JointProgramOptions, passageFigures, sharesOf } from "./JointProgram.ts"
 import type { RenewedBatch } from "./RenewedBatches.ts"
 

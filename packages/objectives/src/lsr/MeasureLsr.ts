@@ -3,7 +3,7 @@ import type { Measured, Measurement, Observe, RunServices, Weights } from "@tand
 import { progressTo } from "@tandem/runs"
 import type { EmbeddedStoreShape } from "@tandem/store"
 import { Effect } from "effect"
-import type { JointModels } from "../joint/JointObjective.ts"
+import type { JointModels } from "../joint/JointModels.ts"
 import type { PreparedQuestion } from "../ralt/PreparedQuestion.ts"
 import { decidingMetric, divergedAfter, type RetrievalFailure, searchTowers } from "../retrieval/MeasureRetrieval.ts"
 import { keptRankings, retrievalExamples } from "../retrieval/RetrievalExamples.ts"
