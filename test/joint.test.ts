@@ -163,6 +163,33 @@ test("an encoder that is frozen is no part of the program, and no gradient reach
   )
 })
 
+test("passages under which answers are equally likely teach the generator alone, as if there were none", async () => {
+  const fixture = fixtureOf("llama")
+  const questions = fixture.golden.questions.map((question) => ({
+    ...question,
+    passages: question.passages.map((passage) => ({ ...passage, prompt: question.alone })),
+  }))
+  const alike: JointFixture = { ...fixture, golden: { ...fixture.golden, questions } }
+  const without = questions.map((question) => ({ ...question, passages: [] }))
+  const own = await run({ ...fixture, golden: { ...fixture.golden, questions: without } }, live)
+  const sizes = (found: Found, generator: boolean): number[] =>
+    [...found.gradients].flatMap(([name, values]) =>
+      name.startsWith("generator/") === generator ? [Math.hypot(...values)] : [],
+    )
+  assert.ok(sizes(own, false).every((size) => size === 0))
+  for (const loss of ["rag-sequence", "rag-token"] as const) {
+    const found = await run(alike, { ...live, loss })
+    assert.ok(Math.abs(found.loss / own.loss - 1) <= 1e-6, `${loss} ${found.loss} ${own.loss}`)
+    assert.ok(Math.max(...sizes(found, false)) <= 1e-5 * Math.max(...sizes(found, true)), String(sizes(found, false)))
+    for (const [name, values] of found.gradients) {
+      if (!name.startsWith("generator/")) continue
+      const expected = own.gradients.get(name)!
+      const gap = Math.hypot(...values.map((value, index) => value - expected[index]!))
+      assert.ok(gap <= 1e-4 * Math.max(...sizes(own, true)), name)
+    }
+  }
+})
+
 /** The share by which the gradient along a direction differs from finite differences of the loss, weights moved both ways. */
 const discrepancies = (
   fixture: JointFixture,

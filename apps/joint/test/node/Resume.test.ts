@@ -70,7 +70,7 @@ for (const [name, { settings, swaps: expected }] of Object.entries(cases)) {
       seen.push(...swaps(await run(out, { ...settings, resume: index > 0 }, stopAt)))
     assert.deepEqual(seen, expected)
     assert.deepEqual(rowsOf(join(folder, out)), rowsOf(join(folder, `${id}-whole`)))
-    for (const part of ["retriever", "generator"])
+    for (const part of ["retriever", "passage-retriever", "generator"])
       assert.deepEqual(hashes(join(folder, out, part)), hashes(join(folder, `${id}-whole`, part)), part)
   })
 }

@@ -32,7 +32,7 @@ export const assertKilledIsSame = async (
   assert.equal(code, 0, stderr)
   const reached = await killAndResume(flagsFor(join(folder, "data"), out, steps), out, moments)
   assert.deepEqual(rowsOf(out), rowsOf(reference))
-  for (const part of ["retriever", "generator"])
+  for (const part of ["retriever", "passage-retriever", "generator"])
     assert.deepEqual(hashes(join(out, part)), hashes(join(reference, part)), part)
   assert.deepEqual(indexed(out), indexed(reference))
   for (const key of ["status", "steps", "savedStep", "before", "after", "intervals", "differences"])
