@@ -23,7 +23,7 @@ test("a weak retriever and a reader find and answer, and only if the loss reache
     trainTask(
       world,
       { retriever, generator },
-      { loss: "rag-token", maxSteps: 260, epochs: 100, out: join(folder, name) },
+      { loss: "rag-token", temperature: 0.03, maxSteps: 260, epochs: 100, answers: 128, out: join(folder, name) },
       plant === undefined ? {} : { plant },
     )
   const whole = await train("whole")
