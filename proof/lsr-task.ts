@@ -1,0 +1,154 @@
+// A retriever that a reader teaches finds the one passage of eight on a topic that answers, on worlds that nothing was tuned on;
+// and the settings that are known to fail do fail, with the warnings that say so.
+//
+//     npm run proof -- lsr-task [PIECE…]
+//
+// Pieces that proof/lsr-task.json holds are not computed again.
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import type { Experiment, ExperimentResult } from "../scripts/support/Experiment.ts"
+import { silenced } from "../test/support/JointFaults.ts"
+import { manners, teachTask, writeLsrWorld } from "../test/support/LsrTask.ts"
+import { trainTaskReader } from "../test/support/TaskWorld.ts"
+
+/** Seeds that nothing was tuned on. */
+const seeds = [1, 2, 3]
+const steps = 300
+
+const good = { candidates: "renewed", direction: "lm-retriever" }
+const longAnswers = { maxAnswer: 16, maxPrompt: 40 }
+
+/** Runs of a world, by name; those with long answers have a world of their own. */
+const runs = {
+  "lm-retriever, renewed": { given: good, long: false },
+  "the same, answers of 14 tokens": { given: { ...good, ...longAnswers }, long: true },
+  "retriever-lm, fixed": { given: {}, long: false },
+  "retriever-lm, renewed, flat targets too": {
+    given: { candidates: "renewed", direction: "retriever-lm", flatBelow: 0 },
+    long: false,
+  },
+  "prob, answers of 14 tokens, flat targets too": {
+    given: { ...good, ...longAnswers, score: "prob", flatBelow: 0 },
+    long: true,
+  },
+  severed: { given: good, long: false },
+} as const
+type Run = keyof typeof runs
+
+/** Shares of the questions about a third of the topics. */
+interface Figures {
+  readonly recallBefore: number
+  readonly recall: number
+  readonly nllBefore: number
+  readonly nll: number
+  readonly loss: number
+  readonly targetEntropy: number
+  readonly warnings: readonly string[]
+  readonly seconds: number
+}
+
+const pieces = seeds.flatMap((seed) =>
+  (Object.keys(runs) as Run[]).map((run) => ({ name: `${seed} ${run}`, seed, run })),
+)
+
+export const run: Experiment = async ({ args, root, log, keep }) => {
+  const known = figuresOf(join(root, "proof/lsr-task.json"))
+  const asked = pieces.filter(({ name }) => args.length === 0 || args.some((arg) => name.startsWith(arg)))
+  for (const some of Map.groupBy(asked, ({ seed, run: name }) => `${seed} ${runs[name].long}`).values()) {
+    const missing = some.filter(({ name }) => !known.has(name))
+    const [first] = missing
+    if (first === undefined) continue
+    const folder = mkdtempSync(join(tmpdir(), "tandem-lsr-task-"))
+    try {
+      const { long } = runs[first.run]
+      const world = await writeLsrWorld(folder, { ...manners, seed: first.seed, long })
+      const reader = await trainTaskReader(world, manners.readerSteps, long ? longAnswers : {})
+      log(`seed ${first.seed}${long ? ", long answers" : ""}: the world and its reader are there`)
+      for (const { name, run: kind } of missing) {
+        const figures = await taught(world, reader, kind)
+        log(`${name}: ${JSON.stringify(figures)}`)
+        known.set(name, figures)
+        await keep(resultOf(known))
+      }
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
+  }
+  return resultOf(known)
+}
+
+const taught = async (world: Parameters<typeof teachTask>[0], reader: string, kind: Run): Promise<Figures> => {
+  const warnings: string[] = []
+  const last = { loss: Number.NaN, targetEntropy: Number.NaN }
+  const out = join(world.folder, kind.replaceAll(/\W+/g, "-"))
+  const { before, after, seconds } = await teachTask(
+    world,
+    reader,
+    { ...runs[kind].given, maxSteps: steps, out },
+    {
+      observe: (event) => {
+        if (event.event === "warning") warnings.push(event.message)
+        if (event.event !== "step") return
+        last.loss = event.loss
+        last.targetEntropy = event.metrics["targetEntropy"] ?? Number.NaN
+      },
+      ...(kind === "severed" ? { plant: silenced } : {}),
+    },
+  )
+  const at = (metrics: typeof before, name: string): number => metrics?.[name] ?? Number.NaN
+  return {
+    recallBefore: at(before, "recall@1"),
+    recall: at(after, "recall@1"),
+    nllBefore: at(before, "retrieved.nll"),
+    nll: at(after, "retrieved.nll"),
+    ...last,
+    warnings,
+    seconds: Math.round(seconds),
+  }
+}
+
+const resultOf = (known: ReadonlyMap<string, Figures>): ExperimentResult => {
+  const found = pieces.flatMap(({ name, run: kind }) =>
+    known.has(name) ? [{ name, kind, figures: known.get(name)! }] : [],
+  )
+  const holds = found.flatMap(({ name, kind, figures }) =>
+    Object.entries(bars[kind](figures)).map(([sentence, holds]) => [`${name}: ${sentence}`, holds] as const),
+  )
+  return {
+    settings: { ...manners, seeds, steps, k: 16, batchSize: 16, pieces: `${found.length} of ${pieces.length}` },
+    figures: Object.fromEntries(found.map(({ name, figures }) => [name, figures])),
+    holds: Object.fromEntries(holds),
+  }
+}
+
+type Bars = (figures: Figures) => Readonly<Record<string, boolean>>
+const learns: Bars = ({ recallBefore, recall }) => ({
+  "recall@1 is at most 0.2 before and at least 0.8 after": recallBefore <= 0.2 && recall >= 0.8,
+})
+const fails: Bars = ({ recall }) => ({ "recall@1 is at most 0.2 after": recall <= 0.2 })
+const said = ({ warnings }: Figures, words: RegExp): boolean => warnings.some((message) => words.test(message))
+
+const bars: Readonly<Record<Run, Bars>> = {
+  "lm-retriever, renewed": learns,
+  "the same, answers of 14 tokens": learns,
+  "retriever-lm, fixed": ({ recall, recallBefore }) => ({
+    "recall@1 rises by at least 0.2": recall - recallBefore >= 0.2,
+  }),
+  "retriever-lm, renewed, flat targets too": (figures) => ({
+    ...fails(figures),
+    "it is said that the retriever can flee": said(figures, /can flee/),
+  }),
+  "prob, answers of 14 tokens, flat targets too": (figures) => ({
+    ...fails(figures),
+    "it is said that probabilities underflow": said(figures, /underflows/),
+  }),
+  severed: fails,
+}
+
+/** The pieces of a record that is there. */
+const figuresOf = (file: string): Map<string, Figures> => {
+  if (!existsSync(file)) return new Map()
+  const { figures }: { readonly figures: Readonly<Record<string, Figures>> } = JSON.parse(readFileSync(file, "utf8"))
+  return new Map(Object.entries(figures))
+}
