@@ -38,6 +38,26 @@ export const passageFields = {
   ),
 }
 
+/** Settings on how a generator is asked. */
+export const promptFields = {
+  template: optionalSetting(
+    Schema.String,
+    textDoc(
+      "F",
+      "text of prompts, with {query}, {context} and {response}",
+      "as the generator was trained, else the model's chat template, or a plain text",
+    ),
+  ),
+  maxPrompt: optionalSetting(
+    count,
+    countDoc("longest prompt in tokens", "as the generator was trained, else the model's own, at most 1,024"),
+  ),
+  maxAnswer: optionalSetting(
+    count,
+    countDoc("longest answer in tokens, its end included", "as the generator was trained, else 64"),
+  ),
+}
+
 /**
  * Everything that decides a run of `tandem ralt train`, by the names of its flags in camel case. A key that is absent and
  * has no default means "as the model or data say".
@@ -62,22 +82,7 @@ export const RaltSettings = Schema.Struct({
   tiny: settingGroup(TinySizes, "sizes of a tiny model"),
   k: settingWithDefault(count, 5, countDoc("passages of a question in training, each an example of its own")),
   kEval: optionalSetting(count, countDoc("passages in one prompt of an evaluation", "as `k`")),
-  template: optionalSetting(
-    Schema.String,
-    textDoc(
-      "F",
-      "text of prompts, with {query}, {context} and {response}",
-      "as the generator was trained, else the model's chat template, or a plain text",
-    ),
-  ),
-  maxPrompt: optionalSetting(
-    count,
-    countDoc("longest prompt in tokens", "as the generator was trained, else the model's own, at most 1,024"),
-  ),
-  maxAnswer: optionalSetting(
-    count,
-    countDoc("longest answer in tokens, its end included", "as the generator was trained, else 64"),
-  ),
+  ...promptFields,
   reduction: settingWithDefault(
     Schema.Literals(["token", "example", "sum"]),
     "token",

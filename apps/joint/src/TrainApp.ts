@@ -1,6 +1,13 @@
 import { join } from "node:path"
 import { parseRefresh, refreshGrammar } from "@tandem/objectives/joint/Refresh"
-import { type IdleRule, type TrainApp, trainIdle } from "@tandem/runs/TrainApp"
+import {
+  lacksRetriever,
+  modelBesideQueryEncoder,
+  withoutDev,
+  withoutTiny,
+  withRetriever,
+} from "@tandem/objectives/retrieval/IdleRules"
+import { type TrainApp, trainIdle } from "@tandem/runs/TrainApp"
 import { JointSettings } from "./Settings.ts"
 
 const partNames = ["query", "generator", "passage"]
@@ -25,14 +32,9 @@ export const jointTrainApp: TrainApp<JointSettings> = {
   idle: [
     ...trainIdle,
     ...["patience", "evalEvery", "kEval", "answers"].map(withoutDev),
-    ...["hidden", "layers", "heads", "intermediate", "vocabulary"].map((size) => withoutTiny(`tiny.${size}`)),
+    ...["hidden", "layers", "heads", "intermediate", "vocabulary"].map(withoutTiny),
     ...["model", "queryEncoder", "passageEncoder"].map(withRetriever),
-    {
-      setting: "model",
-      when: ({ queryEncoder }) => queryEncoder !== undefined,
-      because: "beside `queryEncoder`",
-      hint: "name the other model with `passageEncoder`",
-    },
+    modelBesideQueryEncoder,
     {
       setting: "refresh",
       when: ({ refresh, train }) => refresh !== "never" && !train.includes("passage"),
@@ -58,7 +60,8 @@ export const jointTrainApp: TrainApp<JointSettings> = {
       hint: "leave one of the two out",
     },
   ],
-  incomplete: ({ data, model, queryEncoder, passageEncoder, retriever, refresh, train }) => {
+  incomplete: (settings) => {
+    const { data, refresh, train } = settings
     if (data.length === 0) return { message: "`data` is needed", setting: "data" }
     if (parseRefresh(refresh) === undefined) {
       return { message: "`refresh` has a wrong value", setting: "refresh", expected: refreshGrammar, found: refresh }
@@ -72,15 +75,7 @@ export const jointTrainApp: TrainApp<JointSettings> = {
         found: strange,
       }
     }
-    if (model !== undefined || queryEncoder !== undefined || retriever !== undefined) return undefined
-    return {
-      message:
-        passageEncoder === undefined
-          ? "no retriever is named"
-          : "`passageEncoder` names the model for passages, and none is named for questions",
-      setting: passageEncoder === undefined ? "retriever" : "queryEncoder",
-      expected: "`retriever` RUN, `model` DIR|HUB_ID|tiny, or `queryEncoder` M with `passageEncoder` M",
-    }
+    return lacksRetriever(settings)
   },
   load: async () => (await import("./TrainJoint.ts")).trainJoint,
   outcome: ({ out }) => [
@@ -89,33 +84,4 @@ export const jointTrainApp: TrainApp<JointSettings> = {
     ["index", join(out, "store")],
     ["report", join(out, "report.html")],
   ],
-}
-
-function withoutDev(setting: string): IdleRule<JointSettings> {
-  return {
-    setting,
-    when: ({ dev }) => dev.length === 0,
-    because: "without `dev`: nothing is evaluated",
-    hint: "name evaluation examples with `dev` F",
-  }
-}
-
-function withRetriever(setting: string): IdleRule<JointSettings> {
-  return {
-    setting,
-    when: ({ retriever }) => retriever !== undefined,
-    because: "beside `retriever`, which brings its own encoders",
-    hint: "leave one of the two out",
-  }
-}
-
-function withoutTiny(setting: string): IdleRule<JointSettings> {
-  const isTiny = (model: string | undefined): boolean => model !== undefined && /^tiny(:|$)/.test(model)
-  return {
-    setting,
-    when: ({ model, queryEncoder, passageEncoder, generator }) =>
-      ![model, queryEncoder, passageEncoder, generator].some(isTiny),
-    because: "where no model is tiny",
-    hint: "the sizes of other models are in their own files; `model` or `generator` tiny starts from scratch",
-  }
 }

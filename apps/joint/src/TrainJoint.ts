@@ -1,14 +1,11 @@
 import {
   allPassages,
   collapseWatch,
-  encodingOf,
   type JointFailure,
   type JointModels,
   jointObjective,
   type LiveIndexFailure,
-  makeLiveIndex,
   measureJoint,
-  parseRefresh,
   type SearchedBatch,
   type SearchedDraft,
 } from "@tandem/objectives"
@@ -20,17 +17,14 @@ import { retrieverFacts } from "@tandem/objectives/node/OpenRetriever"
 import { ownTowers } from "@tandem/objectives/node/OwnTowers"
 import { askableData, rawQuestions, textsOf } from "@tandem/objectives/node/Questions"
 import { peftDescription, saveGenerator } from "@tandem/objectives/node/SaveGenerator"
-import { type SaveFailure, saveRetriever, writeCards } from "@tandem/objectives/node/SaveRetriever"
+import { type SaveFailure, writeCards } from "@tandem/objectives/node/SaveRetriever"
 import { searchedIndex } from "@tandem/objectives/node/SearchedIndex"
-import { fingerprint, makeRetrieve, towerFrom } from "@tandem/retriever"
+import { passagesOf, saveSearched, searchInTraining } from "@tandem/objectives/node/SearchInTraining"
+import { fingerprint, towerFrom } from "@tandem/retriever"
 import { type RunOptions, SettingsError, type Systems, type TrainPlan } from "@tandem/runs"
-import { runPaths } from "@tandem/runs/node/RunFolder"
 import { trainRun } from "@tandem/runs/node/TrainRun"
-import { Runtime } from "@tandem/runtime"
-import { layer } from "@tandem/runtime/node/NodeRuntime"
 import type { StoreAccessError } from "@tandem/store"
-import { nodeFolder } from "@tandem/store/node/StoreFolder"
-import { Context, Effect, Layer } from "effect"
+import { Effect } from "effect"
 import type { JointSettings } from "./Settings.ts"
 
 /**
@@ -73,7 +67,7 @@ const planOf = Effect.fnUntraced(function* (settings: JointSettings, loaded: Loa
   const { observe } = options
   const { train: rawTrain, dev: rawDev, towers, retrieval, model: generator, prompts } = loaded
   const { k, kEval = k, seed, loss, train: parts } = settings
-  const passages = parts.includes("passage") ? "live" : "frozen"
+  const passages = passagesOf(settings)
   const models: JointModels = { towers, generator }
   if (generator.kind === "decoder" && (generator.frozen?.size ?? 0) > 0 && parts.includes("generator")) {
     return yield* new SettingsError({
@@ -93,24 +87,7 @@ const planOf = Effect.fnUntraced(function* (settings: JointSettings, loaded: Loa
   const { count } = yield* store.metadata
   const asked = yield* askableData(rawTrain.data, corpus, prompts, "data")
   const evaluated = rawDev === undefined ? undefined : yield* askableData(rawDev.data, corpus, prompts, "dev")
-  const live =
-    passages === "frozen"
-      ? undefined
-      : yield* makeLiveIndex({
-          towers,
-          retrieval,
-          store,
-          refresh: parseRefresh(settings.refresh) ?? { kind: "never" },
-          delay: settings.refreshDelay,
-          ...(settings.refreshDelay === 0 ? {} : { beside: yield* secondRuntime }),
-          observe,
-        })
-  const search = yield* makeRetrieve({
-    towers,
-    store,
-    withVectors: passages === "frozen",
-    ...encodingOf(retrieval, "query"),
-  })
+  const searched = yield* searchInTraining(settings, { towers, retrieval, store }, observe)
   const objective = jointObjective(
     models,
     {
@@ -127,7 +104,7 @@ const planOf = Effect.fnUntraced(function* (settings: JointSettings, loaded: Loa
       passages,
       ...(settings.renewEvery === undefined ? {} : { renewEvery: settings.renewEvery }),
     },
-    { search, ...(live === undefined ? {} : { live }) },
+    searched,
   )
   const measurement =
     evaluated &&
@@ -210,14 +187,7 @@ const planOf = Effect.fnUntraced(function* (settings: JointSettings, loaded: Loa
     ],
     save: Effect.fnUntraced(function* (trained, step, systems) {
       yield* saveGenerator({ run: settings.out, model: generator, trained, prompt: prompts.settings, observe })
-      const indexed = yield* store.contents
-      yield* saveRetriever({
-        ...cards(step, systems),
-        trained,
-        corpus: passages === "live" ? new Map(indexed.passages.map((each) => [each.id, each])) : undefined,
-        observe,
-      })
-      if (passages === "frozen") yield* store.snapshot(nodeFolder(runPaths(settings.out).store))
+      yield* saveSearched({ ...cards(step, systems), trained, observe }, { store, passages })
     }),
     describe: (step, systems) => writeCards(cards(step, systems)),
   }
@@ -230,6 +200,3 @@ type PlanFailure =
   | SaveFailure
   | Effect.Error<ReturnType<typeof saveGenerator>>
   | StoreAccessError
-
-/** A device of its own, so that an index is encoded while training goes on. */
-const secondRuntime = Effect.map(Layer.build(layer({ threads: 1 })), (services) => Context.get(services, Runtime))

@@ -17,6 +17,7 @@ import {
 } from "@tandem/runs/Setting"
 import { trainFields } from "@tandem/runs/TrainSettings"
 import { Schema } from "effect"
+import { promptFields } from "../Settings.ts"
 
 const { untied: _, temperature: __, ...encoderFields } = retrieverFields
 
@@ -43,22 +44,7 @@ export const teacherFields = {
     Schema.String,
     textDoc("TEXT", "what ends answers of a teacher at an endpoint; an empty text leaves the end out"),
   ),
-  template: optionalSetting(
-    Schema.String,
-    textDoc(
-      "F",
-      "text of prompts, with {query}, {context} and {response}",
-      "as the generator was trained, else the model's chat template, or a plain text",
-    ),
-  ),
-  maxPrompt: optionalSetting(
-    count,
-    countDoc("longest prompt in tokens", "as the generator was trained, else the model's own, at most 1,024"),
-  ),
-  maxAnswer: optionalSetting(
-    count,
-    countDoc("longest answer in tokens, its end included", "as the generator was trained, else 64"),
-  ),
+  ...promptFields,
   k: settingWithDefault(count, 5, countDoc("candidates of a question")),
   scoreCache: optionalSetting(
     Schema.String,

@@ -1,5 +1,12 @@
 import { join } from "node:path"
 import { parseRefresh, refreshGrammar } from "@tandem/objectives/joint/Refresh"
+import {
+  lacksRetriever,
+  modelBesideQueryEncoder,
+  withoutDev,
+  withoutTiny,
+  withRetriever,
+} from "@tandem/objectives/retrieval/IdleRules"
 import type { Incomplete } from "@tandem/runs/TrainApp"
 import { type IdleRule, type TrainApp, trainIdle } from "@tandem/runs/TrainApp"
 import { LsrSettings } from "./LsrSettings.ts"
@@ -28,16 +35,11 @@ export const lsrTrainApp: TrainApp<LsrSettings> = {
     ...trainIdle,
     ...["patience", "evalEvery", "likelihoods"].map(withoutDev),
     ...["model", "queryEncoder", "passageEncoder"].map(withRetriever),
-    ...["hidden", "layers", "heads", "intermediate", "vocabulary"].map((size) => withoutTiny(`tiny.${size}`)),
+    ...["hidden", "layers", "heads", "intermediate", "vocabulary"].map(withoutTiny),
     ...["generator", "template", "maxPrompt", "maxAnswer", "scoreCache", "likelihoods"].map(withScores),
     ...["remoteModel", "server", "endOfText"].map(withoutAddress),
     ...["maxPrompt", "maxAnswer"].map(withAddress),
-    {
-      setting: "model",
-      when: ({ queryEncoder }) => queryEncoder !== undefined,
-      because: "beside `queryEncoder`",
-      hint: "name the other model with `passageEncoder`",
-    },
+    modelBesideQueryEncoder,
     {
       setting: "direction",
       when: ({ loss }) => loss !== "lsr" && loss !== "distillation",
@@ -163,37 +165,7 @@ function lacking(settings: LsrSettings): Incomplete | undefined {
       found: strange,
     }
   }
-  return withoutRetriever(settings)
-}
-
-function withoutRetriever({ model, queryEncoder, passageEncoder, retriever }: LsrSettings): Incomplete | undefined {
-  if (model !== undefined || queryEncoder !== undefined || retriever !== undefined) return undefined
-  return {
-    message:
-      passageEncoder === undefined
-        ? "no retriever is named"
-        : "`passageEncoder` names the model for passages, and none is named for questions",
-    setting: passageEncoder === undefined ? "retriever" : "queryEncoder",
-    expected: "`retriever` RUN, `model` DIR|HUB_ID|tiny, or `queryEncoder` M with `passageEncoder` M",
-  }
-}
-
-function withoutDev(setting: string): IdleRule<LsrSettings> {
-  return {
-    setting,
-    when: ({ dev }) => dev.length === 0,
-    because: "without `dev`: nothing is evaluated",
-    hint: "name evaluation examples with `dev` F",
-  }
-}
-
-function withRetriever(setting: string): IdleRule<LsrSettings> {
-  return {
-    setting,
-    when: ({ retriever }) => retriever !== undefined,
-    because: "beside `retriever`, which brings its own encoders",
-    hint: "leave one of the two out",
-  }
+  return lacksRetriever(settings)
 }
 
 function withScores(setting: string): IdleRule<LsrSettings> {
@@ -220,16 +192,5 @@ function withAddress(setting: string): IdleRule<LsrSettings> {
     when: isAddress,
     because: "where the teacher is an endpoint, which counts its own tokens",
     hint: "leave it out",
-  }
-}
-
-function withoutTiny(setting: string): IdleRule<LsrSettings> {
-  const isTiny = (model: string | undefined): boolean => model !== undefined && /^tiny(:|$)/.test(model)
-  return {
-    setting,
-    when: ({ model, queryEncoder, passageEncoder, generator }) =>
-      ![model, queryEncoder, passageEncoder, generator].some(isTiny),
-    because: "where no model is tiny",
-    hint: "the sizes of other models are in their own files; `model` or `generator` tiny starts from scratch",
   }
 }

@@ -3,16 +3,13 @@ import { dualEncoderSampler } from "@tandem/collators"
 import { lsrPresets } from "@tandem/losses"
 import {
   allPassages,
-  encodingOf,
   fixedCandidates,
   type InvalidScoresError,
   type LsrBatch,
   type LsrDraft,
   type LsrLossSettings,
   lsrObjective,
-  makeLiveIndex,
   measureLsr,
-  parseRefresh,
   positiveFirst,
   renewedCandidates,
   scorePairs,
@@ -28,16 +25,16 @@ import { retrieverFacts } from "@tandem/objectives/node/OpenRetriever"
 import { openTeacher } from "@tandem/objectives/node/OpenTeacher"
 import { ownTowers } from "@tandem/objectives/node/OwnTowers"
 import { askableData, rawQuestions, textsOf } from "@tandem/objectives/node/Questions"
-import { saveRetriever, writeCards } from "@tandem/objectives/node/SaveRetriever"
+import { writeCards } from "@tandem/objectives/node/SaveRetriever"
 import { openScoreFile } from "@tandem/objectives/node/ScoreFile"
 import { searchedIndex } from "@tandem/objectives/node/SearchedIndex"
+import { passagesOf, saveSearched, searchInTraining } from "@tandem/objectives/node/SearchInTraining"
 import { readTeacherScores } from "@tandem/objectives/node/TeacherScores"
-import { fingerprint, makeRetrieve, towerFrom } from "@tandem/retriever"
+import { fingerprint, type Retrieve, towerFrom } from "@tandem/retriever"
 import { progressTo, type RunOptions, type RunServices, type Systems, type TrainPlan } from "@tandem/runs"
 import { runPaths } from "@tandem/runs/node/RunFolder"
 import { trainRun } from "@tandem/runs/node/TrainRun"
 import type { EmbeddedStoreShape } from "@tandem/store"
-import { nodeFolder } from "@tandem/store/node/StoreFolder"
 import { Effect } from "effect"
 import { learnsFromScores, lossOf } from "./LossOf.ts"
 import { anyPrompts, findOnce, storedHits, taughtQuestions } from "./LsrData.ts"
@@ -81,7 +78,7 @@ type Loaded = Effect.Success<ReturnType<typeof prepare>>
 const planOf = Effect.fnUntraced(function* (settings: LsrSettings, loaded: Loaded, { observe }: RunOptions) {
   const { train: rawTrain, dev: rawDev, towers, retrieval, loss, teacher: opened } = loaded
   const { k, seed, batchSize } = settings
-  const passages = settings.train.includes("passage") ? "live" : "frozen"
+  const passages = passagesOf(settings)
   const prompts = opened?.prompts ?? { ...anyPrompts, settings: null }
   const corpus = yield* allPassages([
     { data: rawTrain.data, files: settings.data },
@@ -93,23 +90,17 @@ const planOf = Effect.fnUntraced(function* (settings: LsrSettings, loaded: Loade
   const evaluated = rawDev === undefined ? undefined : yield* askableData(rawDev.data, corpus, prompts, "dev")
   const questions = taughtQuestions(asked.data.examples)
   const score = opened === undefined ? undefined : yield* scoreWith(settings, opened)
-  const { candidates, warnings, seen } = yield* candidatesOf(settings, { ...loaded, store, questions, score }, observe)
+  const { search, ...live } = yield* searchInTraining(settings, { towers, retrieval, store }, observe)
+  const { candidates, warnings, seen } = yield* candidatesOf(
+    settings,
+    { ...loaded, store, questions, score, search },
+    observe,
+  )
   const flight = watchForFlight()
-  const live =
-    passages === "frozen"
-      ? undefined
-      : yield* makeLiveIndex({
-          towers,
-          retrieval,
-          store,
-          refresh: parseRefresh(settings.refresh) ?? { kind: "never" },
-          delay: settings.refreshDelay,
-          observe,
-        })
   const objective = lsrObjective(
     towers,
     { questions, retrieval, seed, k, batchSize, loss, dropout: settings.dropout, passages },
-    { candidates, ...(live === undefined ? {} : { live }) },
+    { candidates, ...live },
   )
   const measurement =
     evaluated &&
@@ -162,6 +153,9 @@ const planOf = Effect.fnUntraced(function* (settings: LsrSettings, loaded: Loade
       ...asked.warnings,
       ...(evaluated?.warnings ?? []),
       ...(count < k ? [`there are ${count} passages, fewer than \`k\` ${k}: each question has those`] : []),
+      ...(settings.dropout === "model" && [towers.query, towers.passage].some(({ source }) => source.kind === "onnx")
+        ? ["a model is an ONNX file, which holds no dropout: it is trained without"]
+        : []),
       ...choiceWarnings(settings, loss),
       ...warnings,
     ],
@@ -176,14 +170,7 @@ const planOf = Effect.fnUntraced(function* (settings: LsrSettings, loaded: Loade
       { title: "Targets that are flat, or one candidate alone, a share", columns: ["flatShare", "oneHotShare"] },
     ],
     save: Effect.fnUntraced(function* (trained, step, systems) {
-      const indexed = yield* store.contents
-      yield* saveRetriever({
-        ...cards(step, systems),
-        trained,
-        corpus: passages === "live" ? new Map(indexed.passages.map((each) => [each.id, each])) : undefined,
-        observe,
-      })
-      if (passages === "frozen") yield* store.snapshot(nodeFolder(runPaths(settings.out).store))
+      yield* saveSearched({ ...cards(step, systems), trained, observe }, { store, passages })
     }),
     describe: (step, systems) => writeCards(cards(step, systems)),
   }
@@ -191,8 +178,7 @@ const planOf = Effect.fnUntraced(function* (settings: LsrSettings, loaded: Loade
 })
 
 type PlanFailure =
-  | Effect.Error<ReturnType<typeof saveRetriever>>
-  | Effect.Error<ReturnType<EmbeddedStoreShape["snapshot"]>>
+  | Effect.Error<ReturnType<typeof saveSearched>>
   | Effect.Error<ReturnType<ReturnType<typeof lsrObjective<ScoreFailure, RunServices>>["complete"]>>
   | Effect.Error<ReturnType<ReturnType<typeof measureLsr<ScoreFailure>>["measure"]>>
 
@@ -221,10 +207,12 @@ const candidatesOf = Effect.fnUntraced(function* (
     store,
     questions,
     score,
+    search,
   }: Pick<Loaded, "towers" | "retrieval" | "loss"> & {
     readonly store: EmbeddedStoreShape
     readonly questions: readonly TaughtQuestion[]
     readonly score: Effect.Success<ReturnType<typeof scoreWith>> | undefined
+    readonly search: Retrieve
   },
   observe: RunOptions["observe"],
 ) {
@@ -257,12 +245,6 @@ const candidatesOf = Effect.fnUntraced(function* (
     )
     return { candidates: fixedCandidates(found), warnings: warningsOf(found, loss), seen: nothing }
   }
-  const search = yield* makeRetrieve({
-    towers,
-    store,
-    withVectors: !settings.train.includes("passage"),
-    ...encodingOf(retrieval, "query"),
-  })
   const enough = Math.min(enoughSeen, questions.length)
   const targets = new Map<TaughtQuestion, readonly TaughtCandidate[]>()
   const candidates = renewedCandidates({ search, k }, (some, hits) =>

@@ -5,10 +5,10 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:f
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, test } from "node:test"
-import { endpoint, type Handler, json } from "../../../../packages/generator/test/remote/Endpoint.ts"
-import { atCheckpoint, betweenSteps, killAndResume, randomNumbers } from "../../../../test/support/Killed.ts"
-import { hashes, rowsOf, tandem } from "../../../../test/support/TrainingProcess.ts"
-import { smallWorld } from "../../../joint/test/support/SmallWorld.ts"
+import { smallWorld } from "../apps/joint/test/support/SmallWorld.ts"
+import { endpoint, type Handler, json } from "../packages/generator/test/remote/Endpoint.ts"
+import { atCheckpoint, betweenSteps, killAndResume, randomNumbers } from "./support/Killed.ts"
+import { hashes, rowsOf, tandem } from "./support/TrainingProcess.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "tandem-lsr-kills-"))
 after(() => rmSync(folder, { recursive: true, force: true }))

@@ -1,0 +1,61 @@
+import type { IdleRule, Incomplete } from "@tandem/runs/TrainApp"
+
+/** What rules on encoders and evaluation data look at. */
+interface Settings {
+  readonly dev: readonly string[]
+  readonly model?: string
+  readonly queryEncoder?: string
+  readonly passageEncoder?: string
+  readonly retriever?: string
+  readonly generator?: string
+}
+
+/** Settings of evaluations change nothing where nothing is evaluated. */
+export const withoutDev = (setting: string): IdleRule<Settings> => ({
+  setting,
+  when: ({ dev }) => dev.length === 0,
+  because: "without `dev`: nothing is evaluated",
+  hint: "name evaluation examples with `dev` F",
+})
+
+/** Encoders that are named beside a run that brings its own. */
+export const withRetriever = (setting: string): IdleRule<Settings> => ({
+  setting,
+  when: ({ retriever }) => retriever !== undefined,
+  because: "beside `retriever`, which brings its own encoders",
+  hint: "leave one of the two out",
+})
+
+/** One model for both sides beside one for questions. */
+export const modelBesideQueryEncoder: IdleRule<Settings> = {
+  setting: "model",
+  when: ({ queryEncoder }) => queryEncoder !== undefined,
+  because: "beside `queryEncoder`",
+  hint: "name the other model with `passageEncoder`",
+}
+
+/** Sizes of a tiny model where none is. */
+export const withoutTiny = (size: string): IdleRule<Settings> => {
+  const isTiny = (model: string | undefined): boolean => model !== undefined && /^tiny(:|$)/.test(model)
+  return {
+    setting: `tiny.${size}`,
+    when: ({ model, queryEncoder, passageEncoder, generator }) =>
+      ![model, queryEncoder, passageEncoder, generator].some(isTiny),
+    because: "where no model is tiny",
+    hint: "the sizes of other models are in their own files; `model` or `generator` tiny starts from scratch",
+  }
+}
+
+/** What is lacking where nothing encodes questions. */
+export const lacksRetriever = (settings: Settings): Incomplete | undefined => {
+  const { model, queryEncoder, passageEncoder, retriever } = settings
+  if (model !== undefined || queryEncoder !== undefined || retriever !== undefined) return undefined
+  return {
+    message:
+      passageEncoder === undefined
+        ? "no retriever is named"
+        : "`passageEncoder` names the model for passages, and none is named for questions",
+    setting: passageEncoder === undefined ? "retriever" : "queryEncoder",
+    expected: "`retriever` RUN, `model` DIR|HUB_ID|tiny, or `queryEncoder` M with `passageEncoder` M",
+  }
+}
