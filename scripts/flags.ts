@@ -6,6 +6,7 @@ import { join } from "node:path"
 import { dprTrainApp } from "@tandem/dpr/TrainApp"
 import { lsrTrainApp } from "@tandem/dual/lsr/LsrTrainApp"
 import { ScoreSettings } from "@tandem/dual/lsr/ScoreSettings"
+import { DualSettings } from "@tandem/dual/rounds/DualSettings"
 import { raltTrainApp } from "@tandem/dual/TrainApp"
 import { jointTrainApp } from "@tandem/joint/TrainApp"
 import { defaultText, flagName, type KnownSetting, settingsOf } from "@tandem/runs/Setting"
@@ -19,6 +20,7 @@ const tables = {
   "ralt train": settingsOf(raltTrainApp.schema),
   "lsr train": settingsOf(lsrTrainApp.schema),
   "lsr score": settingsOf(ScoreSettings),
+  "dual train": settingsOf(DualSettings),
   "joint train": settingsOf(jointTrainApp.schema),
 }
 

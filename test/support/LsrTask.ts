@@ -18,6 +18,8 @@ export interface LsrTask {
   readonly readerSteps: number
   /** Whether values stand among ten words of phrasing that no passage tells: answers of 14 tokens in place of 3. */
   readonly long?: boolean
+  /** Four of the passages on a topic state no value at all, and the questions ask for the four others. */
+  readonly idle?: boolean
 }
 
 /** 768 passages. */
@@ -32,6 +34,12 @@ const statements = [
   ["never was {v} {a} of {e}", "{e} denies {v} {a}"],
   ["by law {e} owes {v} as {a}", "courts gave {e} {v} {a}"],
   ["dreams show {e} {v} {a}", "{a} {v} dreamt {e}"],
+]
+const idle = [
+  "nobody saw {a} of {e} yet",
+  "a song about {e} and {a}",
+  "{a} of {e} stays secret",
+  "why does {e} need {a}",
 ]
 const questions = ["ko ka", "lo la", "mo ma", "ro ra", "po pa", "no nu", "so su", "to tu"].map((pair) => {
   const [before, between] = pair.split(" ")
@@ -68,8 +76,9 @@ export const writeLsrWorld = async (folder: string, task: LsrTask): Promise<Task
     const phrase = Array.from({ length: 10 }, () => `st${drawn.integer(phrases)}`)
     return [...phrase.slice(0, 5), "namely", v, ...phrase.slice(5)].join(" ")
   }
+  const known = task.idle === true ? statements.slice(0, idle.length) : statements
   const stated = topics.flatMap((topic, index) =>
-    statements.map((wordings, manner) => {
+    known.map((wordings, manner) => {
       const v = value()
       return { index, topic, manner, v, id: `p${index}-${manner}`, text: fill(wordings, topic, v) }
     }),
@@ -81,19 +90,24 @@ export const writeLsrWorld = async (folder: string, task: LsrTask): Promise<Task
     answers: [answer(v)],
     positives: [id],
   })
-  // A third of the passages that the reader sees state another value: it copies, and does not know.
+  // A third of the passages that the reader sees state another value, or none: it copies, and does not know.
   const staged = Array.from({ length: 64 * task.readerSteps }, (_, index) => {
-    const [topic, manner, v] = [drawn.choice(others), drawn.integer(statements.length), value()]
+    const [topic, manner, v] = [drawn.choice(others), drawn.integer(known.length), value()]
+    const shown = (): string => {
+      if (drawn.chance(0.7)) return fill(statements[manner]!, topic, v)
+      return task.idle === true ? fill(idle, topic) : fill(statements[manner]!, topic, value())
+    }
     return {
       id: `r${index}`,
       query: fill(questions[manner]!, topic),
       answers: [answer(v, (task.long ?? false) && index >= 32 * task.readerSteps)],
-      positives: [{ id: `rp${index}`, text: fill(statements[manner]!, topic, drawn.chance(0.7) ? v : value()) }],
+      positives: [{ id: `rp${index}`, text: shown() }],
     }
   })
-  const known = [...new Set(["ctx", "ans", "namely", ...wordsOf(statements), ...wordsOf(questions)])]
+  const sentences = [...statements, idle, ...questions]
+  const vocabulary = [...new Set(["ctx", "ans", "namely", ...wordsOf(sentences)])]
   const models = await saveTaskModels(folder, task, [
-    ...known,
+    ...vocabulary,
     ...["na", "nb"].flatMap((prefix) => words(prefix, parts)),
     ...words("at", attributes),
     ...["va", "vb"].flatMap((prefix) => words(prefix, syllables)),
@@ -111,11 +125,14 @@ export const writeLsrWorld = async (folder: string, task: LsrTask): Promise<Task
       "dev.jsonl",
       stated.filter(({ index }) => index < held).map((one) => asked(0, one)),
     ),
-    corpus: writeRows(
-      folder,
-      "corpus.jsonl",
-      stated.map(({ id, text }) => ({ id, text })),
-    ),
+    corpus: writeRows(folder, "corpus.jsonl", [
+      ...stated.map(({ id, text }) => ({ id, text })),
+      ...(task.idle === true
+        ? topics.flatMap((topic, index) =>
+            idle.map((wording, place) => ({ id: `p${index}-idle-${place}`, text: fill([wording], topic) })),
+          )
+        : []),
+    ]),
     reader: { data: writeRows(folder, "reader.jsonl", staged) },
     ...models,
   }

@@ -14,6 +14,7 @@ import { dprEncode } from "./commands/DprEncode.ts"
 import { dprEval } from "./commands/DprEval.ts"
 import { dprIndex } from "./commands/DprIndex.ts"
 import { dprSearch } from "./commands/DprSearch.ts"
+import { dualTrain } from "./commands/DualTrain.ts"
 import { generateCommand } from "./commands/Generate.ts"
 import { gradCheckCommand } from "./commands/GradCheck.ts"
 import { inspectCommand } from "./commands/Inspect.ts"
@@ -41,6 +42,11 @@ const lsr = Command.make("lsr").pipe(
   Command.withSubcommands([trainCommand(lsrTrainApp), lsrScore]),
 )
 
+const dual = Command.make("dual").pipe(
+  Command.withDescription("A reader and a retriever that train each other in turn"),
+  Command.withSubcommands([dualTrain]),
+)
+
 const joint = Command.make("joint").pipe(
   Command.withDescription("A retriever and a language model, trained together"),
   Command.withSubcommands([trainCommand(jointTrainApp), jointEval]),
@@ -54,6 +60,7 @@ const tandem = Command.make("tandem").pipe(
     dpr,
     ralt,
     lsr,
+    dual,
     joint,
     askCommand,
     generateCommand,
