@@ -37,7 +37,7 @@ test("a run without an index says how to get one, and gets the one that training
   const asking = ["dpr", "search", "--run", bare, "-k", "2", "--json", ...questions]
   const without = await tandem(asking)
   assert.equal(without.code, 3)
-  assert.match(without.stdout, /"tag":"InvalidRun".*holds no index.*tandem dpr index --run/)
+  assert.match(without.stdout, /"tag":"InvalidRun".*holds no index.*tandem dpr index/)
   const made = await tandem(["dpr", "index", "--run", bare, "--json", "--quiet"])
   assert.deepEqual([made.code, lines(made.stdout)], [0, [{ passages: 8, store: join(bare, "store") }]])
   assert.deepEqual(lines((await tandem(asking)).stdout), lines((await search(questions)).stdout))

@@ -59,6 +59,11 @@ export const JointSettings = Schema.Struct({
     0,
     wholeDoc("steps after which a new index takes effect; above 0 it is made beside training"),
   ),
+  overRetrieve: settingWithDefault(
+    count,
+    1,
+    countDoc("times as many passages are found while the passage encoder trains, encoded anew, and the best taken"),
+  ),
   template: optionalSetting(
     Schema.String,
     textDoc(

@@ -48,6 +48,12 @@ export const jointTrainApp: TrainApp<JointSettings> = {
       hint: "choose `loss` rag-token",
     },
     {
+      setting: "overRetrieve",
+      when: ({ overRetrieve, train }) => overRetrieve > 1 && !train.includes("passage"),
+      because: "where the passage encoder does not train: stored vectors are those of the moment",
+      hint: "leave it out, or train it with `train` passage",
+    },
+    {
       setting: "refreshDelay",
       when: ({ refresh, refreshDelay }) => refreshDelay > 0 && refresh === "never",
       because: "with `refresh` never",

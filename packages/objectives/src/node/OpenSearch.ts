@@ -39,7 +39,7 @@ export const openSearched = Effect.fnUntraced(function* (
       file: folder,
       field: folder === runPaths(run).store ? "run" : "store",
       expected: "an index of passages",
-      hint: `tandem dpr index --run ${run} writes it`,
+      hint: "index the passages with the retriever of the run: tandem dpr index",
     })
   }
   const { store, identity } = yield* openIndex(

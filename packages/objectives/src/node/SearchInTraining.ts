@@ -16,6 +16,8 @@ import { type SavedRetriever, saveRetriever } from "./SaveRetriever.ts"
 export interface SearchSettings {
   readonly refresh: string
   readonly refreshDelay: number
+  /** Times as many passages are found in an index that ages, encoded anew, and the best taken; 1 where absent. */
+  readonly overRetrieve?: number
   /** Parts that train: with `passage` among them vectors age. */
   readonly train: readonly string[]
 }
@@ -45,6 +47,8 @@ export const searchInTraining = Effect.fnUntraced(function* (
     towers,
     store,
     withVectors: passages === "frozen",
+    overRetrieve: settings.overRetrieve ?? 1,
+    passage: encodingOf(retrieval, "passage"),
     ...encodingOf(retrieval, "query"),
   })
   return { search, ...(live === undefined ? {} : { live }) }
