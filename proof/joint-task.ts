@@ -33,7 +33,7 @@ const randomStart = { parts: 6, names: 32, attributes: 8, hidden: 256, warmSteps
 /** Steps are of runs whose passages are frozen; live ones need fewer from a weak start. */
 const starts = {
   weak: { task: weakStart, temperature: 0.03, steps: 450, liveSteps: 300 },
-  random: { task: randomStart, temperature: 0.02, steps: 600, liveSteps: 600 },
+  random: { task: randomStart, temperature: 0.01, steps: 600, liveSteps: 600 },
 } as const
 type Start = keyof typeof starts
 
