@@ -60,8 +60,10 @@ export const trainLsr = Effect.fn("lsr.train")((settings: LsrSettings, options: 
 
 const prepare = Effect.fnUntraced(function* (settings: LsrSettings, { observe }: RunOptions) {
   yield* observe({ event: "phase", name: "reading data" })
-  const train = yield* rawQuestions(settings.data, "data", settings)
-  const dev = settings.dev.length === 0 ? undefined : yield* rawQuestions(settings.dev, "dev", settings)
+  // Scores that are there need no answers.
+  const source = { ...settings, unanswered: settings.generator === undefined ? "kept" : "left out" } as const
+  const train = yield* rawQuestions(settings.data, "data", source)
+  const dev = settings.dev.length === 0 ? undefined : yield* rawQuestions(settings.dev, "dev", source)
   yield* observe({ event: "phase", name: "loading the models" })
   const { seed, dropout, generator } = settings
   const from = { seed, dropout, texts: () => textsOf(train) }

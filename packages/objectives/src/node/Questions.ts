@@ -16,11 +16,19 @@ export type Questions =
     }
   | { readonly kind: "prepared"; readonly prepared: Prepared }
 
+/** Where questions come from beside their files. */
+export interface QuestionSource {
+  readonly corpus?: string
+  readonly format?: string
+  /** What becomes of questions without answers; `kept` where nobody asks for answers. Default `left out`. */
+  readonly unanswered?: "left out" | "kept"
+}
+
 /** Reads questions with answers, or one file of prepared ones. Questions without answers are left out, and counted. */
 export const readQuestions = Effect.fnUntraced(function* (
   files: readonly string[],
   field: "data" | "dev",
-  { corpus, format }: { readonly corpus?: string; readonly format?: string },
+  { corpus, format, unanswered = "left out" }: QuestionSource,
 ) {
   const [first = ""] = files
   if (yield* isPrepared(first)) {
@@ -50,7 +58,7 @@ export const readQuestions = Effect.fnUntraced(function* (
     ...(corpus === undefined ? {} : { corpus }),
     ...(known === undefined ? {} : { format: known }),
   })
-  const examples = all.examples.filter((example) => answerOf(example) !== undefined)
+  const examples = all.examples.filter((example) => unanswered === "kept" || answerOf(example) !== undefined)
   if (examples.length === 0) {
     return yield* new SettingsError({
       message: "no question has an answer",
