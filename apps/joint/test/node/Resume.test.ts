@@ -50,6 +50,16 @@ const cases: Readonly<Record<string, { readonly settings: object; readonly swaps
       [8, 11],
     ],
   },
+  "searched again along the answer, candidates of an old index scored anew": {
+    settings: {
+      ...{ train: ["query", "generator", "passage"], loss: "rag-token", renewEvery: 2, overRetrieve: 2 },
+      ...{ refresh: "schedule:0=5", refreshDelay: 2, maxSteps: 12, epochs: 10, evalEvery: 12 },
+    },
+    swaps: [
+      [5, 7],
+      [10, 12],
+    ],
+  },
   "everything trained, the index made anew where it has drifted": {
     settings: {
       ...{ train: ["query", "generator", "passage"], refresh: "drift:0.9999", maxSteps: 14, epochs: 10 },
@@ -61,7 +71,7 @@ const cases: Readonly<Record<string, { readonly settings: object; readonly swaps
 
 for (const [name, { settings, swaps: expected }] of Object.entries(cases)) {
   test(`${name}: stopped after several steps in turn, the run is the same bit for bit`, async () => {
-    const id = name.slice(0, 4)
+    const id = name.replaceAll(/\W+/g, "-")
     const whole = await run(`${id}-whole`, settings)
     assert.deepEqual(swaps(whole), expected)
     const out = `${id}-stopped`
