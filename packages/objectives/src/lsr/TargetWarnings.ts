@@ -95,8 +95,8 @@ export const targetWarnings = (
   return []
 }
 
-/** Steps that are compared at either end. */
-const span = 20
+/** Steps that are compared at either end: a flight may take no more than a few. */
+const span = 10
 
 /**
  * Watches a run for the sign that a retriever flees to passages which the teacher finds all alike: the loss falls while the
@@ -113,7 +113,7 @@ export const watchForFlight = (): ((numbers: Readonly<Record<string, number>>) =
     const mean = (values: readonly number[]): number => values.reduce((sum, each) => sum + each, 0) / values.length
     const [before, after] = [mean(losses.slice(0, span)), mean(losses.slice(-span))]
     const [from, to] = [mean(entropies.slice(0, span)), mean(entropies.slice(-span))]
-    if (!(after < 0.7 * before && to > from + 0.25)) return []
+    if (!(after < 0.5 * before && to > from + 0.1)) return []
     told = true
     return [
       `within ${losses.length} steps the loss fell from ${before.toFixed(3)} to ${after.toFixed(3)} while the target's entropy rose from ${from.toFixed(2)} to ${to.toFixed(2)} nats: the retriever flees to passages that the teacher finds all alike; take \`direction\` lm-retriever, or \`candidates\` fixed`,
