@@ -17,9 +17,22 @@ import type { Runtime } from "@tandem/runtime"
 import { layer } from "@tandem/runtime/node/NodeRuntime"
 import { Effect, Schema } from "effect"
 import type { ExperimentContext, ExperimentResult } from "../scripts/support/Experiment.ts"
-import { type AnswersFound, answerInto, answersIn, type ShownPassage, shownPassages } from "./support/AnswerFile.ts"
+import {
+  type AnswersFound,
+  answerInto,
+  answersIn,
+  firstAnswers,
+  type ShownPassage,
+  shownPassages,
+} from "./support/AnswerFile.ts"
 import { folderOf } from "./support/DprProof.ts"
-import { type PeerRun, trainPeer, withPeftAdapter } from "./support/PeftPeer.ts"
+import {
+  compareEvaluators,
+  type EvaluatorsApart,
+  type PeerRun,
+  trainPeer,
+  withPeftAdapter,
+} from "./support/PeftPeer.ts"
 import { type ReaderMaterial, readerMaterial, readerSettings } from "./support/SquadReader.ts"
 
 /** How far the trained reader may stay behind the peer's. */
@@ -33,6 +46,7 @@ interface Found {
   readonly before?: AnswersFound
   readonly after?: AnswersFound
   readonly peers?: AnswersFound
+  readonly apart?: EvaluatorsApart
 }
 
 export async function run({ args, root, log, keep }: ExperimentContext): Promise<ExperimentResult> {
@@ -62,12 +76,16 @@ export async function run({ args, root, log, keep }: ExperimentContext): Promise
     return answersIn(file, material.dev)
   }
   const reader = join(work, "reader")
-  await add({ trained: await trainOurs(reader, base, material, log) })
   await add({ before: await answers("before", Effect.succeed(material.model)) })
+  await add({ trained: await trainOurs(reader, base, material, log) })
   const ours = Effect.map(loadGenerator(reader, { seed: 0, texts: () => [] }), ({ model }) => model)
   await add({ after: await answers("after", ours) })
+  const sides = { base, root, folder: join(work, "evaluated") }
+  const first = firstAnswers(join(work, "answers-before.jsonl"), { ...material, questions: material.dev }, 20)
+  const apart = await compareEvaluators(sides, first)
+  if (apart !== undefined) await add({ apart })
   const folder = join(work, "peer")
-  const peer = await Effect.runPromise(trainPeer({ folder, base, root }, material, log).pipe(Effect.provide(device)))
+  const peer = await Effect.runPromise(trainPeer({ ...sides, folder }, material, log).pipe(Effect.provide(device)))
   if (peer !== undefined) {
     await add({ peer })
     await add({ peers: await answers("peer", withPeftAdapter(material.model, join(folder, "adapter"), material)) })
@@ -92,7 +110,7 @@ async function trainOurs(
 ): Promise<TrainedRun> {
   const paths = runPaths(out)
   const report = () => Schema.decodeUnknownSync(Schema.fromJsonString(Report))(readFileSync(paths.report, "utf8"))
-  if (!existsSync(paths.report) || report().status !== "done") {
+  if (!existsSync(paths.report) || report().status !== "completed") {
     const settings = decodeTrainSettings(raltTrainApp, {
       ...readerSettings,
       ...{ data: trainFile, generator, out, saveAdapters: true, saveEvery: 5, resume: existsSync(paths.config) },
@@ -111,7 +129,7 @@ async function trainOurs(
 }
 
 function resultOf(found: Found): ExperimentResult {
-  const { material, trained, peer, before, after, peers } = found
+  const { material, trained, peer, before, after, peers, apart } = found
   const { train, dev, retrieval } = material
   const overBefore = before && after && differences(after, before)
   const overPeer = after && peers && differences(after, peers)
@@ -137,6 +155,7 @@ function resultOf(found: Found): ExperimentResult {
       shown:
         "one passage in a prompt: the best of those that were found, or the question's own paragraph; the question first",
       ...readerSettings,
+      times: "of a machine that did other work as well: no measurement of speed",
     },
     figures: {
       retrieval,
@@ -152,6 +171,7 @@ function resultOf(found: Found): ExperimentResult {
             : trainedFigures({ ...peer, peakMemoryMiB: peer.steps.at(-1)?.peakMemoryMiB ?? 0 }),
         after: answered(peers),
         oursMinusPeer: overPeer ?? notYet,
+        evaluatorsOnTheModelAsItComes: apart ?? notYet,
         losses: peer === undefined || trained === undefined ? notYet : compared(trained, peer),
       },
     },

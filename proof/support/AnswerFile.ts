@@ -90,6 +90,22 @@ export const answerInto = Effect.fnUntraced(function* <E, R>(
   }
 }, Effect.scoped)
 
+/** The first prompts that are answered, as token ids, with what a file's answers to them are. */
+export const firstAnswers = (
+  file: string,
+  { questions, prompts }: { readonly questions: readonly PreparedQuestion[]; readonly prompts: Prompts },
+  count: number,
+) => {
+  const lines = new Map(readLines(file).map((line) => [line.key, line]))
+  return asks(questions)
+    .slice(0, count)
+    .flatMap(({ id, query, answer, passages }) => {
+      const found = lines.get(id)
+      const asked = { prompt: prompts.prompt(query, passages).ids, answer: prompts.answer(answer).ids }
+      return found === undefined ? [] : [{ ...asked, nll: found.nll, text: found.text }]
+    })
+}
+
 /** What the answers of a file that holds all of them come to: a report for each kind of passage, and the time they took. */
 export const answersIn = (file: string, questions: readonly PreparedQuestion[]): AnswersFound => {
   const lines = new Map(readLines(file).map((line) => [line.key, line]))

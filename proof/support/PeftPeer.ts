@@ -15,6 +15,7 @@ import { runPaths } from "@tandem/runs/node/RunFolder"
 import { saveAdapters } from "@tandem/runs/node/SaveAdapters"
 import { Effect, Schema } from "effect"
 import { peersPython } from "../../bench/support/Peers.ts"
+import type { firstAnswers } from "./AnswerFile.ts"
 import { type ReaderMaterial, readerSettings } from "./SquadReader.ts"
 
 const script = "bench/peers/ralt-squad.py"
@@ -107,6 +108,46 @@ export const trainPeer = Effect.fnUntraced(function* (
   const found: PeerRun = { versions, steps }
   return found
 })
+
+const Answer = Schema.Struct({ row: Schema.Number, nll: Schema.Number, text: Schema.String })
+
+/** How the peer's evaluation of the model as it comes compares with ours, prompt by prompt. */
+export interface EvaluatorsApart {
+  readonly prompts: number
+  /** Nats of an answer. */
+  readonly largest: number
+  readonly sameTexts: number
+}
+
+/** Lets the peer read the prompts that our evaluation read; undefined without its Python environment. */
+export const compareEvaluators = async (
+  { folder, base, root }: { readonly folder: string; readonly base: string; readonly root: string },
+  ours: ReturnType<typeof firstAnswers>,
+): Promise<EvaluatorsApart | undefined> => {
+  const python = peersPython("torch")
+  if (python === undefined) return undefined
+  const rows = join(folder, "rows.jsonl")
+  await writeWhole(
+    rows,
+    jsonLines(ours.map(({ prompt, answer }, question) => ({ question, prompts: [prompt], answer }))),
+  )
+  const { threads, seed, maxAnswer } = readerSettings
+  const settings = { mode: "evaluate", model: base, out: folder, rows, threads, seed, maxNew: maxAnswer }
+  await output(python, [join(root, script), JSON.stringify(settings)])
+  const theirs = readFileSync(join(folder, "answers.jsonl"), "utf8")
+    .trimEnd()
+    .split("\n")
+    .map((line) => Schema.decodeUnknownSync(Schema.fromJsonString(Answer))(line))
+  const pairs = theirs.map(({ row, nll, text }) => ({
+    nll: Math.abs(nll - ours[row]!.nll),
+    same: text.trim() === ours[row]!.text,
+  }))
+  return {
+    prompts: pairs.length,
+    largest: Math.max(...pairs.map(({ nll }) => nll)),
+    sameTexts: pairs.filter(({ same }) => same).length,
+  }
+}
 
 const output = (command: string, args: readonly string[]): Promise<string> =>
   new Promise((resolve, reject) => {
