@@ -20,7 +20,14 @@ export const printLine = (line: string): void => {
 }
 
 /** Writes one JSON object as a line of results. Numbers that JSON cannot hold become `null`. */
-export const printJson = (value: unknown): void => printLine(JSON.stringify(value))
+export const printJson = (value: unknown): void =>
+  printLine(
+    // Terminals take some of these for commands, which JSON may hold as they are.
+    JSON.stringify(value).replace(
+      /[\u007f-\u009f]/g,
+      (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+    ),
+  )
 
 /** Writes a line of remarks. */
 export const noteLine = (line: string): void => {

@@ -1,13 +1,13 @@
 import type { Passage } from "@tandem/datasets"
+import { answerFromPassages, makeLocalGenerator, type RagDecoding } from "@tandem/generator"
 import {
-  answerFromPassages,
-  InvalidPrompt,
-  logPriorOf,
-  makeLocalGenerator,
-  type Prompts,
-  type RagDecoding,
-} from "@tandem/generator"
-import { decodingOf, type FoundHit, type RenewedAnswer, renewalOf, renewedAnswers } from "@tandem/objectives"
+  attemptToPrompt,
+  decodingOf,
+  ragRequestOf,
+  renewalOf,
+  renewedAnswers,
+  renewedSources,
+} from "@tandem/objectives"
 import { openGenerator } from "@tandem/objectives/node/OpenGenerator"
 import { openSearched, type SearchedRun } from "@tandem/objectives/node/OpenSearch"
 import type { RunOptions } from "@tandem/runs"
@@ -63,11 +63,25 @@ export const openAsk = Effect.fn("joint.openAsk")(function* (
     if (renewed !== undefined && decoding.kind === "token") {
       const beams = decoding.beams === undefined ? {} : { beams: decoding.beams }
       const answers = yield* renewedAnswers({ model, generator, ...beams }, questions, { ...renewal, k })
-      return answers.map((answer) => ofRetrievals(answer, trained.temperature))
+      return answers.map((answer): JointAnswer => {
+        const { sources, tokens } = renewedSources(answer, trained.temperature)
+        return {
+          answer: answer.text.trim(),
+          confidence: confidenceOf(answer.logprob, tokens.length),
+          sources: sources.map(({ passage, prior, weight }) => ({ ...shown(passage), prior, weight })),
+          tokens,
+        }
+      })
     }
     const found = yield* renewal.search(questions, k)
-    const requests = yield* Effect.forEach(questions, (question, index) =>
-      requestOf(question, found[index] ?? [], prompts, trained.temperature),
+    const requests = yield* attemptToPrompt(() =>
+      questions.map((question, index) =>
+        ragRequestOf(
+          question,
+          (found[index] ?? []).map(({ passage, score }) => ({ ...passage, score })),
+          { prompts, temperature: trained.temperature },
+        ),
+      ),
     )
     const answers = yield* answerFromPassages(generator, requests, { decoding, maxTokens: prompts.settings.maxAnswer })
     return answers.map(({ text, logprob, posterior, tokens }, index): JointAnswer => {
@@ -89,64 +103,6 @@ export const openAsk = Effect.fn("joint.openAsk")(function* (
 const confidenceOf = (logprob: number, tokens: number) => ({ logprob, perToken: logprob / Math.max(1, tokens) })
 
 const shown = ({ id, title, text }: Passage) => ({ id, ...(title === undefined ? {} : { title }), text })
-
-/**
- * An answer whose passages were searched again and again: all of them, in the order in which they were found, with what each
- * contributed to the tokens that were written from it. `prior` is that of the retrieval that found it first.
- */
-const ofRetrievals = ({ text, logprob, retrievals }: RenewedAnswer, temperature: number): JointAnswer => {
-  const sources = new Map<string, { readonly passage: Passage; readonly prior: number }>()
-  for (const { passages } of retrievals) {
-    const prior = logPriorOf(
-      passages.map(({ score }) => score),
-      temperature,
-    )
-    for (const [place, { passage }] of passages.entries())
-      if (!sources.has(passage.id)) sources.set(passage.id, { passage, prior: Math.exp(prior[place]!) })
-  }
-  const order = [...sources.keys()]
-  const tokens = retrievals.flatMap(({ passages, tokens: written }) =>
-    written.map((token) => {
-      const weights = order.map((id) => {
-        const place = passages.findIndex(({ passage }) => passage.id === id)
-        return place < 0 ? 0 : token.weights[place]!
-      })
-      return { ...token, weights }
-    }),
-  )
-  const weightOf = (place: number): number =>
-    tokens.reduce((sum, { weights }) => sum + weights[place]!, 0) / Math.max(1, tokens.length)
-  return {
-    answer: text.trim(),
-    confidence: confidenceOf(logprob, tokens.length),
-    sources: [...sources.values()].map(({ passage, prior }, place) => ({
-      ...shown(passage),
-      prior,
-      weight: weightOf(place),
-    })),
-    tokens,
-  }
-}
-
-const requestOf = (
-  question: string,
-  found: readonly FoundHit[],
-  prompts: Prompts,
-  temperature: number,
-): Effect.Effect<Parameters<typeof answerFromPassages>[1][number], InvalidPrompt> =>
-  Effect.try({
-    try: () =>
-      found.length === 0
-        ? { prompts: [prompts.prompt(question, [])], logPrior: [0] }
-        : {
-            prompts: found.map(({ passage }) => prompts.prompt(question, [passage])),
-            logPrior: logPriorOf(
-              found.map(({ score }) => score),
-              temperature,
-            ),
-          },
-    catch: (cause) => cause,
-  }).pipe(Effect.catch((cause) => (cause instanceof InvalidPrompt ? Effect.fail(cause) : Effect.die(cause))))
 
 /** What `askJoint` is told. */
 export interface AskJointSettings extends SearchedRun, AskOptions {

@@ -81,6 +81,16 @@ export const jointTrainApp: TrainApp<JointSettings> = {
         found: strange,
       }
     }
+    const frozen = settings.freeze.find((name) => name === "passage" || name === "passage/*")
+    if (frozen !== undefined) {
+      return train.includes("passage")
+        ? { message: `\`freeze\` ${frozen} contradicts \`train\` passage`, setting: "freeze", found: frozen }
+        : {
+            message: "the passage encoder does not train, so that it cannot be frozen",
+            setting: "freeze",
+            found: frozen,
+          }
+    }
     return lacksRetriever(settings)
   },
   load: async () => (await import("./TrainJoint.ts")).trainJoint,

@@ -84,6 +84,15 @@ const planOf = Effect.fnUntraced(function* (settings: JointSettings, loaded: Loa
     ...(rawDev === undefined ? [] : [{ data: rawDev.data, files: settings.dev }]),
   ])
   const store = yield* searchedIndex(settings, loaded, corpus, observe)
+  if (generator.kind === "seq2seq" && settings.renewEvery !== undefined) {
+    return yield* new SettingsError({
+      message: "an encoder-decoder cannot go on with an answer after passages were searched again",
+      field: "renewEvery",
+      expected: "a decoder as `generator`",
+      found: String(generator.source.huggingFace["model_type"] ?? generator.kind),
+      hint: "leave it out: passages are searched once then",
+    })
+  }
   const { count } = yield* store.metadata
   const asked = yield* askableData(rawTrain.data, corpus, prompts, "data")
   const evaluated = rawDev === undefined ? undefined : yield* askableData(rawDev.data, corpus, prompts, "dev")

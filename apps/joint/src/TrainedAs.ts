@@ -1,3 +1,4 @@
+import { InvalidRunError } from "@tandem/runs"
 import { readRecord } from "@tandem/runs/node/RunFiles"
 import { runPaths } from "@tandem/runs/node/RunFolder"
 import { Effect, Schema } from "effect"
@@ -13,8 +14,20 @@ const RunConfig = Schema.Struct({
   }),
 })
 
-/** How a joint run was trained to answer. */
+const Command = Schema.Struct({ command: Schema.String })
+
+/** How a joint run was trained to answer; a run of another kind ends in `InvalidRunError`. */
 export const trainedAs = Effect.fnUntraced(function* (run: string) {
+  const { command } = yield* readRecord(runPaths(run).config, Command)
+  if (command !== "joint train") {
+    return yield* new InvalidRunError({
+      message: `${run} was made by tandem ${command}`,
+      file: runPaths(run).config,
+      field: "run",
+      expected: "a run of tandem joint train",
+      found: command,
+    })
+  }
   const { retriever, generator } = yield* readRecord(runPaths(run).config, RunConfig)
   return { ...generator, temperature: retriever.temperature }
 })

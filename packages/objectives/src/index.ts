@@ -57,13 +57,16 @@ export {
   renewalOf,
   type SystemMeasurement,
 } from "./joint/MeasureJoint.ts"
+export { attemptToPrompt, ragRequestOf, type ScoredContext } from "./joint/RagRequest.ts"
 export { isDue, parseRefresh, type Refresh, refreshGrammar } from "./joint/Refresh.ts"
 export {
   type FoundHit,
   type Renewal,
   type RenewedAnswer,
+  type RenewedSources,
   renewedAnswers,
   renewedLikelihoods,
+  renewedSources,
 } from "./joint/RenewedAnswers.ts"
 export { type RenewedBatch, type RenewedDraft, type RenewedShape, renewedBatches } from "./joint/RenewedBatches.ts"
 export { renewedProgram } from "./joint/RenewedProgram.ts"

@@ -19,6 +19,10 @@ const kEval = wholeNumber("k-eval", "passages of a question (default: as in the 
 const answers = Flag.Int("answers").pipe(
   Flag.withMetavar("N"),
   Flag.withDescription("questions that answers are written for, 0 for none (default 100)"),
+  Flag.filter(
+    (count) => count >= 0,
+    (count) => `a whole number, 0 or more, not ${count}`,
+  ),
   Flag.withDefault(100),
 )
 const seed = Flag.Int("seed").pipe(Flag.withDescription("draws random passages (default 0)"), Flag.withDefault(0))

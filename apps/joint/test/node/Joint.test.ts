@@ -1,11 +1,11 @@
 // A retriever and a generator trained together, from files to a folder that is searched and asked.
 import assert from "node:assert/strict"
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, test } from "node:test"
 import { readRagPrompt } from "@tandem/generator"
-import { trainJoint } from "@tandem/joint"
+import { askJoint, evaluateJoint, trainJoint } from "@tandem/joint"
 import { jointTrainApp } from "@tandem/joint/TrainApp"
 import { openSearch } from "@tandem/objectives/node/OpenSearch"
 import { decodeTrainSettings, type RunEvent, type RunReport, SettingsError } from "@tandem/runs"
@@ -71,6 +71,40 @@ test("both are trained, measured and saved, and the run is searched as a retriev
     ).pipe(Effect.provide(runtime)),
   )
   assert.equal(found[0]?.length, 3)
+})
+
+test("a run is asked and measured: answers with their sources, against all that its index holds", async () => {
+  const searched = { run: join(folder, "whole"), device: "cpu", threads: 1 } as const
+  const quiet = { observe: () => Effect.void }
+  const questions = ["who owns the mill?", "who owns the boat?"]
+  for (const decoding of [undefined, { kind: "token" }, { kind: "draw" }] as const) {
+    const asked = { ...searched, questions, k: 3, ...(decoding === undefined ? {} : { decoding }) }
+    for (const { sources, tokens, confidence } of await Effect.runPromise(askJoint(asked, quiet))) {
+      assert.equal(sources.length, 3)
+      for (const shares of [sources.map(({ prior }) => prior), ...tokens.map(({ weights }) => weights)])
+        assert.ok(Math.abs(shares.reduce((sum, share) => sum + share, 0) - 1) < 1e-6)
+      assert.ok(Math.abs(confidence.logprob - tokens.reduce((sum, { logprob }) => sum + logprob, 0)) < 1e-4)
+    }
+  }
+  // Answers alone: what was found is known from the index.
+  const data = lines(folder, "answers.jsonl", [
+    { query: "who owns the mill?", answers: ["the"] },
+    { query: "who owns the boat?", answers: ["the"] },
+  ])
+  const figures = await Effect.runPromise(
+    evaluateJoint({ ...searched, data: [data], kEval: 2, answers: 2, seed: 0 }, quiet),
+  )
+  assert.equal(figures.n, 2)
+  assert.equal(figures.retrieval["answerRecall@1"], 1)
+  assert.ok("nll" in figures.variants["retrieved"]! && "exactMatch" in figures.variants["closedBook"]!)
+})
+
+test("a run of another kind is no run to ask", async () => {
+  const other = join(folder, "of-retrieval")
+  mkdirSync(join(other, "retriever"), { recursive: true })
+  writeFileSync(join(other, "config.json"), JSON.stringify({ format: 1, command: "dpr train" }))
+  const asking = askJoint({ run: other, questions: ["?"], device: "cpu", threads: 1 }, { observe: () => Effect.void })
+  await assert.rejects(Effect.runPromise(asking), { _tag: "InvalidRun", found: "dpr train" })
 })
 
 test("what is frozen stays as it was bit for bit, and what trains does not", async () => {

@@ -233,8 +233,17 @@ export const makeLocalGenerator = Effect.fnUntraced(function* (
   const pieces: LocalGenerator["pieces"] = (ids) => {
     const textTo = (count: number): string =>
       model.tokenizer.decode(ids.slice(0, count).filter((id) => !model.endTokenIds.includes(id)))
-    const texts = ids.map((_, index) => textTo(index + 1))
-    return texts.map((text, index) => text.slice((texts[index - 1] ?? "").length))
+    const whole = textTo(ids.length)
+    // Later tokens may change what earlier ones were written as: of each beginning counts what stays.
+    let end = 0
+    const ends = ids.map((_, index) => {
+      const text = textTo(index + 1)
+      let same = 0
+      while (same < text.length && text[same] === whole[same]) same++
+      end = index === ids.length - 1 ? whole.length : Math.max(end, same)
+      return end
+    })
+    return ends.map((until, index) => whole.slice(ends[index - 1] ?? 0, until))
   }
 
   return { model: options.name ?? architectureOf(model), score, generate, stream, mix, pieces }

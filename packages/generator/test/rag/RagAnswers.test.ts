@@ -205,3 +205,20 @@ test("no prompts are refused", async () => {
     await assert.rejects(answers, { _tag: "InvalidGeneration", field: "prompts" })
   }
 })
+
+test("the pieces of an answer are its text, whatever its tokens are", async () => {
+  for (const kind of ["llama", "t5"])
+    await withModel(kind, (generator) =>
+      Effect.gen(function* () {
+        const [texts = []] = yield* generator.generate([prompts[0]!], {
+          decoding: { kind: "sample", temperature: 4, sequences: 40, seed: 5 },
+          maxTokens: 12,
+        })
+        for (const { ids, text } of texts) {
+          const pieces = generator.pieces(ids)
+          assert.equal(pieces.length, ids.length)
+          assert.equal(pieces.join(""), text)
+        }
+      }),
+    )
+})

@@ -2,7 +2,6 @@ import { type AnswerReport, type AnswerResult, evaluateAnswers, type InvalidEval
 import {
   answerFromPassages,
   type GeneratorError,
-  logPriorOf,
   type Mixture,
   marginalScore,
   type Prompts,
@@ -16,7 +15,14 @@ import { Effect } from "effect"
 import { attemptToMeasure } from "../answers/EvaluateAnswers.ts"
 import { foundPassages, type PreparedQuestion } from "../ralt/PreparedQuestion.ts"
 import type { JointLoss } from "./JointProgram.ts"
-import { type Renewal, renewedAnswers, renewedLikelihoods } from "./RenewedAnswers.ts"
+import { ragRequestOf } from "./RagRequest.ts"
+import {
+  type Renewal,
+  type RenewedSources,
+  renewedAnswers,
+  renewedLikelihoods,
+  renewedSources,
+} from "./RenewedAnswers.ts"
 
 /** How a question is answered from several passages. */
 export interface RagSettings {
@@ -51,7 +57,11 @@ export interface RagResult {
   /** What was written, by question id. */
   readonly answers: ReadonlyMap<
     string,
-    Pick<RagAnswer, "text" | "tokens" | "logprob"> & { readonly posterior?: readonly number[] }
+    Pick<RagAnswer, "text" | "tokens" | "logprob"> & {
+      readonly posterior?: readonly number[]
+      /** Where passages were searched again: all of them, which the tokens' weights stand for then. */
+      readonly sources?: RenewedSources["sources"]
+    }
   >
   /** Of each question's passages, p before and after its expected answer is known; by question id. */
   readonly passages: ReadonlyMap<string, { readonly prior: readonly number[]; readonly posterior: readonly number[] }>
@@ -70,15 +80,12 @@ export const ragRequest = (
   prompts: Pick<Prompts, "prompt">,
   { k, temperature }: Pick<RagSettings, "k" | "temperature">,
 ): RagRequest => {
-  const passages = foundPassages(question).slice(0, k)
-  if (passages.length === 0) return { prompts: [prompts.prompt(question.query, [])], logPrior: [0] }
-  return {
-    prompts: passages.map((passage) => prompts.prompt(question.query, [passage])),
-    logPrior: logPriorOf(
-      passages.map(({ score = 0 }) => score),
-      temperature,
-    ),
-  }
+  const found = foundPassages(question).slice(0, k)
+  return ragRequestOf(
+    question.query,
+    found.map(({ score = 0, ...passage }) => ({ ...passage, score })),
+    { prompts, temperature },
+  )
 }
 
 /** Questions that are measured before progress is told. */
@@ -167,8 +174,8 @@ export const evaluateRenewed = Effect.fn("objectives.evaluateRenewed")(function*
       renewal,
     )
     for (const [index, { id }] of some.entries()) {
-      const { text, logprob, retrievals } = found[index]!
-      answers.set(id, { text, logprob, tokens: retrievals.flatMap(({ tokens }) => tokens) })
+      const { text, logprob } = found[index]!
+      answers.set(id, { text, logprob, ...renewedSources(found[index]!, renewal.temperature) })
     }
   }
   return yield* attemptToMeasure(() => ({

@@ -129,6 +129,7 @@ export const jointBatches = (
       shape,
       answers,
       examples: count,
+      counts: { nll: groups.reduce((sum, { answer }) => sum + answer.length, 0) },
       statistics: answers.statistics,
       tensors: {
         ...prefixed("query", queries.tensors),

@@ -78,7 +78,7 @@ export const jointObjective = (
       })
       return [told(one), ...more.map(told)]
     }),
-    ...(live === undefined ? {} : { hooks: [live.hook] }),
+    ...(live === undefined ? {} : { hooks: live.hooks }),
     states: [found.state, ...(live === undefined ? [] : [live.state])],
     reads: options.passages === "live" ? ["query", "passage"] : ["query"],
     program: ({ program }) => program,

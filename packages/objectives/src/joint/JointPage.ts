@@ -4,7 +4,7 @@ import type { EvaluationChart, Section } from "@tandem/report"
 import type { Measured, Systems } from "@tandem/runs"
 import { Option, Schema } from "effect"
 import { answerVariants } from "../answers/AnswerContexts.ts"
-import { foundPassages, type PreparedQuestion } from "../ralt/PreparedQuestion.ts"
+import { foundPassages, type PreparedPassage, type PreparedQuestion } from "../ralt/PreparedQuestion.ts"
 import type { RagResult } from "./EvaluateRag.ts"
 
 /** Questions that a run keeps answers of with their sources, and that the page shows. */
@@ -64,19 +64,26 @@ export const shownAnswers = (
       const { prior = [], posterior = [] } = passages.get(id) ?? {}
       const explained = answer?.posterior ?? posterior
       const alone = closedBook[id]
+      const gold = new Set([
+        ...question.passages.flatMap((passage) => (passage.gold === true ? [passage.id] : [])),
+        ...(question.alsoGold ?? []),
+      ])
       return [
         id,
         {
-          sources: foundPassages(question)
-            .slice(0, k)
-            .map(({ id: passage, title, text, gold = false }, place) => ({
-              id: passage,
-              ...(title === undefined ? {} : { title }),
-              text,
-              gold,
-              prior: prior[place] ?? 0,
-              posterior: explained[place] ?? 0,
-            })),
+          sources:
+            answer?.sources?.map(({ passage, ...shares }) => ({
+              ...source({ ...passage, gold: gold.has(passage.id) }),
+              prior: shares.prior,
+              posterior: shares.weight,
+            })) ??
+            foundPassages(question)
+              .slice(0, k)
+              .map((passage, place) => ({
+                ...source(passage),
+                prior: prior[place] ?? 0,
+                posterior: explained[place] ?? 0,
+              })),
           tokens: (answer?.tokens ?? []).map(({ text, weights }) => ({ text, weights })),
           ...(answer === undefined ? {} : { text: answer.text.trim() }),
           ...(alone === undefined ? {} : { closedBook: alone }),
@@ -84,6 +91,13 @@ export const shownAnswers = (
       ]
     }),
   )
+
+const source = ({ id, title, text, gold = false }: PreparedPassage) => ({
+  id,
+  ...(title === undefined ? {} : { title }),
+  text,
+  gold,
+})
 
 /** Questions with answers before and after training and where each came from: first those that training changed. */
 export const jointExamples = (

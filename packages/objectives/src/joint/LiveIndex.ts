@@ -26,7 +26,8 @@ export interface LiveIndexOptions {
 
 /** What a live index brings into an objective. */
 export interface LiveIndex {
-  readonly hook: Hook<LiveIndexFailure, Runtime>
+  /** None where the index is never made anew. */
+  readonly hooks: readonly Hook<LiveIndexFailure, Runtime>[]
   readonly state: StatePart<LiveIndexFailure, Runtime>
   /** Steps since the index in use was begun, and its drift where it was measured: numbers for a step. */
   readonly statistics: (step: number) => Readonly<Record<string, number>>
@@ -172,7 +173,7 @@ export const makeLiveIndex = Effect.fnUntraced(function* (
   })
 
   return {
-    hook: { name: "index refresh", everySteps: 1, run },
+    hooks: refresh.kind === "never" ? [] : [{ name: "index refresh", everySteps: 1, run }],
     state: { name: "index", save, restore },
     statistics: (step) => ({ indexAge: step - madeAt, ...(drift === undefined ? {} : { drift }) }),
   }

@@ -1,6 +1,7 @@
 import type { Passage } from "@tandem/datasets"
 import {
   answerFromPassages,
+  type Context,
   type GeneratorError,
   InvalidGeneration,
   logPriorOf,
@@ -11,6 +12,7 @@ import {
 } from "@tandem/generator"
 import type { LanguageModel } from "@tandem/models"
 import { Effect } from "effect"
+import { attemptToPrompt, ragRequestOf } from "./RagRequest.ts"
 import { renewals } from "./RenewedQueries.ts"
 
 /** A passage that was found, and how well it fits. */
@@ -49,7 +51,7 @@ export const renewedLikelihoods = Effect.fnUntraced(function* <E, R>(
   let at = 0
   const found = texts.map((own) => own.map(() => hits[at++] ?? []))
   const different = found.map((own) => [...new Map(own.flat().map(({ passage }) => [passage.id, passage])).values()])
-  const scores = yield* generator.score(
+  const requests = yield* attemptToPrompt(() =>
     asked.map(({ question, answer }, index) => ({
       prompts:
         different[index]!.length === 0
@@ -58,6 +60,7 @@ export const renewedLikelihoods = Effect.fnUntraced(function* <E, R>(
       answer: { ids: answer },
     })),
   )
+  const scores = yield* generator.score(requests)
   return asked.map(({ answer }, index) => {
     const places = new Map(different[index]!.map(({ id }, place) => [id, place]))
     const perToken = scores[index]!.map((score) => score.perToken)
@@ -132,24 +135,22 @@ export const renewedAnswers = Effect.fnUntraced(function* <E, R>(
     if (open.length === 0) break
     const texts = open.map(({ question, ids }) => textFor(question, ids))
     const hits = yield* search(texts, k)
-    const answers = yield* answerFromPassages(
-      generator,
+    const requests = yield* attemptToPrompt(() =>
       open.map(({ question, ids }, index) => {
-        const found = hits[index] ?? []
-        const contexts = found.length === 0 ? [[]] : found.map(({ passage }) => [passage])
-        return {
-          prompts: contexts.map((context) => ({ ids: [...prompts.prompt(question, context).ids, ...ids] })),
-          logPrior:
-            found.length === 0
-              ? [0]
-              : logPriorOf(
-                  found.map(({ score }) => score),
-                  temperature,
-                ),
+        const found = (hits[index] ?? []).map(({ passage, score }) => ({ ...passage, score }))
+        const begun = {
+          prompt: (query: string, contexts: readonly Context[]) => {
+            const prompt = prompts.prompt(query, contexts)
+            return { ...prompt, ids: [...prompt.ids, ...ids] }
+          },
         }
+        return ragRequestOf(question, found, { prompts: begun, temperature })
       }),
-      { decoding: { kind: "token", beams }, maxTokens: Math.min(every, most - written) },
     )
+    const answers = yield* answerFromPassages(generator, requests, {
+      decoding: { kind: "token", beams },
+      maxTokens: Math.min(every, most - written),
+    })
     for (const [index, state] of open.entries()) {
       const { ids, finish, tokens, logprob } = answers[index]!
       state.ids = [...state.ids, ...ids]
@@ -158,11 +159,56 @@ export const renewedAnswers = Effect.fnUntraced(function* <E, R>(
       if (finish !== "length" || written + every >= most) state.finish = finish
     }
   }
-  return states.map(({ ids, finish = "length", retrievals, logprob }) => ({
-    text: generator.pieces(ids).join(""),
-    ids,
-    finish,
-    retrievals,
-    logprob,
-  }))
+  return states.map(({ ids, finish = "length", retrievals, logprob }) => {
+    const pieces = generator.pieces(ids)
+    let at = 0
+    return {
+      text: pieces.join(""),
+      ids,
+      finish,
+      retrievals: retrievals.map((each) => ({
+        ...each,
+        tokens: each.tokens.map((token) => ({ ...token, text: pieces[at++] ?? "" })),
+      })),
+      logprob,
+    }
+  })
 })
+
+/** The passages that an answer came from. */
+export interface RenewedSources {
+  /**
+   * All that its retrievals found, in the order in which they were found first: `prior` before the answer is known, in that
+   * retrieval, and `weight`, the mean of what each contributes to the answer's tokens.
+   */
+  readonly sources: readonly { readonly passage: Passage; readonly prior: number; readonly weight: number }[]
+  /** The answer's tokens, with what each source contributes: 0 for those that its own retrieval did not find. */
+  readonly tokens: RagAnswer["tokens"]
+}
+
+/** Brings the passages of all of an answer's retrievals together. */
+export const renewedSources = ({ retrievals }: RenewedAnswer, temperature: number): RenewedSources => {
+  const found = new Map<string, { readonly passage: Passage; readonly prior: number }>()
+  for (const { passages } of retrievals) {
+    const prior = logPriorOf(
+      passages.map(({ score }) => score),
+      temperature,
+    )
+    for (const [place, { passage }] of passages.entries())
+      if (!found.has(passage.id)) found.set(passage.id, { passage, prior: Math.exp(prior[place]!) })
+  }
+  const order = [...found.keys()]
+  const tokens = retrievals.flatMap(({ passages, tokens: written }) => {
+    const places = new Map(passages.map(({ passage }, place) => [passage.id, place]))
+    return written.map((token) => ({
+      ...token,
+      weights: order.map((id) => {
+        const place = places.get(id)
+        return place === undefined ? 0 : token.weights[place]!
+      }),
+    }))
+  })
+  const weightOf = (place: number): number =>
+    tokens.reduce((sum, { weights }) => sum + weights[place]!, 0) / Math.max(1, tokens.length)
+  return { sources: [...found.values()].map((each, place) => ({ ...each, weight: weightOf(place) })), tokens }
+}

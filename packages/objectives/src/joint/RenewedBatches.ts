@@ -130,6 +130,7 @@ export const renewedBatches = (
       shape,
       answers,
       examples: count,
+      counts: { nll: groups.reduce((sum, { answer }) => sum + answer.length, 0) },
       statistics: {
         ...answers.statistics,
         retrievals: groups.reduce((sum, { encoded }) => sum + encoded.length, 0) / count,

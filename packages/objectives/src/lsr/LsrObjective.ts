@@ -64,7 +64,7 @@ export const lsrObjective = <E, R>(
       const statistics = { asked, distinct, ...live?.statistics(moment.step) }
       return [{ ...batches.complete(drafts, hits), statistics }] as const
     }),
-    ...(live === undefined ? {} : { hooks: [live.hook] }),
+    ...(live === undefined ? {} : { hooks: live.hooks }),
     states: [found.state, ...(live === undefined ? [] : [live.state])],
     reads: options.passages === "live" ? [...read, "passage"] : read,
     program: (batch) => lsrProgram(towers, batch, options),

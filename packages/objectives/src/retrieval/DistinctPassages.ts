@@ -2,11 +2,11 @@ import { CheckpointFailed, type StatePart } from "@tandem/trainers"
 import { Effect, Schema } from "effect"
 
 /** Passages found that distinct ones are counted among. */
-const windowSize = 1024
+const windowSize = 256
 
 /** How different the passages are that were found last. */
 export interface DistinctPassages {
-  /** The share of different ones among the last 1,024, these included: near 0 where all questions find the same ones. */
+  /** The share of different ones among the last 256, these included: near 0 where all questions find the same ones. */
   readonly share: (ids: readonly string[]) => number
   /** The window as a part of a checkpoint, so that a run that goes on counts what it would have counted. */
   readonly state: StatePart<CheckpointFailed, never>

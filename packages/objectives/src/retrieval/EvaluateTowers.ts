@@ -67,12 +67,20 @@ export const evaluateBm25 = (data: RetrievalData): SystemResult => {
 export const depthFor = ({ examples, corpus }: RetrievalData): number =>
   evaluationDepth + (examples.some(({ id, relevance }) => relevance !== undefined && corpus.has(id)) ? 1 : 0)
 
-/** What rankings of the data's corpus are worth; a question's own hit is left out where it does not count. */
-export const evaluateRankings = (data: RetrievalData, found: readonly (readonly Ranked[])[]): SystemResult => {
+/**
+ * What rankings of the data's corpus are worth; a question's own hit is left out where it does not count. Rankings are cut to
+ * what is measured, or to `kept` where that is more.
+ */
+export const evaluateRankings = (
+  data: RetrievalData,
+  found: readonly (readonly Ranked[])[],
+  kept = evaluationDepth,
+): SystemResult => {
+  const depth = Math.max(kept, evaluationDepth)
   const golds = data.examples.map(goldOf)
   const rankings = data.examples.map(({ id, relevance }, index) => {
     const ranked = found[index] ?? []
-    return (relevance === undefined ? ranked : withoutOwnHit(ranked, id, golds[index]!)).slice(0, evaluationDepth)
+    return (relevance === undefined ? ranked : withoutOwnHit(ranked, id, golds[index]!)).slice(0, depth)
   })
   const results = data.examples.map(
     ({ answers, relevance }: Example, index): RetrievalResult => ({

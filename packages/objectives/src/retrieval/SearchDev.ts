@@ -39,11 +39,13 @@ export const searchDev = Effect.fnUntraced(function* (
     },
   )
   const hits = yield* store.search({ vectors, k: Math.max(k, depthFor(dev)) })
-  const { metrics, perQuestion, rankings } = evaluateRankings(
-    dev,
-    hits.map((found) => found.map(({ passage, score }) => ({ id: passage.id, score }))),
-  )
+  // The store may hold more than the questions bring: what was found is judged by its own text.
   const byId = new Map(hits.flat().map(({ passage }) => [passage.id, passage]))
+  const { metrics, perQuestion, rankings } = evaluateRankings(
+    { ...dev, corpus: new Map([...dev.corpus, ...byId]) },
+    hits.map((found) => found.map(({ passage, score }) => ({ id: passage.id, score }))),
+    k,
+  )
   const questions = dev.examples.map((example, index) => {
     const gold = goldOf(example)
     const found = rankings[index]!.flatMap(({ id, score }) => {

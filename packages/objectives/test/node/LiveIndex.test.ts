@@ -53,7 +53,12 @@ const make = Effect.fnUntraced(function* (told: Told) {
     ...{ towers, retrieval, store, ...told },
     observe: (event) => Effect.sync(() => void events.push(event)),
   })
-  return { live, store, events, step: (step, weights) => live.hook.run({ step, weights }) } satisfies Made
+  return {
+    live,
+    store,
+    events,
+    step: (step, weights) => Effect.forEach(live.hooks, ({ run }) => run({ step, weights }), { discard: true }),
+  } satisfies Made
 })
 
 /** The passage encoder's weights after a step, each moved by so much; resident, as in training. */

@@ -1,4 +1,5 @@
 import type { Tensor } from "@tandem/onnx"
+import { trainingRows } from "@tandem/report"
 import { Runtime } from "@tandem/runtime"
 import { layer as nodeRuntime } from "@tandem/runtime/node/NodeRuntime"
 import {
@@ -25,7 +26,7 @@ import type { RunReport } from "../RunReport.ts"
 import type { Measurement, RunServices, TrainPlan } from "../TrainPlan.ts"
 import type { TrainSettings } from "../TrainSettings.ts"
 import { measureBaselines } from "./Baselines.ts"
-import { type MetricsFile, openMetrics } from "./MetricsFile.ts"
+import { type MetricsFile, openMetrics, readMetrics } from "./MetricsFile.ts"
 import { writeJson } from "./RunFiles.ts"
 import { openRunFolder, runPaths } from "./RunFolder.ts"
 import { changedSince, refuseOtherRun, runIdentity } from "./RunIdentity.ts"
@@ -132,6 +133,10 @@ const runPlan = Effect.fnUntraced(function* <D, B extends Batch, E>(
   }
   let lastStep = 0
   const metrics = yield* openMetrics(paths.metrics, yield* resumeStep(settings))
+  // What was seen before a run was stopped has been said; what is seen from here on may depend on it.
+  if (plan.watch !== undefined && settings.resume) {
+    for (const { values } of trainingRows(yield* readMetrics(paths.metrics)).steps) warnings.push(...plan.watch(values))
+  }
   const emit = Effect.fnUntraced(function* (event: TrainEvent) {
     if (event.event === "step" || event.event === "resume") lastStep = event.step
     yield* record(metrics, event)
