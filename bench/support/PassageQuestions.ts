@@ -22,7 +22,7 @@ export const limits = { maxPrompt: 512, maxAnswer: 32 } as const
 export const passageQuestions = async (
   model: string,
   { count, k }: { readonly count: number; readonly k: number },
-): Promise<readonly PassageQuestion[]> => {
+): Promise<readonly (PassageQuestion & { readonly query: string })[]> => {
   const tokenizer = await Effect.runPromise(loadTokenizer(model))
   const { examples, corpus } = await Effect.runPromise(readExamples([needs("TANDEM_DATA", "squad/train.json")], {}))
   const end = tokenizer.tokenId("<|im_end|>")
@@ -36,6 +36,7 @@ export const passageQuestions = async (
     .shuffle(short)
     .slice(0, count)
     .map(({ query, answers }) => ({
+      query,
       prompts: index.search(query, k).map(({ id }) => prompts.prompt(query, [corpus.get(id)!]).ids),
       answer: prompts.answer(answers[0]!).ids,
     }))

@@ -39,6 +39,7 @@ const order = [
   "dual-encoder-dense",
   "causal-lm",
   "ralt-step",
+  "joint-step",
   "generate",
   "score-passages",
   "corpus-encoding",

@@ -9,7 +9,7 @@ const window = 50
  * see: all questions find the same passages; the prior is sure of one passage and answers say another; answers are as likely
  * under every passage, so that nothing is learned about them; embeddings grow without bound.
  *
- * Numbers are means over {@link window} steps; the first such mean is what later ones are compared with.
+ * Numbers are means over 50 steps; the first such mean is what later ones are compared with.
  */
 export const collapseWatch = ({ k }: { readonly k: number }): ((numbers: StepNumbers) => readonly string[]) => {
   const recent: StepNumbers[] = []

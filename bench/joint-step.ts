@@ -1,0 +1,86 @@
+// Joint steps of a retriever and a reader: MiniLM as query encoder and SmolLM2's shape with LoRA behind each of five retrieved
+// passages, RAG-Sequence, against the same loss in plain PyTorch: questions, prompts and passages as they are.
+import { availableParallelism } from "node:os"
+import { join } from "node:path"
+import { loadTokenizer } from "@tandem/models/node/LoadTokenizer"
+import { Random } from "@tandem/random"
+import { Effect } from "effect"
+import type { ExperimentContext, ExperimentResult } from "../scripts/support/Experiment.ts"
+import { type Compared, compare, verdicts } from "./support/Compare.ts"
+import type { JointRow } from "./support/JointRow.ts"
+import { needs } from "./support/Material.ts"
+import { limits, passageQuestions, withLines } from "./support/PassageQuestions.ts"
+
+const losses = ["rag-sequence", "rag-token"] as const
+const targets = { speed: 1.5, memory: 1 }
+const k = 5
+const batchSize = 2
+const rounds = 3
+const steps = 1
+const learningRate = 1e-5
+const temperature = 0.05
+const width = 384
+const lora = {
+  rank: 16,
+  alpha: 32,
+  targets: ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
+} as const
+/** Relative, of the losses. */
+const tolerance = 1e-4
+
+/** As many numbers of unit length as an embedding has, of one passage of one question. */
+const vectorOf = (question: number, passage: number): readonly number[] => {
+  const random = Random.fromSeed(1).derive(question, passage)
+  const values = Array.from({ length: width }, () => random.normal())
+  const length = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0))
+  return values.map((value) => value / length)
+}
+
+export async function run({ args, log }: ExperimentContext): Promise<ExperimentResult> {
+  const model = needs("TANDEM_MODELS", "SmolLM2-135M-Instruct")
+  const encoder = needs("TANDEM_MODELS", "all-MiniLM-L6-v2")
+  const threads = availableParallelism()
+  const count = batchSize * (1 + rounds * steps)
+  const questions = await passageQuestions(model, { count, k })
+  const tokenizer = await Effect.runPromise(loadTokenizer(join(encoder)))
+  const rows = questions.map(
+    ({ query, prompts, answer }, index): JointRow => ({
+      query: tokenizer.encode(query, { maxLength: 128 }).ids,
+      prompts,
+      answer,
+      vectors: prompts.map((_, passage) => vectorOf(index, passage)),
+    }),
+  )
+  const batches = Array.from({ length: count / batchSize }, (_, step) =>
+    rows.slice(step * batchSize, (step + 1) * batchSize),
+  )
+  const figures: Record<string, Compared> = {}
+  await withLines(batches, async (file) => {
+    for (const loss of losses) {
+      const name = `${loss}, ${k} passages a question, batches of ${batchSize}`
+      if (args.length > 0 && !args.includes(name)) continue
+      const settings = { model, encoder, batches: file, loss, temperature, learningRate, steps, threads, lora }
+      figures[name] = await compare({ name: "joint-step", settings, rounds, tolerance, targets, profiled: steps, log })
+    }
+  })
+  const settings = {
+    work: "retriever and reader trained together, MiniLM and SmolLM-135M's shape",
+    against: "PyTorch",
+    unit: "step",
+    model: "all-MiniLM-L6-v2, SmolLM2-135M-Instruct with LoRA",
+    data: "SQuAD v1.1, training questions, passages by BM25",
+    step: "forward, backward, clip, AdamW",
+    losses,
+    targets,
+    k,
+    batchSize,
+    ...limits,
+    rounds,
+    steps,
+    learningRate,
+    temperature,
+    lora,
+    threads,
+  }
+  return { settings, figures, holds: verdicts(figures) }
+}
