@@ -1,4 +1,4 @@
-import { refreshGrammar } from "@tandem/objectives/joint/Refresh"
+import { refreshFields } from "@tandem/objectives/joint/RefreshFields"
 import { dataFields, retrieverFields } from "@tandem/objectives/retrieval/RetrieverFields"
 import {
   choiceDoc,
@@ -49,16 +49,7 @@ export const JointSettings = Schema.Struct({
   }),
   k: settingWithDefault(count, 5, countDoc("passages of a question in training")),
   kEval: optionalSetting(count, countDoc("passages of a question in evaluations", "as `k`")),
-  refresh: settingWithDefault(
-    Schema.String,
-    "never",
-    textDoc("POLICY", `when the index is made anew while the passage encoder trains: ${refreshGrammar}`),
-  ),
-  refreshDelay: settingWithDefault(
-    whole,
-    0,
-    wholeDoc("steps after which a new index takes effect; above 0 it is made beside training"),
-  ),
+  ...refreshFields,
   overRetrieve: settingWithDefault(
     count,
     1,

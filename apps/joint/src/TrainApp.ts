@@ -1,5 +1,4 @@
 import { join } from "node:path"
-import { parseRefresh, refreshGrammar } from "@tandem/objectives/joint/Refresh"
 import {
   lacksRetriever,
   modelBesideQueryEncoder,
@@ -67,11 +66,8 @@ export const jointTrainApp: TrainApp<JointSettings> = {
     },
   ],
   incomplete: (settings) => {
-    const { data, refresh, train } = settings
+    const { data, train } = settings
     if (data.length === 0) return { message: "`data` is needed", setting: "data" }
-    if (parseRefresh(refresh) === undefined) {
-      return { message: "`refresh` has a wrong value", setting: "refresh", expected: refreshGrammar, found: refresh }
-    }
     const strange = train.find((part) => !partNames.includes(part))
     if (strange !== undefined) {
       return {

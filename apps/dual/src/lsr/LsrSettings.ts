@@ -1,4 +1,4 @@
-import { refreshGrammar } from "@tandem/objectives/joint/Refresh"
+import { refreshFields } from "@tandem/objectives/joint/RefreshFields"
 import { dataFields, retrieverFields } from "@tandem/objectives/retrieval/RetrieverFields"
 import {
   choiceDoc,
@@ -103,16 +103,7 @@ export const LsrSettings = Schema.Struct({
     1e-5,
     notNegativeDoc("questions whose target lacks less of the uniform one's entropy do not train, nats"),
   ),
-  refresh: settingWithDefault(
-    Schema.String,
-    "never",
-    textDoc("POLICY", `when the index is made anew while the passage encoder trains: ${refreshGrammar}`),
-  ),
-  refreshDelay: settingWithDefault(
-    whole,
-    0,
-    wholeDoc("steps after which a new index takes effect; above 0 it is made beside training"),
-  ),
+  ...refreshFields,
   likelihoods: settingWithDefault(
     whole,
     300,

@@ -1,5 +1,4 @@
 import { join } from "node:path"
-import { parseRefresh, refreshGrammar } from "@tandem/objectives/joint/Refresh"
 import {
   lacksRetriever,
   modelBesideQueryEncoder,
@@ -105,7 +104,7 @@ export const lsrTrainApp: TrainApp<LsrSettings> = {
 }
 
 function lacking(settings: LsrSettings): Incomplete | undefined {
-  const { data, generator, scores, loss, score, candidates, refresh, train, k } = settings
+  const { data, generator, scores, loss, score, candidates, train, k } = settings
   if (data.length === 0) return { message: "`data` is needed", setting: "data" }
   if (generator === undefined && scores === undefined) {
     return {
@@ -152,9 +151,6 @@ function lacking(settings: LsrSettings): Incomplete | undefined {
       expected: "2 or more",
       found: `${k}`,
     }
-  }
-  if (parseRefresh(refresh) === undefined) {
-    return { message: "`refresh` has a wrong value", setting: "refresh", expected: refreshGrammar, found: refresh }
   }
   const strange = train.find((part) => !partNames.includes(part))
   if (strange !== undefined) {
