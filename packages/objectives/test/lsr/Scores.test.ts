@@ -47,7 +47,9 @@ const refused = (rows: readonly unknown[], words: RegExp, line?: number, more: P
   assert.rejects(read(rows, more), (error) => {
     assert.ok(error instanceof InvalidScoresError, String(error))
     assert.match(`${error.message} ${error.expected} ${error.found}`, words)
-    assert.deepEqual([error.file, error.line], [file, line])
+    assert.equal(error.file, file)
+    // Where none is given, Bun gives the error a line of its own, that of the program.
+    if (line !== undefined) assert.equal(error.line, line)
     return true
   })
 
