@@ -2,6 +2,7 @@ import { join } from "node:path"
 import {
   lacksRetriever,
   modelBesideQueryEncoder,
+  searchedIdle,
   withoutDev,
   withoutTiny,
   withRetriever,
@@ -30,16 +31,11 @@ export const jointTrainApp: TrainApp<JointSettings> = {
   ],
   idle: [
     ...trainIdle,
+    ...searchedIdle,
     ...["patience", "evalEvery", "kEval", "answers"].map(withoutDev),
     ...["hidden", "layers", "heads", "intermediate", "vocabulary"].map(withoutTiny),
     ...["model", "queryEncoder", "passageEncoder"].map(withRetriever),
     modelBesideQueryEncoder,
-    {
-      setting: "refresh",
-      when: ({ refresh, train }) => refresh !== "never" && !train.includes("passage"),
-      because: "where the passage encoder does not train: its vectors do not age",
-      hint: "leave it out, or train it with `train` passage",
-    },
     {
       setting: "renewEvery",
       when: ({ loss, renewEvery }) => renewEvery !== undefined && loss !== "rag-token",
@@ -51,18 +47,6 @@ export const jointTrainApp: TrainApp<JointSettings> = {
       when: ({ overRetrieve, train }) => overRetrieve > 1 && !train.includes("passage"),
       because: "where the passage encoder does not train: stored vectors are those of the moment",
       hint: "leave it out, or train it with `train` passage",
-    },
-    {
-      setting: "refreshDelay",
-      when: ({ refresh, refreshDelay }) => refreshDelay > 0 && refresh === "never",
-      because: "with `refresh` never",
-      hint: "leave it out",
-    },
-    {
-      setting: "corpus",
-      when: ({ store, corpus, dev }) => store !== undefined && corpus !== undefined && dev.length === 0,
-      because: "beside `store`, which brings its passages",
-      hint: "leave one of the two out",
     },
   ],
   incomplete: (settings) => {

@@ -79,11 +79,6 @@ const planOf = Effect.fnUntraced(function* (settings: JointSettings, loaded: Loa
       hint: "or train the retriever alone with `train` query",
     })
   }
-  const corpus = yield* allPassages([
-    { data: rawTrain.data, files: settings.data },
-    ...(rawDev === undefined ? [] : [{ data: rawDev.data, files: settings.dev }]),
-  ])
-  const store = yield* searchedIndex(settings, loaded, corpus, observe)
   if (generator.kind === "seq2seq" && settings.renewEvery !== undefined) {
     return yield* new SettingsError({
       message: "an encoder-decoder cannot go on with an answer after passages were searched again",
@@ -93,6 +88,11 @@ const planOf = Effect.fnUntraced(function* (settings: JointSettings, loaded: Loa
       hint: "leave it out: passages are searched once then",
     })
   }
+  const corpus = yield* allPassages([
+    { data: rawTrain.data, files: settings.data },
+    ...(rawDev === undefined ? [] : [{ data: rawDev.data, files: settings.dev }]),
+  ])
+  const store = yield* searchedIndex(settings, loaded, corpus, observe)
   const { count } = yield* store.metadata
   const asked = yield* askableData(rawTrain.data, corpus, prompts, "data")
   const evaluated = rawDev === undefined ? undefined : yield* askableData(rawDev.data, corpus, prompts, "dev")

@@ -2,6 +2,7 @@ import { join } from "node:path"
 import {
   lacksRetriever,
   modelBesideQueryEncoder,
+  searchedIdle,
   withoutDev,
   withoutTiny,
   withRetriever,
@@ -32,6 +33,7 @@ export const lsrTrainApp: TrainApp<LsrSettings> = {
   ],
   idle: [
     ...trainIdle,
+    ...searchedIdle,
     ...["patience", "evalEvery", "likelihoods"].map(withoutDev),
     ...["model", "queryEncoder", "passageEncoder"].map(withRetriever),
     ...["hidden", "layers", "heads", "intermediate", "vocabulary"].map(withoutTiny),
@@ -71,27 +73,9 @@ export const lsrTrainApp: TrainApp<LsrSettings> = {
     },
     {
       setting: "refresh",
-      when: ({ refresh, train }) => refresh !== "never" && !train.includes("passage"),
-      because: "where the passage encoder does not train: its vectors do not age",
-      hint: "leave it out, or train it with `train` passage",
-    },
-    {
-      setting: "refresh",
       when: ({ refresh, candidates }) => refresh !== "never" && candidates === "fixed",
       because: "with `candidates` fixed: nothing is searched in training",
       hint: "leave it out, or take `candidates` renewed",
-    },
-    {
-      setting: "refreshDelay",
-      when: ({ refresh, refreshDelay }) => refreshDelay > 0 && refresh === "never",
-      because: "with `refresh` never",
-      hint: "leave it out",
-    },
-    {
-      setting: "corpus",
-      when: ({ store, corpus, dev }) => store !== undefined && corpus !== undefined && dev.length === 0,
-      because: "beside `store`, which brings its passages",
-      hint: "leave one of the two out",
     },
   ],
   incomplete: (settings) => lacking(settings),

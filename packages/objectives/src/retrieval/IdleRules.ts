@@ -46,6 +46,38 @@ export const withoutTiny = (size: string): IdleRule<Settings> => {
   }
 }
 
+/** What rules on the index that training searches look at. */
+interface SearchedSettings {
+  readonly dev: readonly string[]
+  readonly train: readonly string[]
+  readonly refresh: string
+  readonly refreshDelay: number
+  readonly corpus?: string
+  readonly store?: string
+}
+
+/** Settings on the index that training searches, where they change nothing. */
+export const searchedIdle: readonly IdleRule<SearchedSettings>[] = [
+  {
+    setting: "refresh",
+    when: ({ refresh, train }) => refresh !== "never" && !train.includes("passage"),
+    because: "where the passage encoder does not train: its vectors do not age",
+    hint: "leave it out, or train it with `train` passage",
+  },
+  {
+    setting: "refreshDelay",
+    when: ({ refresh, refreshDelay }) => refreshDelay > 0 && refresh === "never",
+    because: "with `refresh` never",
+    hint: "leave it out",
+  },
+  {
+    setting: "corpus",
+    when: ({ store, corpus, dev }) => store !== undefined && corpus !== undefined && dev.length === 0,
+    because: "beside `store`, which brings its passages",
+    hint: "leave one of the two out",
+  },
+]
+
 /** What is lacking where nothing encodes questions. */
 export const lacksRetriever = (settings: Settings): Incomplete | undefined => {
   const { model, queryEncoder, passageEncoder, retriever } = settings
