@@ -1,11 +1,13 @@
 import { dprTrainApp } from "@tandem/dpr/TrainApp"
+import { lsrTrainApp } from "@tandem/dual/lsr/LsrTrainApp"
 import { raltTrainApp } from "@tandem/dual/TrainApp"
+import { jointTrainApp } from "@tandem/joint/TrainApp"
 import { settingsOf } from "@tandem/runs/Setting"
 import { flagOf } from "./TrainFlags.ts"
 
 /** The flags of all settings of all apps by their keys, `tiny.hidden` within a group. */
 const flags: ReadonlyMap<string, string> = new Map(
-  [dprTrainApp, raltTrainApp]
+  [dprTrainApp, raltTrainApp, lsrTrainApp, jointTrainApp]
     .flatMap(({ schema }) => Object.entries(settingsOf(schema)))
     .flatMap(([key, { kind, fields = {} }]): readonly (readonly [string, string])[] =>
       kind === "group"

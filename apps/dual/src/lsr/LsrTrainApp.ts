@@ -101,7 +101,7 @@ function lacking(settings: LsrSettings): Incomplete | undefined {
     return {
       message: `\`loss\` ${loss} learns from scores of a file`,
       setting: "scores",
-      expected: "`scores` F with a `score` of each passage",
+      expected: "`scores` F with a score of each passage",
     }
   }
   if (scores !== undefined && candidates === "renewed") {

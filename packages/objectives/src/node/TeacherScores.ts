@@ -117,7 +117,7 @@ const rowOf = Effect.fnUntraced(function* (
   if (question === undefined) return yield* broken("`queryId` or `query`", line)
   if (kind === "score") {
     if (score === undefined || !Number.isFinite(score)) {
-      return yield* broken("`score`, a number: the loss learns from scores of passages", line)
+      return yield* broken("score, a number: the loss learns from scores of passages", line)
     }
     return { question, passageId, taught: { value: score, tokens: 0 } }
   }
