@@ -18,6 +18,7 @@ const layers: Readonly<Record<string, number>> = {
   safetensors: 1,
   models: 2,
   store: 2,
+  documents: 2,
   retriever: 3,
   generator: 3,
   losses: 3,
@@ -27,11 +28,16 @@ const layers: Readonly<Record<string, number>> = {
   evals: 4,
   report: 5,
   runs: 6,
+  datagen: 6,
   objectives: 7,
-  dpr: 8,
-  dual: 8,
-  joint: 8,
-  cli: 9,
+  rag: 8,
+  dpr: 9,
+  dual: 9,
+  joint: 9,
+  data: 9,
+  edge: 9,
+  tune: 10,
+  cli: 11,
 }
 
 /** Packages that run on some platforms only: they may be imported where `node:` may. */
