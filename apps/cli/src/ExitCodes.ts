@@ -88,6 +88,14 @@ export const exitCodes: Readonly<Record<string, ExitCode>> = {
   InvalidBatch: 2,
   // objectives
   InvalidScores: 3,
+  // datagen
+  InvalidDatagenSettings: 2,
+  InvalidPromptFile: 3,
+  TooFewChunks: 3,
+  BudgetReached: 130,
+  EndpointDown: 4,
+  ResultStoreFailed: 4,
+  OutputFolderFailed: 4,
   // trainers
   InvalidSettings: 2,
   CheckpointFailed: 4,
