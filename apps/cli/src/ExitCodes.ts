@@ -96,6 +96,9 @@ export const exitCodes: Readonly<Record<string, ExitCode>> = {
   EndpointDown: 4,
   ResultStoreFailed: 4,
   OutputFolderFailed: 4,
+  // rag
+  InvalidAsk: 2,
+  KnowledgeSource: 4,
   // trainers
   InvalidSettings: 2,
   CheckpointFailed: 4,

@@ -1,0 +1,17 @@
+export { questionOf } from "./Conversation.ts"
+export { InvalidAskError, KnowledgeSourceError, type RagError } from "./Errors.ts"
+export type { FoundPassage, KnowledgeSource } from "./KnowledgeSource.ts"
+export { type Cancellable, clientOf, openClient, type RagClient } from "./RagClient.ts"
+export {
+  type Answer,
+  type AnswerSource,
+  type AnswerToken,
+  type AskDecoding,
+  type AskEvent,
+  type AskOptions,
+  type EmbedAs,
+  Rag,
+  type RagFacts,
+  type RagSystem,
+  type Source,
+} from "./RagSystem.ts"
