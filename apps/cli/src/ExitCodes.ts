@@ -54,6 +54,10 @@ export const exitCodes: Readonly<Record<string, ExitCode>> = {
   NoExamples: 3,
   UnknownPassage: 3,
   DuplicatePassage: 3,
+  // documents
+  DocumentProblem: 3,
+  NoDocuments: 3,
+  InvalidChunking: 2,
   // models
   InvalidSafetensors: 3,
   InvalidEncoder: 3,

@@ -1,7 +1,7 @@
 import { Schema } from "effect"
+import { contentHash } from "./ContentHash.ts"
 import { InvalidRowError } from "./Errors.ts"
 import type { ChatMessage, InstructionRow } from "./InstructionExample.ts"
-import { contentHash } from "./internal/ContentHash.ts"
 import { rowDecoder } from "./internal/Decode.ts"
 import { describedFields, description, isFields, isGiven, othersOf, slipsOf } from "./internal/Described.ts"
 import { jsonLines } from "./internal/JsonLines.ts"

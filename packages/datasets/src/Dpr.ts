@@ -1,6 +1,6 @@
 import { Schema } from "effect"
+import { passageIdOf } from "./ContentHash.ts"
 import type { RetrievalData } from "./Example.ts"
-import { passageIdOf } from "./internal/ContentHash.ts"
 import { rowDecoder } from "./internal/Decode.ts"
 import { jsonElements } from "./internal/JsonElements.ts"
 import { jsonLines } from "./internal/JsonLines.ts"

@@ -1,5 +1,5 @@
+import { passageIdOf } from "./ContentHash.ts"
 import { InvalidRowError } from "./Errors.ts"
-import { passageIdOf } from "./internal/ContentHash.ts"
 import { parsePythonStrings } from "./internal/PythonLiteral.ts"
 import { type TsvRow, tsvField, tsvRows } from "./internal/Tsv.ts"
 import type { Passage } from "./Passage.ts"

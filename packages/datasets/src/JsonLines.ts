@@ -1,7 +1,7 @@
 import { Schema } from "effect"
+import { passageIdOf } from "./ContentHash.ts"
 import type { Example } from "./Example.ts"
 import { ownColumns, ownCorpusColumns } from "./internal/Columns.ts"
-import { passageIdOf } from "./internal/ContentHash.ts"
 import { rowDecoder } from "./internal/Decode.ts"
 import { jsonLines } from "./internal/JsonLines.ts"
 import type { Passage } from "./Passage.ts"

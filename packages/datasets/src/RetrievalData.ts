@@ -1,7 +1,7 @@
+import { passageIdOf } from "./ContentHash.ts"
 import type { DataWarning } from "./DataWarning.ts"
 import { DuplicatePassageError, NoExamplesError, UnknownPassageError } from "./Errors.ts"
 import type { Example, RetrievalData } from "./Example.ts"
-import { passageIdOf } from "./internal/ContentHash.ts"
 import { freeIds } from "./internal/FreeIds.ts"
 import { Remarks } from "./internal/Remarks.ts"
 import { containsWords, wordsOf } from "./internal/Words.ts"

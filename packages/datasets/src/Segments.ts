@@ -1,6 +1,6 @@
 import { Schema } from "effect"
+import { contentHash } from "./ContentHash.ts"
 import type { InstructionRow, Segment } from "./InstructionExample.ts"
-import { contentHash } from "./internal/ContentHash.ts"
 import { rowDecoder } from "./internal/Decode.ts"
 import { describedFields, description, isFields, slipsOf } from "./internal/Described.ts"
 import { jsonLines } from "./internal/JsonLines.ts"

@@ -1,6 +1,6 @@
 import { Schema } from "effect"
+import { passageIdOf } from "./ContentHash.ts"
 import { EmptyFileError } from "./Errors.ts"
-import { passageIdOf } from "./internal/ContentHash.ts"
 import { rowDecoder } from "./internal/Decode.ts"
 import { parseJson } from "./internal/JsonText.ts"
 import type { Passage } from "./Passage.ts"

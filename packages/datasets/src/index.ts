@@ -1,5 +1,6 @@
 export { beirCorpus, beirJudgements, beirQueries, parseBeir } from "./Beir.ts"
 export { chatRows, parseChat } from "./Chat.ts"
+export { contentHash, passageIdOf } from "./ContentHash.ts"
 export { type DataWarning, ignoredTitles } from "./DataWarning.ts"
 export { dprJson, dprRows, parseDpr, parseDprLines } from "./Dpr.ts"
 export { dprCorpusTsv, parseDprCorpus, parseDprQa } from "./DprTsv.ts"

@@ -1,0 +1,7 @@
+export { type Chunk, chunkPassage } from "./Chunk.ts"
+export { type Chunker, type ChunkOptions, chunkDocument, makeChunker } from "./ChunkDocument.ts"
+export { type Document, type Heading, makeDocument, type Paragraph, paragraphsOf } from "./Document.ts"
+export { DocumentProblem, isProblem, type ProblemReason, problemReasons } from "./DocumentProblem.ts"
+export { InvalidChunkingError, NoDocumentsError } from "./Errors.ts"
+export { type SubsetOptions, subset } from "./Subset.ts"
+export { type CountTokens, countBy, type Encoding, estimateBy } from "./TokenCounter.ts"
