@@ -39,6 +39,7 @@ export {
 } from "./prompt/RagTemplate.ts"
 export {
   answerFromPassages,
+  type MixedPart,
   type RagAnswer,
   type RagDecoding,
   type RagGenerator,
@@ -47,5 +48,6 @@ export {
   type RagToken,
 } from "./rag/AnswerFromPassages.ts"
 export { logPriorOf, type MarginalScore, type Mixture, marginalScore } from "./rag/Marginal.ts"
+export { type RagPart, streamFromPassages } from "./rag/StreamFromPassages.ts"
 export { layerOpenAi, openAiGenerator } from "./remote/OpenAiGenerator.ts"
 export type { OpenAiOptions, Server } from "./remote/OpenAiOptions.ts"

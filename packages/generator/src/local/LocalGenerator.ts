@@ -16,12 +16,12 @@ import {
 import { type ChatTemplate, chatTemplateOf } from "../prompt/ChatTemplate.ts"
 import { behindAnswer, endToken } from "../prompt/EndToken.ts"
 import { framingTokens } from "../prompt/SpecialTokens.ts"
-import type { RagGenerator } from "../rag/AnswerFromPassages.ts"
+import type { MixedPart, RagGenerator, RagRequest } from "../rag/AnswerFromPassages.ts"
 import { batchesOf } from "./Batches.ts"
 import type { EngineOptions } from "./Engine.ts"
 import { generationOf, searchTexts, writeTexts } from "./Generate.ts"
 import { makeEngine } from "./MakeEngine.ts"
-import { mixTexts } from "./Mix.ts"
+import { type MixedPrompts, mixTexts, writeMixture } from "./Mix.ts"
 import { scoreTokens, type TokenRequest } from "./Score.ts"
 import type { Writer } from "./Texts.ts"
 
@@ -151,6 +151,21 @@ export const makeLocalGenerator = Effect.fnUntraced(function* (
     return prompts.map((_, index) => writers.slice(index * each, (index + 1) * each).map(generationOf))
   })
 
+  /** What is written when it is its turn, as a stream. A reader that is slow keeps nobody from their turn. */
+  const told = <A>(
+    write: (tell: (part: A) => Effect.Effect<void>) => Effect.Effect<unknown, ModelError, Scope.Scope>,
+  ) =>
+    Stream.callback<A, GeneratorError>(
+      (queue) =>
+        turn.withPermit(Effect.scoped(write((part) => Effect.asVoid(Queue.offer(queue, part))))).pipe(
+          Effect.matchCauseEffect({
+            onFailure: (cause) => Queue.failCause(queue, cause),
+            onSuccess: () => Queue.end(queue),
+          }),
+        ),
+      { bufferSize: Number.POSITIVE_INFINITY },
+    )
+
   const stream: GeneratorShape["stream"] = (input, given = {}) =>
     Stream.unwrap(
       Effect.gen(function* () {
@@ -164,31 +179,22 @@ export const makeLocalGenerator = Effect.fnUntraced(function* (
           })
         }
         const ids = yield* attempt(() => prompt(input, settings.maxTokens))
-        return Stream.callback<GenerationPart, GeneratorError>((queue) =>
-          turn
-            .withPermit(
-              Effect.scoped(
-                writeTexts(model, engine, [ids], settings, ([writer]) =>
-                  writer === undefined ? Effect.void : Effect.asVoid(Queue.offer(queue, partOf(writer))),
-                ),
-              ),
-            )
-            .pipe(
-              Effect.matchCauseEffect({
-                onFailure: (cause) => Queue.failCause(queue, cause),
-                onSuccess: () => Queue.end(queue),
-              }),
-            ),
+        return told<GenerationPart>((tell) =>
+          writeTexts(model, engine, [ids], settings, ([writer]) =>
+            writer === undefined ? Effect.void : tell(partOf(writer)),
+          ),
         )
       }),
     )
 
-  const mix: LocalGenerator["mix"] = Effect.fnUntraced(function* (requests, { beams, maxTokens }) {
+  const mixtures = Effect.fnUntraced(function* (
+    requests: readonly RagRequest[],
+    { beams, maxTokens }: { readonly beams: number; readonly maxTokens: number },
+  ): Effect.fn.Return<readonly MixedPrompts[], InputError> {
     yield* attempt(() => settingsOf({ maxTokens, decoding: { kind: "beam", beams } }))
     const questions = yield* attempt(() =>
       requests.map(({ prompts, logPrior }) => ({ logPrior, prompts: prompts.map((each) => prompt(each, maxTokens)) })),
     )
-    const longest = questions.map(({ prompts }) => Math.max(0, ...prompts.map(({ length }) => length)))
     if (
       !engine.uneven &&
       questions.some(({ prompts }) => prompts.some(({ length }) => length !== prompts[0]!.length))
@@ -201,6 +207,11 @@ export const makeLocalGenerator = Effect.fnUntraced(function* (
         found: "token",
       })
     }
+    return questions
+  })
+  const mix: LocalGenerator["mix"] = Effect.fnUntraced(function* (requests, { beams, maxTokens }) {
+    const questions = yield* mixtures(requests, { beams, maxTokens })
+    const longest = questions.map(({ prompts }) => Math.max(0, ...prompts.map(({ length }) => length)))
     const found: Generation[] = []
     for (const alike of Map.groupBy(questions.keys(), (index) => questions[index]!.prompts.length).values()) {
       const rows = questions[alike[0]!]!.prompts.length * beams
@@ -230,6 +241,17 @@ export const makeLocalGenerator = Effect.fnUntraced(function* (
     return found
   })
 
+  const mixed: LocalGenerator["mixed"] = (request, { maxTokens }) =>
+    Stream.unwrap(
+      Effect.map(mixtures([request], { beams: 1, maxTokens }), ([question]) =>
+        told<MixedPart>((tell) =>
+          writeMixture(model, engine, question!, maxTokens, (writer, perPrompt) =>
+            tell({ ...partOf(writer), perPrompt }),
+          ),
+        ),
+      ),
+    )
+
   const pieces: LocalGenerator["pieces"] = (ids) => {
     const textTo = (count: number): string =>
       model.tokenizer.decode(ids.slice(0, count).filter((id) => !model.endTokenIds.includes(id)))
@@ -246,7 +268,7 @@ export const makeLocalGenerator = Effect.fnUntraced(function* (
     return ends.map((until, index) => whole.slice(ends[index - 1] ?? 0, until))
   }
 
-  return { model: options.name ?? architectureOf(model), score, generate, stream, mix, pieces }
+  return { model: options.name ?? architectureOf(model), score, generate, stream, mix, mixed, pieces }
 })
 
 /** `Generator` over a model in this process. */

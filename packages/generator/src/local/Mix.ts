@@ -5,6 +5,7 @@ import { advanceBeams, type BeamOptions, type BeamSearch, beginBeams } from "./B
 import type { Engine, NextLogits } from "./Engine.ts"
 import { startOf } from "./Generate.ts"
 import { largest } from "./Processors.ts"
+import { makeWriter, type Writer } from "./Texts.ts"
 
 /** A question's prompts, one for each passage, and the logarithms of what each counts for. */
 export interface MixedPrompts {
@@ -90,6 +91,40 @@ export const mixTexts = Effect.fnUntraced(function* (
     score: best!.score,
     finish: best!.byToken ? "end" : "length",
   }))
+})
+
+/**
+ * Writes one answer from a mixture as `mixTexts` with one beam does, and tells after each token what was written and log p of
+ * that token behind each prompt.
+ */
+export const writeMixture = Effect.fnUntraced(function* (
+  model: LanguageModel,
+  engine: Engine,
+  { prompts, logPrior }: MixedPrompts,
+  maxTokens: number,
+  onStep: (writer: Writer, perPrompt: readonly number[]) => Effect.Effect<void>,
+): Effect.fn.Return<void, ModelError, Scope.Scope> {
+  const size = engine.vocabularySize
+  const { lengths, next: first, write } = yield* engine.read(prompts)
+  const begin = startOf(model)
+  const writer = makeWriter(model.tokenizer, { endTokenIds: model.endTokenIds, maxTokens, stop: [] })
+  const take = (next: NextLogits): Effect.Effect<void> => {
+    const mixed = mixture(next, logPrior, (prompt) => prompt, size)
+    const id = largest(mixed)
+    writer.push(id, mixed[id]!)
+    return onStep(
+      writer,
+      prompts.map((_, prompt) => next.logits[prompt * size + id]! - next.normalizers[prompt]!),
+    )
+  }
+  if (first !== undefined) yield* take(first)
+  if (writer.finish !== undefined) return
+  const { step } = yield* write(prompts.length, begin.length + maxTokens)
+  for (let column = 0; writer.finish === undefined; column++) {
+    const token = [...begin, ...writer.ids][column]!
+    const rows = lengths.map((length) => ({ ids: [token], start: length + column }))
+    yield* take(yield* step(rows, column))
+  }
 })
 
 /** One step of the greedy choice, as a search of one beam. */

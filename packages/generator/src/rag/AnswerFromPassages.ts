@@ -1,7 +1,15 @@
 import { Random } from "@tandem/random"
-import { Effect } from "effect"
+import { Effect, type Stream } from "effect"
 import { InvalidGeneration } from "../Errors.ts"
-import type { Finish, Generation, GeneratorError, GeneratorShape, ModelInput, ScoreRequest } from "../Generator.ts"
+import type {
+  Finish,
+  Generation,
+  GenerationPart,
+  GeneratorError,
+  GeneratorShape,
+  ModelInput,
+  ScoreRequest,
+} from "../Generator.ts"
 import { logSumExp, type Mixture, marginalScore } from "./Marginal.ts"
 
 /** A question with each of its passages. */
@@ -58,12 +66,23 @@ export interface RagAnswer {
   readonly finish: Finish
 }
 
+/** A token of an answer that is being written from a mixture. */
+export interface MixedPart extends GenerationPart {
+  /** log p of the token behind each prompt, nats. */
+  readonly perPrompt: readonly number[]
+}
+
 /** What answers are made with: a local generator also writes from a mixture of prompts. */
 export interface RagGenerator extends Pick<GeneratorShape, "score" | "generate"> {
   readonly mix: (
     requests: readonly RagRequest[],
     options: { readonly beams: number; readonly maxTokens: number },
   ) => Effect.Effect<readonly Generation[], GeneratorError>
+  /** One answer from a mixture of prompts while it is written greedily, as `mix` with one beam does. */
+  readonly mixed: (
+    request: RagRequest,
+    options: { readonly maxTokens: number },
+  ) => Stream.Stream<MixedPart, GeneratorError>
   /** A text's tokens as they are shown, in order. */
   readonly pieces: (ids: readonly number[]) => readonly string[]
 }
@@ -92,23 +111,43 @@ export const answerFromPassages = Effect.fn("generator.answerFromPassages")(func
     requests.map(({ prompts }, index) => ({ prompts, answer: { ids: written[index]!.ids } })),
   )
   const mixture: Mixture = decoding.kind === "token" ? "token" : "sequence"
-  return written.map(({ text, ids, finish }, index) => {
-    const perPassage = scores[index]!.map(({ perToken }) => perToken)
-    const found = marginalScore(requests[index]!.logPrior, perPassage, mixture)
-    return {
-      text,
-      ids,
-      finish,
-      logprob: found.logprob,
-      posterior: found.posterior,
-      tokens: generator.pieces(ids).map((piece, token) => ({
-        text: piece,
-        logprob: found.perToken[token]!,
-        weights: found.weights[token]!,
-      })),
-    }
-  })
+  return written.map((each, index) =>
+    scoredAnswer(generator, each, {
+      logPrior: requests[index]!.logPrior,
+      perPassage: scores[index]!.map(({ perToken }) => perToken),
+      mixture,
+    }),
+  )
 })
+
+/** What was written, with its likelihood under the mixture. */
+export const scoredAnswer = (
+  { pieces }: Pick<RagGenerator, "pieces">,
+  { text, ids, finish }: Pick<RagAnswer, "text" | "ids" | "finish">,
+  {
+    logPrior,
+    perPassage,
+    mixture,
+  }: {
+    readonly logPrior: readonly number[]
+    readonly perPassage: readonly (readonly number[])[]
+    readonly mixture: Mixture
+  },
+): RagAnswer => {
+  const found = marginalScore(logPrior, perPassage, mixture)
+  return {
+    text,
+    ids,
+    finish,
+    logprob: found.logprob,
+    posterior: found.posterior,
+    tokens: pieces(ids).map((piece, token) => ({
+      text: piece,
+      logprob: found.perToken[token]!,
+      weights: found.weights[token]!,
+    })),
+  }
+}
 
 const write = Effect.fnUntraced(function* (
   generator: RagGenerator,

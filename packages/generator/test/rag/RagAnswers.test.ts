@@ -8,8 +8,9 @@ import {
   makeLocalGenerator,
   marginalScore,
   type RagRequest,
+  streamFromPassages,
 } from "@tandem/generator"
-import { Effect } from "effect"
+import { Effect, Stream } from "effect"
 import { goldenModel, onCpu } from "../support/Golden.ts"
 
 const vocabulary = 96
@@ -222,3 +223,33 @@ test("the pieces of an answer are its text, whatever its tokens are", async () =
       }),
     )
 })
+
+for (const kind of ["llama", "t5"]) {
+  test(`${kind}: an answer is told token by token, and is the one that is given as a whole`, async () => {
+    const { parts, whole, begun } = await withModel(kind, (generator) =>
+      Effect.gen(function* () {
+        const telling = streamFromPassages(generator, request, { maxTokens: 5 })
+        // Who leaves after the first token stops the writing, so that others get their turn.
+        const begun = yield* Stream.runCollect(Stream.take(telling, 1))
+        const parts = yield* Stream.runCollect(telling)
+        const [whole] = yield* answerFromPassages(generator, [request], { decoding: { kind: "token" }, maxTokens: 5 })
+        return { begun, parts, whole: whole! }
+      }),
+    )
+    const tokens = parts.flatMap((part) => (part.type === "token" ? [part.token] : []))
+    const answer = parts.flatMap((part) => (part.type === "done" ? [part.answer] : []))
+    assert.equal(answer.length, 1)
+    assert.equal(parts.at(-1)?.type, "done")
+    assert.deepEqual(begun, parts.slice(0, 1))
+    assert.deepEqual(answer[0]!.ids, whole.ids)
+    assert.equal(answer[0]!.text, whole.text)
+    assert.equal(tokens.map(({ text }) => text).join(""), whole.text)
+    close(answer[0]!.logprob, whole.logprob, "log p")
+    for (const [at, token] of tokens.entries()) {
+      close(token.logprob, whole.tokens[at]!.logprob, `log p of token ${at}`)
+      for (const [place, weight] of token.weights.entries())
+        close(weight, whole.tokens[at]!.weights[place]!, `weight ${place} of token ${at}`)
+    }
+    for (const [place, weight] of answer[0]!.posterior.entries()) close(weight, whole.posterior[place]!, "posterior")
+  })
+}
