@@ -1,0 +1,76 @@
+import { Deferred, Effect, Exit, Fiber, Latch, type Scope } from "effect"
+
+export interface BatcherOptions<A, B, E> {
+  /** Most items of one batch. */
+  readonly most: number
+  /** Items of different keys never share a batch; all may where absent. */
+  readonly keyOf?: (item: A) => string
+  /** Results in the order of the items. */
+  readonly run: (items: readonly A[]) => Effect.Effect<readonly B[], E>
+}
+
+interface Entry<A, B, E> {
+  readonly item: A
+  readonly key: string
+  readonly result: Deferred.Deferred<B, E>
+}
+
+/**
+ * Work that is done in batches, one at a time: what comes while a batch runs waits for it and makes the next one, so that
+ * nobody waits longer than for the batches before them. Who is interrupted leaves the batch; a batch that all have left ends.
+ * Where a batch fails, its items are tried one by one, so that each hears of its own failure alone.
+ */
+export const makeBatcher = Effect.fnUntraced(function* <A, B, E>({
+  most,
+  keyOf = () => "",
+  run,
+}: BatcherOptions<A, B, E>): Effect.fn.Return<(item: A) => Effect.Effect<B, E>, never, Scope.Scope> {
+  let waiting: readonly Entry<A, B, E>[] = []
+  let running: { readonly entries: Set<Entry<A, B, E>>; readonly fiber: Fiber.Fiber<void> } | undefined
+  const some = yield* Latch.make(false)
+
+  const take = (): readonly Entry<A, B, E>[] => {
+    const key = waiting[0]?.key
+    const batch = waiting.filter((entry) => entry.key === key).slice(0, most)
+    waiting = waiting.filter((entry) => !batch.includes(entry))
+    if (waiting.length === 0) some.closeUnsafe()
+    return batch
+  }
+  const settle = Effect.fnUntraced(function* (batch: readonly Entry<A, B, E>[]): Effect.fn.Return<void> {
+    const exit = yield* Effect.exit(run(batch.map(({ item }) => item)))
+    if (Exit.isSuccess(exit)) {
+      for (const [index, { result }] of batch.entries()) yield* Deferred.succeed(result, exit.value[index]!)
+    } else if (batch.length === 1) yield* Deferred.failCause(batch[0]!.result, exit.cause)
+    else for (const entry of batch) yield* settle([entry])
+  })
+  const loop = Effect.gen(function* () {
+    yield* some.await
+    // What is asked for at the same moment comes together.
+    yield* Effect.yieldNow
+    const batch = take()
+    if (batch.length === 0) return
+    const fiber = yield* Effect.forkChild(settle(batch))
+    running = { entries: new Set(batch), fiber }
+    yield* Fiber.await(fiber)
+    running = undefined
+  })
+  yield* Effect.forkScoped(Effect.forever(loop))
+  // Nobody waits for what will not come.
+  yield* Effect.addFinalizer(() =>
+    Effect.forEach([...waiting, ...(running?.entries ?? [])], ({ result }) => Deferred.interrupt(result)),
+  )
+
+  const leave = (entry: Entry<A, B, E>): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      waiting = waiting.filter((other) => other !== entry)
+      if (running?.entries.delete(entry) !== true || running.entries.size > 0) return Effect.void
+      return Fiber.interrupt(running.fiber)
+    })
+  return (item) =>
+    Effect.suspend(() => {
+      const entry = { item, key: keyOf(item), result: Deferred.makeUnsafe<B, E>() }
+      waiting = [...waiting, entry]
+      some.openUnsafe()
+      return Effect.onInterrupt(Deferred.await(entry.result), () => leave(entry))
+    })
+})
