@@ -9,4 +9,16 @@ export {
   ResultStoreFailed,
   TooFewChunks,
 } from "./Errors.ts"
+export { type FormatSettings, type RowFormats, type RowValues, rowFormats } from "./format/RowFormats.ts"
+export { shownPassage, shownPassages } from "./format/ShownPassages.ts"
+export {
+  type RowMaker,
+  type RowSegment,
+  type RowSettings,
+  type RowTurn,
+  rowMaker,
+  segmentsLine,
+  type TrainingRow,
+  trainingRows,
+} from "./format/TrainingRows.ts"
 export type { Conversation, Item, Rejected, RejectingStage, Turn } from "./Item.ts"

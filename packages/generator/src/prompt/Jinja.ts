@@ -41,21 +41,29 @@ export interface Jinja {
   readonly render: (variables: Readonly<Record<string, unknown>>, now: Date) => string
 }
 
+/** What a template is called in messages, and where it stands. */
+interface Named {
+  readonly name: string
+  readonly file?: string
+  readonly field?: string
+}
+
 /**
  * Parses a Jinja template as transformers does (`trim_blocks`, `lstrip_blocks`), with its functions `raise_exception`,
  * `strftime_now`, `range` and `namespace`.
  *
  * What cannot be parsed or rendered, or exceeds what a template may cost, ends in `InvalidTemplate`; what the template
- * refuses itself in `InvalidPrompt`. Both name the file.
+ * refuses itself in `InvalidPrompt`. Both name the file, or where the template stands in settings.
  */
-export const parseJinja = (text: string, file: string): Jinja => {
-  const program = guarded(file, () => {
+export const parseJinja = (text: string, where: string | Named): Jinja => {
+  const named = typeof where === "string" ? { name: "the chat template", file: where } : where
+  const program = guarded(named, () => {
     if (text.length > most.template) throw new TooMuch(`more than ${most.template} characters`)
     return parse(tokenize(text, { lstrip_blocks: true, trim_blocks: true }))
   })
   return {
     render: (variables, now) =>
-      guarded(file, () => {
+      guarded(named, () => {
         const environment = new Environment()
         for (const [name, value] of Object.entries({ ...globals(now), ...variables })) environment.set(name, value)
         const { value } = boundedInterpreter(environment).run(program)
@@ -85,20 +93,17 @@ const range = (first: number, second?: number, step = 1): readonly number[] => {
   return Array.from({ length }, (_, index) => start + index * step)
 }
 
-const guarded = <A>(file: string, run: () => A): A => {
+const guarded = <A>({ name, ...place }: Named, run: () => A): A => {
   try {
     return run()
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause)
     if (cause instanceof Raised) {
-      throw new InvalidPrompt({ message: `the chat template refuses the conversation: ${reason}`, file })
+      throw new InvalidPrompt({ message: `${name} refuses the conversation: ${reason}`, ...place })
     }
     throw new InvalidTemplate({
-      message:
-        cause instanceof TooMuch
-          ? `the chat template does too much: ${reason}`
-          : `the chat template cannot be used: ${reason}`,
-      file,
+      message: cause instanceof TooMuch ? `${name} does too much: ${reason}` : `${name} cannot be used: ${reason}`,
+      ...place,
     })
   }
 }
