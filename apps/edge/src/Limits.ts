@@ -1,0 +1,34 @@
+/** What one request, and all of them together, may take. */
+export interface Limits {
+  /** Bytes of a request's body, however it is sent. */
+  readonly bodyBytes: number
+  /** Seconds within which a body has to be there. */
+  readonly bodySeconds: number
+  /** Seconds within which an answer has to be complete. */
+  readonly seconds: number
+  /** Requests that are read, wait or run; more are refused. */
+  readonly requests: number
+  /** Requests that run at once; others wait. */
+  readonly running: number
+  /** Texts of one request. */
+  readonly items: number
+  /** Characters of one text. */
+  readonly characters: number
+  /** Passages that a request may ask for. */
+  readonly passages: number
+  /** Most texts that requests of the same moment are encoded or answered in together. */
+  readonly batch: number
+}
+
+/** The limits where nothing else is said. */
+export const defaultLimits: Limits = {
+  bodyBytes: 2 ** 20,
+  bodySeconds: 10,
+  seconds: 120,
+  requests: 256,
+  running: 32,
+  items: 256,
+  characters: 32_768,
+  passages: 100,
+  batch: 64,
+}
