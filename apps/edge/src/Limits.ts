@@ -14,10 +14,10 @@ export interface Limits {
   readonly items: number
   /** Characters of one text. */
   readonly characters: number
+  /** Tokens of all texts of one request. */
+  readonly tokens: number
   /** Passages that a request may ask for. */
   readonly passages: number
-  /** Most texts that requests of the same moment are encoded or answered in together. */
-  readonly batch: number
 }
 
 /** The limits where nothing else is said. */
@@ -29,6 +29,6 @@ export const defaultLimits: Limits = {
   running: 32,
   items: 256,
   characters: 32_768,
+  tokens: 65_536,
   passages: 100,
-  batch: 64,
 }

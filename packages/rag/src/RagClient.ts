@@ -17,6 +17,10 @@ export interface RagClient extends AsyncDisposable {
     texts: readonly string[],
     options: { readonly as: EmbedAs } & Cancellable,
   ) => Promise<readonly Float32Array[]>
+  readonly countTokens: (
+    texts: readonly string[],
+    options: { readonly as: EmbedAs } & Cancellable,
+  ) => Promise<readonly number[]>
   readonly ask: (question: string, options?: AskOptions & Cancellable) => Promise<Answer>
   /** Leaving the loop stops the writing. */
   readonly askStream: (question: string, options?: AskOptions & Cancellable) => AsyncIterable<AskEvent>
@@ -52,6 +56,7 @@ export const clientOf = (system: RagSystem, close: () => Promise<void> = async (
     facts: system.facts,
     retrieve: (question, { signal, ...options } = {}) => run(system.retrieve(question, options), either(signal)),
     embed: (texts, { signal, ...options }) => run(system.embed(texts, options), either(signal)),
+    countTokens: (texts, { signal, ...options }) => run(system.countTokens(texts, options), either(signal)),
     ask: (question, { signal, ...options } = {}) => run(system.ask(question, options), either(signal)),
     askStream: (question, { signal, ...options } = {}) =>
       Stream.toAsyncIterable(Stream.interruptWhen(system.askStream(question, options), aborted(either(signal)))),

@@ -51,8 +51,7 @@ export const makeAdmission = (
   }
 
   const enter = (): Place => {
-    if (draining)
-      throw new Refusal(503, "the server is about to stop", { code: "server_stopping", retryAfter: 5 })
+    if (draining) throw new Refusal(503, "the server is about to stop", { code: "server_stopping", retryAfter: 5 })
     if (present >= requests) {
       throw new Refusal(429, "the server has as many requests as it takes", {
         code: "rate_limit_exceeded",

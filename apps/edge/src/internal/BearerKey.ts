@@ -1,7 +1,6 @@
 import { Refusal } from "../Refusal.ts"
 
-const bytesOf = (text: string): Promise<ArrayBuffer> =>
-  crypto.subtle.digest("SHA-256", new TextEncoder().encode(text))
+const bytesOf = (text: string): Promise<ArrayBuffer> => crypto.subtle.digest("SHA-256", new TextEncoder().encode(text))
 
 /** Looks at all bytes, wherever the first difference is. */
 const equal = (a: Uint8Array, b: Uint8Array): boolean => {
@@ -18,7 +17,11 @@ export const checkBearerKey = async (headers: Headers, key: string): Promise<voi
   const [, given] = /^Bearer +(\S+) *$/i.exec(headers.get("authorization") ?? "") ?? []
   const [found, expected] = await Promise.all([bytesOf(given ?? ""), bytesOf(key)])
   if (equal(new Uint8Array(found), new Uint8Array(expected)) && given !== undefined) return
-  throw new Refusal(401, given === undefined ? "a key is needed: `Authorization: Bearer KEY`" : "the key is not right", {
-    code: "invalid_api_key",
-  })
+  throw new Refusal(
+    401,
+    given === undefined ? "a key is needed: `Authorization: Bearer KEY`" : "the key is not right",
+    {
+      code: "invalid_api_key",
+    },
+  )
 }

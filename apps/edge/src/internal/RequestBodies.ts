@@ -58,7 +58,9 @@ export const ChatBody = Schema.Struct({
   model: text,
   messages: Schema.NonEmptyArray(ChatMessage),
   stream: maybe(Schema.Boolean),
-  stream_options: maybe(Schema.Struct({ include_usage: maybe(Schema.Boolean), include_obfuscation: maybe(Schema.Boolean) })),
+  stream_options: maybe(
+    Schema.Struct({ include_usage: maybe(Schema.Boolean), include_obfuscation: maybe(Schema.Boolean) }),
+  ),
   max_tokens: maybe(count),
   max_completion_tokens: maybe(count),
   logprobs: maybe(Schema.Boolean),

@@ -12,15 +12,12 @@ export interface Went {
 export interface Telemetry {
   readonly went: (went: Went) => void
   readonly firstToken: (seconds: number) => void
-  /** Texts that were encoded, or questions that were answered, in one call. */
-  readonly batch: (kind: "embed" | "ask", items: number) => void
   readonly tokens: (kind: "read" | "written", count: number) => void
   /** All of it as text; `occupancy` is of the moment. */
   readonly render: (occupancy: { readonly present: number; readonly running: number }) => string
 }
 
 const secondBounds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120]
-const itemBounds = [1, 2, 4, 8, 16, 32, 64, 128, 256]
 
 /** Telemetry of its own: two handlers of a process count apart. */
 export const makeTelemetry = (): Telemetry => {
@@ -35,10 +32,6 @@ export const makeTelemetry = (): Telemetry => {
     description: "From a streamed question's arrival until the first token of its answer",
     boundaries: secondBounds,
   })
-  const batches = Metric.histogram("tandem_batch_items", {
-    description: "Texts or questions that were computed together",
-    boundaries: itemBounds,
-  })
   const tokens = counter("tandem_tokens_total", "Tokens that models read and wrote")
   const present = Metric.gauge("tandem_requests_present", { description: "Requests that are read, wait or run" })
   const running = Metric.gauge("tandem_requests_running", { description: "Requests that run" })
@@ -48,7 +41,6 @@ export const makeTelemetry = (): Telemetry => {
       Metric.withAttributes(seconds, { route }).updateUnsafe(taken, context)
     },
     firstToken: (taken) => firstToken.updateUnsafe(taken, context),
-    batch: (kind, items) => Metric.withAttributes(batches, { kind }).updateUnsafe(items, context),
     tokens: (kind, count) => Metric.withAttributes(tokens, { kind }).updateUnsafe(count, context),
     render: (occupancy) => {
       present.updateUnsafe(occupancy.present, context)

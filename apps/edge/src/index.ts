@@ -1,0 +1,5 @@
+export { type Handler, makeHandler } from "./Handler.ts"
+export type { HandlerOptions, RequestLine } from "./HandlerOptions.ts"
+export { defaultLimits, type Limits } from "./Limits.ts"
+export { pageFiles } from "./page/Page.ts"
+export type { Served } from "./Served.ts"

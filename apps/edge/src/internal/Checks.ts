@@ -1,0 +1,59 @@
+import type { EmbedAs } from "@tandem/rag"
+import { Refusal } from "../Refusal.ts"
+import type { Desk } from "./Desk.ts"
+
+/** Refuses texts that are more, or longer, than a request may bring. `param` is the field that holds them. */
+export const checkTexts = ({ limits }: Desk, texts: readonly string[], param: string): void => {
+  if (texts.length > limits.items) {
+    throw new Refusal(400, `\`${param}\` has ${texts.length} texts: at most ${limits.items}`, {
+      code: "array_above_max_length",
+      param,
+    })
+  }
+  const long = texts.find(({ length }) => length > limits.characters)
+  if (long === undefined) return
+  throw new Refusal(400, `\`${param}\` has a text of ${long.length} characters: at most ${limits.characters}`, {
+    code: "string_above_max_length",
+    param,
+  })
+}
+
+/** The tokens of texts as they are read, or a refusal where they are more than a request may bring. */
+export const countedTokens = async (
+  { served, limits }: Desk,
+  texts: readonly string[],
+  { as, param, signal }: { readonly as: EmbedAs; readonly param: string; readonly signal: AbortSignal },
+): Promise<number> => {
+  const counts = await served.countTokens(texts, { as, signal })
+  const sum = counts.reduce((total, count) => total + count, 0)
+  if (sum <= limits.tokens) return sum
+  throw new Refusal(400, `\`${param}\` has ${sum} tokens: at most ${limits.tokens}`, {
+    code: "context_length_exceeded",
+    param,
+  })
+}
+
+/** A number of passages as options have it; absent where the run's own counts. */
+export const passagesOf = ({ limits }: Desk, k: number | null | undefined): { readonly k?: number } => {
+  if (k === undefined || k === null) return {}
+  if (k <= limits.passages) return { k }
+  throw new Refusal(400, `\`k\` is ${k}: at most ${limits.passages}`, { code: "invalid_value", param: "k" })
+}
+
+/** The longest answer that a request asks for as options have it: never longer than the run's own. */
+export const longestOf = ({ served }: Desk, most: number | null | undefined): { readonly maxTokens?: number } => {
+  const own = served.facts.generator?.maxAnswer
+  return most === undefined || most === null || (own !== undefined && most >= own) ? {} : { maxTokens: most }
+}
+
+/** Refuses what a system without a language model cannot do. */
+export const checkAnswers = ({ served }: Desk): void => {
+  if (served.facts.generator !== undefined) return
+  throw new Refusal(400, "what is served finds passages and writes no answers", { code: "unsupported" })
+}
+
+/** Refuses what a system without an encoder cannot do. */
+export const checkEmbeds = ({ served }: Desk): void => {
+  if (served.facts.encoder !== undefined) return
+  throw new Refusal(400, "what is served has no encoder", { code: "unsupported" })
+}

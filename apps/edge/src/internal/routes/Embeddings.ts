@@ -1,0 +1,48 @@
+import type { Schema } from "effect"
+import { Refusal } from "../../Refusal.ts"
+import { checkEmbeds, checkTexts, countedTokens } from "../Checks.ts"
+import type { Call, Desk } from "../Desk.ts"
+import type { EmbeddingsBody } from "../RequestBodies.ts"
+import { embedAs } from "./Models.ts"
+
+/** `/v1/embeddings` as OpenAI has it, and `input_type` besides. */
+export const embeddings = async (
+  desk: Desk,
+  { body, signal }: Call<Schema.Schema.Type<typeof EmbeddingsBody>>,
+): Promise<Response> => {
+  checkEmbeds(desk)
+  const as = embedAs(desk, body.model, body.input_type)
+  const texts = typeof body.input === "string" ? [body.input] : body.input
+  checkTexts(desk, texts, "input")
+  checkDimensions(desk, body.dimensions)
+  const tokens = await countedTokens(desk, texts, { as, param: "input", signal })
+  const vectors = await desk.served.embed(texts, { as, signal })
+  desk.telemetry.tokens("read", tokens)
+  const written = body.encoding_format === "base64" ? base64 : numbers
+  return Response.json({
+    object: "list",
+    model: body.model,
+    data: vectors.map((vector, index) => ({ object: "embedding", index, embedding: written(vector) })),
+    usage: { prompt_tokens: tokens, total_tokens: tokens },
+  })
+}
+
+const checkDimensions = ({ served: { facts } }: Desk, dimensions: number | null | undefined): void => {
+  const own = facts.encoder?.dimension
+  if (dimensions === undefined || dimensions === null || dimensions === own) return
+  throw new Refusal(400, `\`dimensions\` is ${dimensions}: the model's embeddings have ${own} numbers`, {
+    code: "invalid_value",
+    param: "dimensions",
+  })
+}
+
+const numbers = (vector: Float32Array): readonly number[] => Array.from(vector)
+
+/** The numbers as little-endian f32, in base64. */
+const base64 = (vector: Float32Array): string => {
+  const view = new DataView(new ArrayBuffer(4 * vector.length))
+  for (const [index, value] of vector.entries()) view.setFloat32(4 * index, value, true)
+  let text = ""
+  for (const byte of new Uint8Array(view.buffer)) text += String.fromCharCode(byte)
+  return btoa(text)
+}
