@@ -1,5 +1,5 @@
 import { InvalidGeneration } from "./Errors.ts"
-import type { Decoding, GenerateOptions } from "./Generator.ts"
+import type { Decoding, GenerateOptions, OutputFormat } from "./Generator.ts"
 
 /** Options of a generation with nothing left open. */
 export interface GenerateSettings {
@@ -7,6 +7,7 @@ export interface GenerateSettings {
   readonly maxTokens: number
   readonly repetitionPenalty: number
   readonly stop: readonly string[]
+  readonly format: OutputFormat | undefined
 }
 
 type Rule = readonly [field: string, fine: boolean, expected: string, found: unknown]
@@ -20,7 +21,7 @@ const count = "a whole number above 0"
  * @throws InvalidGeneration for what none of them can be
  */
 export const checkedOptions = (options: GenerateOptions): GenerateSettings => {
-  const { decoding = { kind: "greedy" }, maxTokens = 64, repetitionPenalty = 1, stop = [] } = options
+  const { decoding = { kind: "greedy" }, maxTokens = 64, repetitionPenalty = 1, stop = [], format } = options
   const rules: readonly Rule[] = [
     ["maxTokens", isCount(maxTokens), count, maxTokens],
     [
@@ -34,7 +35,7 @@ export const checkedOptions = (options: GenerateOptions): GenerateSettings => {
     ["stop", decoding.kind !== "beam" || stop.length === 0, "no stop texts in beam search", JSON.stringify(stop)],
   ]
   const broken = rules.find(([, fine]) => !fine)
-  if (broken === undefined) return { decoding, maxTokens, repetitionPenalty, stop }
+  if (broken === undefined) return { decoding, maxTokens, repetitionPenalty, stop, format }
   const [field, , expected, found] = broken
   throw new InvalidGeneration({
     message: `texts cannot be generated with this \`${field}\``,

@@ -66,6 +66,13 @@ export type Decoding =
       readonly sequences?: number
     }
 
+/** What an answer has to be, where the endpoint can hold its model to it. */
+export type OutputFormat =
+  /** Any JSON object. */
+  | { readonly kind: "object" }
+  /** JSON that fits a JSON schema; `name` is what the schema is called there. */
+  | { readonly kind: "schema"; readonly name: string; readonly schema: Readonly<Record<string, unknown>> }
+
 export interface GenerateOptions {
   /** `greedy` where absent. */
   readonly decoding?: Decoding
@@ -78,6 +85,15 @@ export interface GenerateOptions {
   readonly repetitionPenalty?: number
   /** An answer ends before the first of these; it does not hold it. */
   readonly stop?: readonly string[]
+  /** Of remote models' conversations alone; any text where absent. */
+  readonly format?: OutputFormat
+}
+
+/** Tokens that were read and written, as the endpoint counts and charges them. */
+export interface Usage {
+  readonly inputTokens: number
+  /** Those of thoughts included. */
+  readonly outputTokens: number
 }
 
 /** Why an answer ended: by a token that ends texts, before a stop text, or at its longest. */
@@ -94,6 +110,10 @@ export interface Generation {
   /** What sequences are ordered by: log-likelihood, in beam search over length to the power of the penalty. */
   readonly score: number
   readonly finish: Finish
+  /** What a reasoning model thought before, where a remote model tells it apart from the answer. */
+  readonly thoughts?: string
+  /** Of the request, all its sequences together, where a remote model tells it. */
+  readonly usage?: Usage
 }
 
 /** A piece of an answer that is being written. The last piece tells how it ended. */

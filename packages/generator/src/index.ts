@@ -10,9 +10,11 @@ export {
   type GeneratorShape,
   type Message,
   type ModelInput,
+  type OutputFormat,
   type Score,
   type ScoreRequest,
   type TokenPrompt,
+  type Usage,
 } from "./Generator.ts"
 export {
   type LocalGenerator,

@@ -108,6 +108,14 @@ export const makeLocalGenerator = Effect.fnUntraced(function* (
   }
   const settingsOf = (given: GenerateOptions): GenerateSettings => {
     const settings = checkedOptions(given)
+    if (settings.format !== undefined) {
+      throw new InvalidGeneration({
+        message: "a local model is held to no `format`",
+        field: "format",
+        expected: "nothing",
+        found: settings.format.kind,
+      })
+    }
     if (settings.maxTokens <= answerPlaces(model)) return settings
     throw new InvalidGeneration({
       message: "the model has no places for an answer of so many tokens",

@@ -1,10 +1,10 @@
 import { Effect, Layer, Stream } from "effect"
 import { InvalidGeneration, InvalidPrompt, RemoteFailed } from "../Errors.ts"
-import { type Generation, type GenerationPart, Generator, type GeneratorShape } from "../Generator.ts"
+import { type Generation, type GenerationPart, Generator, type GeneratorShape, type Usage } from "../Generator.ts"
 import { type Endpoint, endpointOf, type OpenAiOptions } from "./OpenAiOptions.ts"
 import { scorer } from "./RemoteScore.ts"
 import { type WriteRequest, writeRequest } from "./Requests.ts"
-import { Answered, type Choice, finishOf, logprobsOf, readResponse, textOf } from "./Responses.ts"
+import { Answered, type Choice, finishOf, logprobsOf, readResponse, textOf, thoughtsOf, usageOf } from "./Responses.ts"
 import { makeTransport } from "./Transport.ts"
 
 /**
@@ -60,9 +60,11 @@ export const openAiGenerator = Effect.fnUntraced(function* (
       requests,
       Effect.fnUntraced(function* ({ path, body, sequences }) {
         const url = `${endpoint.url}${path}`
-        const { choices } = yield* Effect.flatMap(transport.post(path, body), (json) =>
+        const answered = yield* Effect.flatMap(transport.post(path, body), (json) =>
           readResponse(Answered, endpoint, url, json),
         )
+        const { choices } = answered
+        const usage = usageOf(answered)
         if (choices.length !== sequences) {
           return yield* new RemoteFailed({
             message: `another number of answers than was asked for from ${url}`,
@@ -71,7 +73,7 @@ export const openAiGenerator = Effect.fnUntraced(function* (
             found: `${choices.length}`,
           })
         }
-        const written = yield* Effect.forEach(choices, (choice) => generationOf(choice, endpoint, url))
+        const written = yield* Effect.forEach(choices, (choice) => generationOf(choice, usage, endpoint, url))
         return written.toSorted((a, b) => b.score - a.score || 0)
       }),
       { concurrency },
@@ -124,12 +126,26 @@ const single = (request: WriteRequest): WriteRequest => {
   })
 }
 
-const generationOf = (choice: Choice, endpoint: Endpoint, url: string): Effect.Effect<Generation, RemoteFailed> =>
+const generationOf = (
+  choice: Choice,
+  usage: Usage | undefined,
+  endpoint: Endpoint,
+  url: string,
+): Effect.Effect<Generation, RemoteFailed> =>
   Effect.flatMap(finishOf(choice, endpoint, url), (finish) => {
     if (finish === undefined) return Effect.fail(unfinished(url))
     const logprobs = logprobsOf(choice)
     const score = logprobs.length === 0 ? Number.NaN : logprobs.reduce((sum, one) => sum + one, 0)
-    return Effect.succeed({ text: textOf(choice), ids: [], logprobs, score, finish })
+    const thoughts = thoughtsOf(choice)
+    return Effect.succeed({
+      text: textOf(choice),
+      ids: [],
+      logprobs,
+      score,
+      finish,
+      ...(thoughts === undefined ? {} : { thoughts }),
+      ...(usage === undefined ? {} : { usage }),
+    })
   })
 
 const partOf = (choice: Choice, endpoint: Endpoint, url: string): Effect.Effect<GenerationPart, RemoteFailed> =>

@@ -1,6 +1,6 @@
 import { checkedOptions } from "../CheckedOptions.ts"
 import { InvalidGeneration, InvalidPrompt } from "../Errors.ts"
-import type { Decoding, GenerateOptions, Message, ModelInput } from "../Generator.ts"
+import type { Decoding, GenerateOptions, Message, ModelInput, OutputFormat } from "../Generator.ts"
 import type { Endpoint, Server } from "./OpenAiOptions.ts"
 
 /** A request that writes: where it is sent, and what. */
@@ -28,9 +28,10 @@ const extensions: Readonly<
 
 /** The request for one input. What the interface cannot say ends in `InvalidGeneration`, token ids in `InvalidPrompt`. */
 export const writeRequest = (endpoint: Endpoint, input: ModelInput, options: GenerateOptions): WriteRequest => {
-  const { decoding, maxTokens, repetitionPenalty, stop } = checkedOptions(options)
+  const { decoding, maxTokens, repetitionPenalty, stop, format } = checkedOptions(options)
   const { neutral, penalty } = extensions[endpoint.server]
   if (repetitionPenalty !== 1 && penalty === undefined) throw unknown("repetitionPenalty", repetitionPenalty)
+  if (format !== undefined && typeof input === "string") throw formatOfText()
   const { place, asked } = target(endpoint, input)
   const { sequences, chosen } = choice(endpoint.server, decoding)
   return {
@@ -44,10 +45,26 @@ export const writeRequest = (endpoint: Endpoint, input: ModelInput, options: Gen
       ...(penalty === undefined ? {} : { [penalty]: repetitionPenalty }),
       ...chosen,
       ...(stop.length === 0 ? {} : { stop }),
+      ...(format === undefined ? {} : { response_format: responseFormat(format) }),
       ...endpoint.parameters,
     },
   }
 }
+
+/** An answer's form as `/chat/completions` takes it. */
+const responseFormat = (format: OutputFormat): Readonly<Record<string, unknown>> => {
+  if (format.kind === "object") return { type: "json_object" }
+  const { name, schema } = format
+  return { type: "json_schema", json_schema: { name, strict: true, schema } }
+}
+
+const formatOfText = (): InvalidGeneration =>
+  new InvalidGeneration({
+    message: "the interface gives the answer to a text no `format`",
+    field: "format",
+    expected: "a conversation",
+    found: "a text",
+  })
 
 /** Where an input goes: conversations to one place, texts to another. */
 const target = ({ logprobs }: Endpoint, input: ModelInput) => {

@@ -1,6 +1,6 @@
 import { Effect, Schema } from "effect"
 import { RemoteFailed } from "../Errors.ts"
-import type { Finish } from "../Generator.ts"
+import type { Finish, Usage } from "../Generator.ts"
 import type { Endpoint } from "./OpenAiOptions.ts"
 
 /** As `/chat/completions` writes log-probabilities, or as `/completions` does. */
@@ -20,6 +20,9 @@ const ending = {
 const Words = Schema.Struct({
   content: Schema.optional(Schema.NullOr(Schema.String)),
   refusal: Schema.optional(Schema.NullOr(Schema.String)),
+  // Servers differ in what they call a reasoning model's thoughts.
+  reasoning_content: Schema.optional(Schema.NullOr(Schema.String)),
+  reasoning: Schema.optional(Schema.Unknown),
 })
 
 /** A choice of any of the four forms: whole or in parts, of a conversation or of a text. */
@@ -33,8 +36,16 @@ const Choice = Schema.Struct({
   ),
 })
 
+const Tokens = Schema.Struct({
+  prompt_tokens: Schema.optional(Schema.NullOr(Schema.Finite)),
+  completion_tokens: Schema.optional(Schema.NullOr(Schema.Finite)),
+})
+
 /** An answer's response, or a part of one. */
-export const Answered = Schema.Struct({ choices: Schema.Array(Choice) })
+export const Answered = Schema.Struct({
+  choices: Schema.Array(Choice),
+  usage: Schema.optional(Schema.NullOr(Tokens)),
+})
 
 export type Choice = (typeof Answered)["Type"]["choices"][number]
 
@@ -69,6 +80,18 @@ export const readResponse = <A>(
 
 /** The text of a choice, or of a part of one. */
 export const textOf = ({ message, delta, text }: Choice): string => (message ?? delta)?.content ?? text ?? ""
+
+/** What a reasoning model thought, where the server tells it apart. */
+export const thoughtsOf = ({ message }: Choice): string | undefined => {
+  const thoughts = message?.reasoning_content ?? message?.reasoning
+  return typeof thoughts === "string" && thoughts !== "" ? thoughts : undefined
+}
+
+/** What a request cost in tokens, where the server tells both counts. */
+export const usageOf = ({ usage }: (typeof Answered)["Type"]): Usage | undefined => {
+  const { prompt_tokens: inputTokens, completion_tokens: outputTokens } = usage ?? {}
+  return typeof inputTokens === "number" && typeof outputTokens === "number" ? { inputTokens, outputTokens } : undefined
+}
 
 /** Log-probabilities of a choice's tokens; none where the server tells none. */
 export const logprobsOf = ({ logprobs }: Choice): readonly number[] => {

@@ -121,6 +121,23 @@ describe("generate", () => {
     assert.deepEqual(server.received[0]?.body, { model: "m", messages: chat, max_tokens: 9, temperature: 0, user: "u" })
   })
 
+  it("asks for JSON where it is told to, and says what the server charges and what the model thought", async () => {
+    const usage = { prompt_tokens: 11, completion_tokens: 5, total_tokens: 16 }
+    const thinking = said("{}", { message: { role: "assistant", content: "{}", reasoning_content: "hm" } })
+    const server = await served(json({ choices: [thinking], usage }), json({ choices: [said("{}")], usage: null }))
+    const schema = { type: "object", properties: { fit: { type: "boolean" } } }
+    const [[one] = []] = await generate(server, [chat], { format: { kind: "schema", name: "verdict", schema } })
+    assert.deepEqual(one?.usage, { inputTokens: 11, outputTokens: 5 })
+    assert.equal(one?.thoughts, "hm")
+    const [[two] = []] = await generate(server, [chat], { format: { kind: "object" } })
+    assert.deepEqual([two?.usage, two?.thoughts], [undefined, undefined])
+    assert.deepEqual(
+      server.received.map(({ body }) => body["response_format"]),
+      [{ type: "json_schema", json_schema: { name: "verdict", strict: true, schema } }, { type: "json_object" }],
+    )
+    await assert.rejects(generate(server, ["a text"], { format: { kind: "object" } }), { field: "format" })
+  })
+
   it("draws several, best first, and says what a server calls its settings", async () => {
     const row = (index: number, text: string, logprob: number) =>
       said(text, { index, logprobs: { content: [{ token: text, logprob }] } })
