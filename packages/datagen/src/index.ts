@@ -22,3 +22,7 @@ export {
   trainingRows,
 } from "./format/TrainingRows.ts"
 export type { Conversation, Item, Rejected, RejectingStage, Turn } from "./Item.ts"
+export type { Neighbours } from "./simulate/Candidates.ts"
+export { holds, type Leak, type Leaks, makeLeaks } from "./simulate/Leaks.ts"
+export { type SimulateOptions, simulateRetrieval } from "./simulate/Simulate.ts"
+export { type ReferenceOptions, simulateAsReference } from "./simulate/SimulateAsReference.ts"
