@@ -1,4 +1,5 @@
 import { Effect, Result, Schema, SchemaIssue } from "effect"
+import { defaultFormats } from "./DefaultFormats.ts"
 import { InvalidDatagenSettings } from "./Errors.ts"
 
 const withDefault = <S extends Schema.Top & { readonly EncodingServices: never }>(schema: S, value: S["Encoded"]) =>
@@ -52,8 +53,8 @@ const ApiSettings = Schema.Struct({
   retries: withDefault(whole, 6),
   /** Most times that a model is asked again, with what was wrong, after an answer that cannot be used. */
   corrections: withDefault(whole, 2),
-  /** Calls that end in a row without an answer, after all retries, before the run stops; it can be resumed. */
-  failures_in_a_row: withDefault(count, 20),
+  /** Seconds without any answer of a model, all its retries in vain, after which the run stops; it can be resumed. */
+  give_up_after: withDefault(positive, 900),
 })
 
 const SystemSettings = Schema.Struct({
@@ -86,11 +87,11 @@ const SystemSettings = Schema.Struct({
   /** Rows train a reasoning model's thoughts. */
   train_on_thoughts: withDefault(Schema.Boolean, false),
   final_assistant_prompts: withDefault(Schema.Array(Schema.String).check(Schema.isMinLength(1)), [
-    "You are a helpful assistant. Answer with the help of the following passages where they help.\n\n{data}",
+    defaultFormats.prompt,
   ]),
-  system_format: withDefault(Schema.String, "{{ system }}\n"),
-  user_format: withDefault(Schema.String, "User: {{ user }}\n"),
-  assistant_format: withDefault(Schema.String, "Assistant: {{ assistant }}\n"),
+  system_format: withDefault(Schema.String, defaultFormats.system),
+  user_format: withDefault(Schema.String, defaultFormats.user),
+  assistant_format: withDefault(Schema.String, defaultFormats.assistant),
   bos: withDefault(Schema.String, ""),
 })
 

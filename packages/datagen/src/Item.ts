@@ -1,4 +1,4 @@
-import type { Chunk } from "./Chunk.ts"
+import type { Chunk } from "@tandem/documents"
 
 /** One simulated retrieval: the chunk that is asked about, and what a reader of the question is shown. */
 export interface Item {

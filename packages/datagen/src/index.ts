@@ -1,4 +1,4 @@
-export type { Chunk } from "./Chunk.ts"
+export type { Chunk } from "@tandem/documents"
 export { DatagenSettings, readDatagenSettings } from "./DatagenSettings.ts"
 export {
   BudgetReached,

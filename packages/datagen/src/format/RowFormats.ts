@@ -1,6 +1,6 @@
+import type { Chunk } from "@tandem/documents"
 import { InvalidTemplate } from "@tandem/generator"
 import { type Jinja, parseJinja } from "@tandem/generator/prompt/Jinja"
-import type { Chunk } from "../Chunk.ts"
 import type { DatagenSettings } from "../DatagenSettings.ts"
 
 /** The settings that decide how a row's turns are written. */

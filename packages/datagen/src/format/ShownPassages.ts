@@ -1,4 +1,4 @@
-import type { Chunk } from "../Chunk.ts"
+import type { Chunk } from "@tandem/documents"
 
 /**
  * A chunk as a reader is shown it: its source and its text. Prompts of `tandem ask` show a passage with a title in the same

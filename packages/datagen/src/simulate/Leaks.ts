@@ -1,4 +1,4 @@
-import type { Chunk } from "../Chunk.ts"
+import type { Chunk } from "@tandem/documents"
 import { sharedPart, shinglesOf } from "./Shingles.ts"
 
 /** Why a chunk would give away what another one says. */

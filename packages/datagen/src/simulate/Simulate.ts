@@ -1,6 +1,6 @@
+import type { Chunk } from "@tandem/documents"
 import { Random } from "@tandem/random"
 import { Effect, Stream } from "effect"
-import type { Chunk } from "../Chunk.ts"
 import { TooFewChunks } from "../Errors.ts"
 import type { Item } from "../Item.ts"
 import { drawn, hardCandidates, type Lookalikes, type Neighbours, sameDocument } from "./Candidates.ts"

@@ -1,6 +1,6 @@
+import type { Chunk } from "@tandem/documents"
 import { PythonRandom } from "@tandem/random"
 import { Effect } from "effect"
-import type { Chunk } from "../Chunk.ts"
 import { TooFewChunks } from "../Errors.ts"
 import type { Item } from "../Item.ts"
 

@@ -1,1 +1,0 @@
-export type { Chunk } from "@tandem/documents"
