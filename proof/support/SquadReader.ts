@@ -118,7 +118,8 @@ export const readerMaterial = Effect.fnUntraced(function* (
   return material
 })
 
-const lines = (rows: readonly unknown[]): string => rows.map((row) => `${JSON.stringify(row)}\n`).join("")
+/** A file of JSON Lines. */
+export const lines = (rows: readonly unknown[]): string => rows.map((row) => `${JSON.stringify(row)}\n`).join("")
 
 /** An encoder as a run folder's retriever, as it comes. */
 const asRun = Effect.fnUntraced(function* (folder: string, run: string) {
@@ -129,7 +130,7 @@ const asRun = Effect.fnUntraced(function* (folder: string, run: string) {
 })
 
 /** Questions in drawn order whose first answer is short enough for a prompt, and all paragraphs of their file. */
-const drawQuestions = Effect.fnUntraced(function* (file: string, count: number, prompts: Pick<Prompts, "answer">) {
+export const drawQuestions = Effect.fnUntraced(function* (file: string, count: number, prompts: Pick<Prompts, "answer">) {
   const { examples, corpus } = yield* readExamples(file)
   const fits = ({ answers: [first = ""] }: Example): boolean => {
     try {
