@@ -96,9 +96,7 @@ const Diagnostics = Schema.Record(Schema.Literals(diagnostics), Schema.Number)
 /** Means of the diagnostics over the first and the last steps. */
 const ends = (rows: readonly (typeof Diagnostics.Type)[]) => {
   const mean = (some: typeof rows) =>
-    Object.fromEntries(
-      diagnostics.map((name) => [name, some.reduce((sum, row) => sum + row[name], 0) / some.length]),
-    )
+    Object.fromEntries(diagnostics.map((name) => [name, some.reduce((sum, row) => sum + row[name], 0) / some.length]))
   return { firstTwentySteps: mean(rows.slice(0, 20)), lastTwentySteps: mean(rows.slice(-20)) }
 }
 

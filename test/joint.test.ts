@@ -6,6 +6,7 @@ import { gradientName, MissingGradient } from "@tandem/autodiff"
 import { type JointBatch, type JointLoss, type JointModels, jointBatches, jointProgram } from "@tandem/objectives"
 import { float32, int64, joinParts, type Tensor, toNumbers } from "@tandem/onnx"
 import { Runtime } from "@tandem/runtime"
+import type { Hit } from "@tandem/store"
 import { differentiateProgram, type Program } from "@tandem/trainers"
 import { Effect } from "effect"
 import { goldenTensors, gradientError, onCpu, summaryError } from "./support/Golden.ts"
@@ -36,10 +37,15 @@ interface Asked {
   readonly loss: JointLoss
   readonly epsilon: number
   readonly passTokens: number
+  /** What the data say of each question's passages: the number of one that was found, or a passage that was not. */
+  readonly labels?: readonly (number | Hit | undefined)[]
 }
 
+/** What the labelled retrieval loss counts for. */
+const labelWeight = 0.5
+
 /** The passes of the fixture's questions with what was found for them. */
-const passesOf = ({ golden, models }: JointFixture, { passages, passTokens }: Asked): readonly JointBatch[] => {
+const passesOf = ({ golden, models }: JointFixture, { passages, passTokens, labels }: Asked): readonly JointBatch[] => {
   const { questions, similarity, temperature, k } = golden
   const batches = jointBatches(models, {
     questions: questions.map(({ query, weight }, index) => ({
@@ -55,6 +61,15 @@ const passesOf = ({ golden, models }: JointFixture, { passages, passTokens }: As
     },
     retrieval: { similarity, temperature, maxLength: { query: 32, passage: 32 }, titles: undefined },
     ...{ seed: 0, batchSize: questions.length, k, passTokens, passages },
+    ...(labels === undefined
+      ? {}
+      : {
+          labels: ({ answer }) => {
+            const label = labels[Number(answer)]
+            const hit = typeof label === "number" ? goldenHits(golden, Number(answer))[label] : label
+            return hit === undefined ? undefined : { ids: new Set([hit.passage.id]), hit }
+          },
+        }),
   })
   const drafts = batches.draft(0)
   for (const { question, encoded } of drafts)
@@ -84,7 +99,13 @@ interface Found {
 }
 
 const programFor = ({ golden, models }: JointFixture, batch: JointBatch, { loss, epsilon }: Asked) =>
-  jointProgram(models, batch, { retrieval: golden, loss, labelSmoothing: epsilon, dropout: 0 })
+  jointProgram(models, batch, {
+    retrieval: golden,
+    loss,
+    labelSmoothing: epsilon,
+    retrievalLossWeight: labelWeight,
+    dropout: 0,
+  })
 
 /** Loss and gradients of all passes, added up. */
 const run = (fixture: JointFixture, asked: Asked, { program: plant, tensors: change }: Planted = {}): Promise<Found> =>
@@ -195,14 +216,15 @@ const discrepancies = (
   fixture: JointFixture,
   names: readonly string[],
   planted: Planted = {},
+  asked = live,
 ): Promise<readonly number[]> =>
   onCpu(
     Effect.scoped(
       Effect.gen(function* () {
         const runtime = yield* Runtime
-        const [batch] = passesOf(fixture, live)
+        const [batch] = passesOf(fixture, asked)
         const weights = weightsOf(fixture.models, "live")
-        const program = yield* programFor(fixture, batch!, live)
+        const program = yield* programFor(fixture, batch!, asked)
         const graph = planted.program?.(program).graph ?? program.graph
         const gradients = yield* runtime.compile(yield* differentiateProgram({ ...program, graph }, names))
         const forward = yield* runtime.compile({
@@ -243,6 +265,43 @@ test("gradients agree with finite differences from the loss to the weights of bo
     `${part}/encoder.layer.1.output.dense.weight`,
   ])
   const errors = await discrepancies(fixtureOf("llama"), names)
+  t.diagnostic(errors.map((error) => error.toExponential(1)).join(", "))
+  assert.ok(Math.max(...errors) <= 1e-2, String(errors))
+})
+
+test("labels add the likelihood of finding what answers, among passages that were found and one that was not", async (t) => {
+  const fixture = fixtureOf("llama")
+  const { questions, priors } = fixture.golden
+  // Nothing was found for the last question: it has no label.
+  const labels = questions.map(({ passages }) => (passages.length === 0 ? undefined : 1))
+  const shown = questions.flatMap(({ weight }, index) => (labels[index] === undefined ? [] : [{ weight, index }]))
+  assert.equal(shown.length, 2)
+  const labelled = shown.reduce((sum, { weight }) => sum + weight, 0)
+  const expected = shown.reduce((sum, { weight, index }) => sum - (weight / labelled) * priors[index]![1]!, 0)
+  for (const passages of ["frozen", "live"] as const) {
+    const asked = { ...live, passages }
+    const plain = await run(fixture, asked)
+    const whole = await run(fixture, { ...asked, labels })
+    assert.ok(Math.abs((whole.loss - plain.loss) / (labelWeight * expected) - 1) <= 1e-4, `${whole.loss} ${plain.loss}`)
+    const split = await run(fixture, { ...asked, labels, passTokens: 1 })
+    assert.ok(Math.abs(split.loss / whole.loss - 1) <= 1e-5)
+    for (const [name, values] of whole.gradients) {
+      const gap = Math.hypot(...values.map((value, index) => value - split.gradients.get(name)![index]!))
+      assert.ok(gap <= 1e-5 * Math.max(1e-2, Math.hypot(...values)), name)
+      // What finding passages teaches, the generator does not feel.
+      if (name.startsWith("generator/"))
+        assert.ok(Math.hypot(...values) > 0 || plain.gradients.get(name)!.every((each) => each === 0))
+      else assert.notDeepEqual(values, plain.gradients.get(name))
+    }
+  }
+  // A passage that was not found stands behind the others, and no answer is read from it.
+  const unseen: Hit = { ...goldenHits(fixture.golden, 0)[0]!, passage: { id: "unseen", text: "unseen passage" } }
+  const missing = { ...live, labels: questions.map(() => unseen) }
+  const [batch] = passesOf(fixture, missing)
+  assert.deepEqual(batch!.tensors["answering"]!.dims, [questions.length, fixture.golden.k + 1])
+  assert.equal(batch!.tensors["answer_places"]!.dims[1], fixture.golden.k)
+  const names = ["query", "passage"].map((part) => `${part}/encoder.layer.0.attention.self.value.weight`)
+  const errors = await discrepancies(fixture, names, {}, missing)
   t.diagnostic(errors.map((error) => error.toExponential(1)).join(", "))
   assert.ok(Math.max(...errors) <= 1e-2, String(errors))
 })

@@ -130,7 +130,11 @@ const asRun = Effect.fnUntraced(function* (folder: string, run: string) {
 })
 
 /** Questions in drawn order whose first answer is short enough for a prompt, and all paragraphs of their file. */
-export const drawQuestions = Effect.fnUntraced(function* (file: string, count: number, prompts: Pick<Prompts, "answer">) {
+export const drawQuestions = Effect.fnUntraced(function* (
+  file: string,
+  count: number,
+  prompts: Pick<Prompts, "answer">,
+) {
   const { examples, corpus } = yield* readExamples(file)
   const fits = ({ answers: [first = ""] }: Example): boolean => {
     try {

@@ -43,6 +43,12 @@ export const jointTrainApp: TrainApp<JointSettings> = {
       hint: "choose `loss` rag-token",
     },
     {
+      setting: "retrievalLossWeight",
+      when: ({ retrievalLossWeight, renewEvery }) => retrievalLossWeight > 0 && renewEvery !== undefined,
+      because: "with `renewEvery`: labels say which passage answers a question, not what follows a part of its answer",
+      hint: "leave one of the two out",
+    },
+    {
       setting: "overRetrieve",
       when: ({ overRetrieve, train }) => overRetrieve > 1 && !train.includes("passage"),
       because: "where the passage encoder does not train: stored vectors are those of the moment",

@@ -1,9 +1,13 @@
+import type { Example } from "@tandem/datasets"
 import {
   allPassages,
   collapseWatch,
+  goldOf,
   type JointFailure,
   type JointModels,
+  type JointQuestion,
   jointObjective,
+  type Labelled,
   type LiveIndexFailure,
   measureJoint,
   type SearchedBatch,
@@ -23,7 +27,7 @@ import { passagesOf, saveSearched, searchInTraining } from "@tandem/objectives/n
 import { fingerprint, towerFrom } from "@tandem/retriever"
 import { type RunOptions, SettingsError, type Systems, type TrainPlan } from "@tandem/runs"
 import { trainRun } from "@tandem/runs/node/TrainRun"
-import type { StoreAccessError } from "@tandem/store"
+import type { EmbeddedStoreShape, StoreAccessError } from "@tandem/store"
 import { Effect } from "effect"
 import type { JointSettings } from "./Settings.ts"
 
@@ -96,6 +100,7 @@ const planOf = Effect.fnUntraced(function* (settings: JointSettings, loaded: Loa
   const { count } = yield* store.metadata
   const asked = yield* askableData(rawTrain.data, corpus, prompts, "data")
   const evaluated = rawDev === undefined ? undefined : yield* askableData(rawDev.data, corpus, prompts, "dev")
+  const { labels, warnings: unlabelled } = yield* labelsOf(settings, asked.data.examples, store)
   const searched = yield* searchInTraining(settings, { towers, retrieval, store }, observe)
   const objective = jointObjective(
     models,
@@ -112,6 +117,7 @@ const planOf = Effect.fnUntraced(function* (settings: JointSettings, loaded: Loa
       dropout: settings.dropout,
       passages,
       ...(settings.renewEvery === undefined ? {} : { renewEvery: settings.renewEvery }),
+      ...(labels === undefined ? {} : { labels, retrievalLossWeight: settings.retrievalLossWeight }),
     },
     searched,
   )
@@ -178,6 +184,7 @@ const planOf = Effect.fnUntraced(function* (settings: JointSettings, loaded: Loa
       ...rawTrain.warnings,
       ...(rawDev?.warnings ?? []).map((message) => `evaluation: ${message}`),
       ...asked.warnings,
+      ...unlabelled,
       ...(evaluated?.warnings ?? []),
       ...(count < k ? [`there are ${count} passages, fewer than \`k\` ${k}: questions are asked with those`] : []),
       ...(settings.dropout === "model" && [...encoders, generator].some(({ source }) => source.kind === "onnx")
@@ -201,6 +208,41 @@ const planOf = Effect.fnUntraced(function* (settings: JointSettings, loaded: Loa
     describe: (step, systems) => writeCards(cards(step, systems)),
   }
   return plan
+})
+
+/** What the data say of training questions' passages, where that is to teach the retriever. */
+const labelsOf = Effect.fnUntraced(function* (
+  { retrievalLossWeight, data }: JointSettings,
+  examples: readonly Example[],
+  store: EmbeddedStoreShape,
+) {
+  if (retrievalLossWeight === 0) return { labels: undefined, warnings: [] }
+  const { identity, passages, vectors } = yield* store.contents
+  const places = new Map(passages.map(({ id }, place) => [id, place]))
+  const known = new Map<string, Labelled>()
+  for (const example of examples) {
+    const ids = goldOf(example)
+    const place = [...ids].flatMap((id) => places.get(id) ?? [])[0]
+    if (place === undefined) continue
+    const vector = vectors.subarray(place * identity.dimension, (place + 1) * identity.dimension)
+    known.set(example.id, { ids, hit: { passage: passages[place]!, score: 0, vector } })
+  }
+  if (known.size === 0) {
+    return yield* new SettingsError({
+      message: "no training question has a passage that answers it and is searched",
+      field: "retrievalLossWeight",
+      file: data.join(", "),
+      expected: "`positives` among the passages, of some questions at least",
+      found: `${examples.length} questions without`,
+      hint: "leave it out: questions and answers are enough",
+    })
+  }
+  const lacking = examples.length - known.size
+  return {
+    labels: ({ id }: JointQuestion) => known.get(id),
+    warnings:
+      lacking === 0 ? [] : [`${lacking} of ${examples.length} questions have no labels, and learn from answers alone`],
+  }
 })
 
 type PlanFailure =

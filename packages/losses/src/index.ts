@@ -6,6 +6,7 @@ export {
   rowsOfPlaces,
 } from "./AnswerLogLikelihood.ts"
 export { type AnswerNll, type AnswerNllOptions, type AnswerReduction, answerNll } from "./AnswerNll.ts"
+export { type CandidateNllInputs, candidateNll } from "./CandidateNll.ts"
 export { type Emdr2, type Emdr2Options, emdr2 } from "./Emdr2.ts"
 export { type InBatchDiagnostics, inBatchDiagnostics } from "./InBatchDiagnostics.ts"
 export {

@@ -39,6 +39,7 @@ export {
   type JointQuestion,
   type JointShape,
   jointBatches,
+  type Labelled,
 } from "./joint/JointBatches.ts"
 export type { JointModels } from "./joint/JointModels.ts"
 export {

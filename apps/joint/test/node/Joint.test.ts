@@ -126,6 +126,29 @@ test("what is frozen stays as it was bit for bit, and what trains does not", asy
   assert.ok(!same("retriever") && !same("generator"))
 })
 
+test("labels teach the retriever where a weight is given to them; data without any are refused", async () => {
+  const labels = lines(
+    folder,
+    "labels.jsonl",
+    ["mill", "boat", "barn", "well"].flatMap((thing, index) => [
+      { query: `who owns the ${thing}?`, answers: ["the"], ...(index === 3 ? {} : { positives: [`${thing}-1`] }) },
+      { query: `whose is the ${thing}?`, answers: ["the"], ...(index === 3 ? {} : { positives: [`${thing}-1`] }) },
+    ]),
+  )
+  // The generator stays as it was, so that the answers' share of the loss hardly moves.
+  const labelled = { data: labels, retrievalLossWeight: 1, train: "query", lr: { query: 1e-2 }, epochs: 12 }
+  const { warnings } = await run("labelled", labelled)
+  assert.ok(warnings.includes("2 of 8 questions have no labels, and learn from answers alone"), String(warnings))
+  const rows = readFileSync(join(folder, "labelled/metrics.jsonl"), "utf8").trim().split("\n")
+  const found = rows.flatMap((row) => JSON.parse(row).retrievalLoss ?? [])
+  const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length
+  assert.ok(mean(found.slice(-4)) < 0.7 * mean(found.slice(0, 4)), String(found))
+  const without = await refused("unlabelled", { retrievalLossWeight: 1 })
+  assert.ok(without instanceof SettingsError && without.field === "retrievalLossWeight")
+  const renewed = { data: labels, retrievalLossWeight: 1, loss: "rag-token", renewEvery: 1 }
+  await assert.rejects(run("renewed-labels", renewed), { _tag: "SettingsError", field: "retrievalLossWeight" })
+})
+
 test("fewer passages than `k` are a warning, and questions are asked with those", async () => {
   const corpus = lines(folder, "one.jsonl", [{ id: "house-1", text: "The house belongs to anna." }])
   const dev = lines(folder, "one-dev.jsonl", [

@@ -8,7 +8,7 @@ import type { Batch, Passes } from "@tandem/trainers"
 import { type AnswerBatch, type AnswerExample, answerLayout } from "../generator/AnswerLayout.ts"
 import { generatorTensors } from "../generator/CallGenerator.ts"
 import { computedTokens, groupPasses } from "../generator/GroupPasses.ts"
-import { candidateInputs, candidatePlaces, prefixed } from "../retrieval/CandidateInputs.ts"
+import { type CandidatePlaces, candidateInputs, candidatePlaces, prefixed } from "../retrieval/CandidateInputs.ts"
 import type { CandidateShape } from "../retrieval/CandidateScores.ts"
 import { describeShape, encoderBatch } from "../retrieval/EncoderBatch.ts"
 import { remembered } from "../retrieval/Remembered.ts"
@@ -23,6 +23,13 @@ export interface JointQuestion {
   readonly weight?: number
 }
 
+/** The passages that the data say answer a question, where its labels train the retriever as well. */
+export interface Labelled {
+  readonly ids: ReadonlySet<string>
+  /** One of them, which is compared with the question where none was found; with its vector where passages are frozen. */
+  readonly hit: Hit
+}
+
 /** A question of a batch, before anything is retrieved for it. */
 export interface JointDraft {
   readonly question: JointQuestion
@@ -34,6 +41,8 @@ export interface JointDraft {
 export interface JointShape extends CandidateShape {
   /** Tokens of the longest answer, rounded up. */
   readonly answerTokens: number
+  /** Whether questions have one more place, behind the k that are read, for a labelled passage that was not found. */
+  readonly labelled: boolean
 }
 
 /** One pass over some of a batch's questions, each with its k passages. */
@@ -56,6 +65,8 @@ export interface JointBatchOptions {
   readonly passTokens: number
   /** `live`: passages are encoded in the step, so that their encoder learns; `frozen`: stored vectors are read. */
   readonly passages: "frozen" | "live"
+  /** What the data say of a question's passages; where absent, nobody asks. */
+  readonly labels?: (question: JointQuestion) => Labelled | undefined
 }
 
 /** Answers are rounded up to this many tokens. */
@@ -77,7 +88,7 @@ export const jointBatches = (
   options: JointBatchOptions,
 ) => {
   const { towers, generator } = models
-  const { questions, prompts, retrieval, seed, batchSize, k, passTokens, passages } = options
+  const { questions, prompts, retrieval, seed, batchSize, k, passTokens, passages, labels } = options
   const sampler = dualEncoderSampler({ count: questions.length, batchSize, seed })
   const query = encoderOf(towers, "query")
   const size = computedTokens(generator)
@@ -92,14 +103,16 @@ export const jointBatches = (
     })
 
   const groupOf = ({ question, encoded: ids, answer }: JointDraft, found: readonly Hit[]) => {
-    const places = candidatePlaces(found, k)
+    const read = candidatePlaces(found, k)
+    const present = read.present.map((there, index) => there || (found.length === 0 && index === 0))
+    const label = labels?.(question)
     return {
-      ...places,
+      ...(labels === undefined ? { found: read.found, present } : withLabelled(read, present, label)),
       question,
       encoded: ids,
       answer: answer.ids,
-      present: places.present.map((there, index) => there || (found.length === 0 && index === 0)),
-      examples: places.found.map((hit): AnswerExample => {
+      label,
+      examples: read.found.map((hit): AnswerExample => {
         const { ids: prompt } = prompts.prompt(question.query, hit === undefined ? [] : [hit.passage])
         return { prompt, answer: answer.ids, weight: 1 }
       }),
@@ -107,7 +120,7 @@ export const jointBatches = (
   }
   type Group = ReturnType<typeof groupOf>
 
-  const passOf = (groups: readonly Group[], total: number): JointBatch => {
+  const passOf = (groups: readonly Group[], total: Totals): JointBatch => {
     const answers = layOut(groups.map(({ examples }) => examples))
     const queries = encoderBatch(
       query,
@@ -121,6 +134,7 @@ export const jointBatches = (
       questions: count,
       k,
       answerTokens,
+      labelled: labels !== undefined,
       query: queries.shape,
       ...(read.shape === undefined ? {} : { passage: read.shape }),
     }
@@ -129,7 +143,10 @@ export const jointBatches = (
       shape,
       answers,
       examples: count,
-      counts: { nll: groups.reduce((sum, { answer }) => sum + answer.length, 0) },
+      counts: {
+        nll: groups.reduce((sum, { answer }) => sum + answer.length, 0),
+        ...(labels === undefined ? {} : { retrievalLoss: groups.filter(({ label }) => label !== undefined).length }),
+      },
       statistics: answers.statistics,
       tensors: {
         ...prefixed("query", queries.tensors),
@@ -141,8 +158,9 @@ export const jointBatches = (
         ),
         question_weights: float32(
           [count],
-          groups.map(({ question }) => (question.weight ?? 1) / total),
+          groups.map(({ question }) => weightOf(question) / total.questions),
         ),
+        ...(labels === undefined ? {} : labelTensors(groups, total)),
         ...generatorTensors(answers),
       },
     }
@@ -150,11 +168,49 @@ export const jointBatches = (
 
   const complete = (drafts: readonly JointDraft[], hits: readonly (readonly Hit[])[]): Passes<JointBatch> => {
     const groups = drafts.map((each, index) => groupOf(each, hits[index] ?? []))
-    const total = groups.reduce((sum, { question }) => sum + (question.weight ?? 1), 0)
-    const [one, ...more] = groupPasses(groups, size, passTokens).map((part) => passOf(part, total === 0 ? 1 : total))
+    const weigh = (some: readonly Group[]): number =>
+      some.reduce((sum, { question }) => sum + weightOf(question), 0) || 1
+    const total = { questions: weigh(groups), labelled: weigh(groups.filter(({ label }) => label !== undefined)) }
+    const [one, ...more] = groupPasses(groups, size, passTokens).map((part) => passOf(part, total))
     return [one!, ...more]
   }
   return { perEpoch: sampler.batchesPerEpoch, draft, complete }
+}
+
+const weightOf = ({ weight = 1 }: JointQuestion): number => weight
+
+/** Weights of a whole batch: of its questions, and of those that have a label. */
+interface Totals {
+  readonly questions: number
+  readonly labelled: number
+}
+
+/** What was found for a question with one more place: for a passage that answers it, where none was found. */
+const withLabelled = (
+  { found }: CandidatePlaces,
+  present: readonly boolean[],
+  label: Labelled | undefined,
+): CandidatePlaces => {
+  const isThere = found.some((hit, index) => present[index] && hit !== undefined && label?.ids.has(hit.passage.id))
+  return { found: [...found, label?.hit ?? found[0]], present: [...present, label !== undefined && !isThere] }
+}
+
+/** `answering` `[questions, k + 1] bool`, the places of passages that answer, and `label_weights` `[questions] f32`. */
+const labelTensors = (
+  groups: readonly (CandidatePlaces & { readonly question: JointQuestion; readonly label: Labelled | undefined })[],
+  { labelled }: Totals,
+) => {
+  const [first] = groups
+  const answering = groups.flatMap(({ found, present, label }) =>
+    found.map((hit, index) => present[index] === true && hit !== undefined && label?.ids.has(hit.passage.id) === true),
+  )
+  return {
+    answering: bool([groups.length, first?.found.length ?? 0], answering),
+    label_weights: float32(
+      [groups.length],
+      groups.map(({ question, label }) => (label === undefined ? 0 : weightOf(question) / labelled)),
+    ),
+  }
 }
 
 /**
