@@ -146,7 +146,7 @@ test("labels teach the retriever where a weight is given to them; data without a
   const without = await refused("unlabelled", { retrievalLossWeight: 1 })
   assert.ok(without instanceof SettingsError && without.field === "retrievalLossWeight")
   const renewed = { data: labels, retrievalLossWeight: 1, loss: "rag-token", renewEvery: 1 }
-  await assert.rejects(run("renewed-labels", renewed), { _tag: "SettingsError", field: "retrievalLossWeight" })
+  await assert.rejects(run("renewed-labels", renewed), { _tag: "Settings", field: "retrievalLossWeight" })
 })
 
 test("fewer passages than `k` are a warning, and questions are asked with those", async () => {
