@@ -22,6 +22,7 @@ import { jointEval } from "./commands/JointEval.ts"
 import { lsrScore } from "./commands/LsrScore.ts"
 import { raltEval } from "./commands/RaltEval.ts"
 import { raltPrepare } from "./commands/RaltPrepare.ts"
+import { serveCommand } from "./commands/Serve.ts"
 import { trainCommand } from "./commands/TrainCommand.ts"
 import { world } from "./commands/World.ts"
 import { type ErrorReport, errorJson, renderError, reportCause } from "./ErrorReport.ts"
@@ -64,6 +65,7 @@ const tandem = Command.make("tandem").pipe(
     joint,
     askCommand,
     generateCommand,
+    serveCommand,
     inspectCommand,
     gradCheckCommand,
     world,

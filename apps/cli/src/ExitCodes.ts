@@ -110,6 +110,9 @@ export const exitCodes: Readonly<Record<string, ExitCode>> = {
   FreezePattern: 2,
   TrainingDiverged: 5,
   TrainingInterrupted: 130,
+  // edge
+  AddressUnavailable: 4,
+  InvalidKey: 2,
   // evals
   InvalidEvaluation: 3,
   InvalidPattern: 3,

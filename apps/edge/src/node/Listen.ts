@@ -97,8 +97,14 @@ const onNode: Listen = async (fetch, host, port) => {
     url: urlOf(host, taken),
     close: () =>
       new Promise((resolve) => {
-        server.close(() => resolve())
-        server.closeAllConnections()
+        // Answers are still on their way: connections go when they are idle, and in the end all of them.
+        const idle = setInterval(() => server.closeIdleConnections(), 50)
+        const late = setTimeout(() => server.closeAllConnections(), 2_000)
+        server.close(() => {
+          clearInterval(idle)
+          clearTimeout(late)
+          resolve()
+        })
       }),
   }
 }
