@@ -5,7 +5,7 @@ import { type Document, makeDocument } from "../Document.ts"
 import { DocumentProblem } from "../DocumentProblem.ts"
 import type { NoDocumentsError } from "../Errors.ts"
 import { jsonLinesOf } from "../internal/node/Lines.ts"
-import { type Format, formatOf, readers } from "../readers/Formats.ts"
+import { type Format, formatOf, packagesOfFormats, readers } from "../readers/Formats.ts"
 import { readJsonLine } from "../readers/JsonLine.ts"
 import { type Extracted, Unreadable } from "../readers/Reader.ts"
 import { type DocumentFile, listDocuments } from "./FolderFiles.ts"
@@ -87,9 +87,24 @@ const extract = async (
   maxUnpackedBytes: number,
 ): Promise<Extracted> => {
   if (bytes.length === 0) throw new Unreadable("empty", "is empty")
-  const read = await readers[format]()
-  return await read(bytes, { maxUnpackedBytes })
+  try {
+    const read = await readers[format]()
+    return await read(bytes, { maxUnpackedBytes })
+  } catch (cause) {
+    if (cause instanceof Unreadable) throw cause
+    const missing = packagesOfFormats[format]
+    if (missing !== undefined && isMissing(cause, missing)) {
+      throw new Unreadable("reader-missing", `is read by the package ${missing}`, `npm install ${missing}`)
+    }
+    throw new Unreadable("damaged", `is damaged: ${cause instanceof Error ? cause.message : String(cause)}`)
+  }
 }
+
+const isMissing = (cause: unknown, name: string): boolean =>
+  cause instanceof Error &&
+  "code" in cause &&
+  (cause.code === "ERR_MODULE_NOT_FOUND" || cause.code === "MODULE_NOT_FOUND") &&
+  cause.message.includes(name)
 
 async function* documentsOfLines(
   { source, path }: DocumentFile,

@@ -1,15 +1,22 @@
 import { readPlainText } from "./PlainText.ts"
 import type { Reader } from "./Reader.ts"
 
-/** Formats that are read as a whole; JSON Lines, a document a line, is the other one. */
-export type Format = "text" | "jsonl"
+/** Formats of documents; in `jsonl` each line is one. */
+export type Format = "text" | "markdown" | "html" | "pdf" | "docx" | "epub" | "jsonl"
 
 /** Formats by the end of a file's name, in lower case. */
 export const formatsByExtension: Readonly<Record<string, Format>> = {
   txt: "text",
   text: "text",
-  md: "text",
-  markdown: "text",
+  md: "markdown",
+  mdx: "markdown",
+  markdown: "markdown",
+  html: "html",
+  htm: "html",
+  xhtml: "html",
+  pdf: "pdf",
+  docx: "docx",
+  epub: "epub",
   jsonl: "jsonl",
   ndjson: "jsonl",
 }
@@ -25,4 +32,12 @@ export const formatOf = (name: string): Format | undefined => {
 /** The reader of a format, loaded when it is first asked for. */
 export const readers: Readonly<Record<Exclude<Format, "jsonl">, () => Promise<Reader>>> = {
   text: async () => readPlainText,
+  markdown: async () => (await import("./Markdown.ts")).readMarkdown,
+  html: async () => (await import("./Html.ts")).readHtml,
+  pdf: async () => (await import("./Pdf.ts")).readPdf,
+  docx: async () => (await import("./Docx.ts")).readDocx,
+  epub: async () => (await import("./Epub.ts")).readEpub,
 }
+
+/** The package that reads a format and is installed for that alone. */
+export const packagesOfFormats: Partial<Readonly<Record<Format, string>>> = { pdf: "unpdf", docx: "mammoth" }

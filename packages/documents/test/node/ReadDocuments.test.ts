@@ -1,21 +1,11 @@
 import assert from "node:assert/strict"
-import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises"
-import { tmpdir } from "node:os"
-import { dirname, join } from "node:path"
-import { type TestContext, test } from "node:test"
+import { symlink } from "node:fs/promises"
+import { join } from "node:path"
+import { test } from "node:test"
 import { isProblem } from "@tandem/documents"
 import { type ReadDocumentsOptions, readDocuments } from "@tandem/documents/node/ReadDocuments"
 import { Effect, Stream } from "effect"
-
-const folderOf = async (t: TestContext, files: Readonly<Record<string, string | Uint8Array>>): Promise<string> => {
-  const folder = await mkdtemp(join(tmpdir(), "tandem-documents-"))
-  t.after(() => rm(folder, { recursive: true, force: true }))
-  for (const [name, content] of Object.entries(files)) {
-    await mkdir(dirname(join(folder, name)), { recursive: true })
-    await writeFile(join(folder, name), content)
-  }
-  return folder
-}
+import { folderOf } from "../files/Folder.ts"
 
 const read = (folder: string, options?: ReadDocumentsOptions) =>
   Effect.runPromise(Stream.runCollect(readDocuments(folder, options)))
