@@ -1,4 +1,4 @@
-import { Marked, type Token, type Tokens } from "marked"
+import { Lexer, type Token, type Tokens } from "marked"
 import type { Paragraph } from "../Document.ts"
 import { htmlText } from "./Html.ts"
 import { decodeText } from "./PlainText.ts"
@@ -10,18 +10,26 @@ export const readMarkdown: Reader = (bytes) => markdownText(decodeText(bytes).re
 /** The text of a Markdown document; its title is that of its front matter, or its first heading of level 1. */
 export const markdownText = (markdown: string): Extracted => {
   const { body, title } = withoutFrontMatter(markdown)
-  const paragraphs = parser.lexer(body).flatMap(paragraphsOfToken)
+  const paragraphs = tokensOf(body).flatMap(paragraphsOfToken)
   const named = title ?? paragraphs.find(({ level }) => level === 1)?.text
   return { paragraphs, ...(named === undefined ? {} : { title: named }) }
 }
 
-/** The library looks for the end of each emphasis in the whole paragraph, so that long ones take the square of their time. */
-const longestEmphasised = 8192
+/**
+ * Tokens of a text. Marks inside a paragraph are looked for in those of an everyday length: the library takes the square of
+ * a paragraph's length for some that are written against it.
+ */
+const tokensOf = (markdown: string): readonly Token[] => {
+  const lexer = new Lexer({ gfm: true })
+  const tokens = lexer.blockTokens(markdown, lexer.tokens)
+  for (const { src, tokens: inside } of lexer.inlineQueue) {
+    if (src.length <= longestParsed) lexer.inlineTokens(src, inside)
+    else inside.push({ type: "text", raw: src, text: src })
+  }
+  return tokens
+}
 
-const parser = new Marked({
-  gfm: true,
-  tokenizer: { emStrong: (_rest, paragraph) => (paragraph.length > longestEmphasised ? undefined : false) },
-})
+const longestParsed = 16_384
 
 const withoutFrontMatter = (markdown: string): { readonly body: string; readonly title?: string } => {
   const text = markdown.startsWith("\ufeff") ? markdown.slice(1) : markdown
