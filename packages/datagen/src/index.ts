@@ -1,4 +1,5 @@
 export type { Chunk } from "@tandem/documents"
+export { conversationLine, conversationOf } from "./ConversationFile.ts"
 export { DatagenSettings, readDatagenSettings } from "./DatagenSettings.ts"
 export {
   BudgetReached,
@@ -9,6 +10,10 @@ export {
   ResultStoreFailed,
   TooFewChunks,
 } from "./Errors.ts"
+export type { ExportFormat } from "./export/ExportFormat.ts"
+export { type ExportName, exportFormats } from "./export/Exports.ts"
+export { askTemplate } from "./export/Ralt.ts"
+export { type PairPassage, type RetrieverPair, retrieverPair } from "./export/RetrieverPairs.ts"
 export { type FormatSettings, type RowFormats, type RowValues, rowFormats } from "./format/RowFormats.ts"
 export { shownPassage, shownPassages } from "./format/ShownPassages.ts"
 export {
@@ -26,3 +31,6 @@ export type { Neighbours } from "./simulate/Candidates.ts"
 export { holds, type Leak, type Leaks, makeLeaks } from "./simulate/Leaks.ts"
 export { type SimulateOptions, simulateRetrieval } from "./simulate/Simulate.ts"
 export { type ReferenceOptions, simulateAsReference } from "./simulate/SimulateAsReference.ts"
+export { type Check, type Finding, reasonOf, type Verifier } from "./verify/Finding.ts"
+export { type FindChunks, findByBm25, roundTrip } from "./verify/RoundTrip.ts"
+export { conversationVerifier, type VerifyOptions } from "./verify/Verify.ts"

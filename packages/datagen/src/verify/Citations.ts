@@ -1,0 +1,46 @@
+import type { Conversation } from "../Item.ts"
+import { comparedText } from "./ComparedText.ts"
+import { answersOf, excerpt, type Finding, shownTexts, type Verifier } from "./Finding.ts"
+import { isQuotedFrom, quotedTexts } from "./Quotes.ts"
+import { type Citation, citationsIn, isNameOf } from "./SourceNames.ts"
+
+/**
+ * Sources that a reply names and that were not shown: files, addresses, names, numbers beyond the last passage. What a shown
+ * chunk or the user names is no source of the reply's.
+ */
+export const unknownSources: Verifier = (conversation) =>
+  answersOf(conversation).flatMap(({ text, turn }): readonly Finding[] => {
+    const strange = citationsIn(text).filter((citation) => !isShown(citation, conversation))
+    if (strange.length === 0) return []
+    const others = shownTexts(conversation, turn).map((shown) => shown.normalize("NFKC").toLowerCase())
+    const unknown = strange.filter(({ name }) => !others.some((shown) => shown.includes(name.toLowerCase())))
+    return [...new Set(unknown.map(({ name }) => name))].map((name) => ({
+      check: "unknown-source",
+      turn,
+      detail: `${excerpt(name)} was not shown`,
+    }))
+  })
+
+/** Whether no turn of the assistant names a source that was shown or quotes one. */
+export const uncited: Verifier = (conversation) => {
+  const texts = conversation.item.shown.map(({ text }) => comparedText(text))
+  const cites = answersOf(conversation).some(
+    ({ text }) =>
+      citationsIn(text).some((citation) => isShown(citation, conversation)) ||
+      namesInProse(text, conversation) ||
+      quotedTexts(text).some((quotation) => isQuotedFrom(quotation, texts)),
+  )
+  return cites ? [] : [{ check: "uncited", detail: "no answer names or quotes what was shown" }]
+}
+
+const isShown = ({ name, number }: Citation, { item: { shown } }: Conversation): boolean =>
+  number === undefined
+    ? shown.some(({ source, heading }) => isNameOf(name, source, heading))
+    : number >= 1 && number <= shown.length
+
+/** Whether a text names a source that was shown as it stands, with or without its ending. */
+const namesInProse = (text: string, { item: { shown } }: Conversation): boolean =>
+  shown.some(({ source }) => {
+    const stem = (source.split("/").at(-1) ?? source).replace(/\.[\p{L}\p{N}]{1,5}$/u, "")
+    return stem !== "" && text.toLowerCase().includes(stem.toLowerCase())
+  })
