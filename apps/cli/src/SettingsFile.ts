@@ -1,6 +1,5 @@
+import type { SettingsSchema } from "@tandem/runs/DecodeSettings"
 import { type KnownSetting, settingsOf } from "@tandem/runs/Setting"
-import type { TrainApp } from "@tandem/runs/TrainApp"
-import type { TrainSettings } from "@tandem/runs/TrainSettings"
 import * as Effect from "effect/Effect"
 import { isMapping, readConfig } from "./ConfigFile.ts"
 import { InvalidConfig, UnknownFlag, type UsageError } from "./Errors.ts"
@@ -9,6 +8,12 @@ import { flagOf } from "./TrainFlags.ts"
 
 type Values = Readonly<Record<string, unknown>>
 type Known = Readonly<Record<string, KnownSetting>>
+
+/** A command that trains, as far as its settings go: `tandem NAME train`. */
+export interface NamedSettings<S> {
+  readonly name: string
+  readonly schema: SettingsSchema<S>
+}
 
 /** What a settings file says, by the keys of settings. */
 export interface FileSettings {
@@ -24,8 +29,8 @@ export interface FileSettings {
  * Keys may be written as the flags are, in camel or in snake case, and those of a group by their flag's name
  * (`tiny-hidden`) or within it; one that no flag has and one that stands twice are refused.
  */
-export const readSettingsFile = Effect.fnUntraced(function* <S extends TrainSettings>(
-  app: TrainApp<S>,
+export const readSettingsFile = Effect.fnUntraced(function* <S>(
+  app: NamedSettings<S>,
   file: string,
 ): Effect.fn.Return<FileSettings, UsageError> {
   const content = yield* readConfig(file)
@@ -45,8 +50,8 @@ export const readSettingsFile = Effect.fnUntraced(function* <S extends TrainSett
   return { values, repeats: file }
 })
 
-const byKey = Effect.fnUntraced(function* <S extends TrainSettings>(
-  { name, schema }: TrainApp<S>,
+const byKey = Effect.fnUntraced(function* <S>(
+  { name, schema }: NamedSettings<S>,
   content: Values,
   file: string,
 ): Effect.fn.Return<Values, UsageError> {

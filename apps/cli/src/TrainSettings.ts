@@ -7,7 +7,7 @@ import type { TrainSettings } from "@tandem/runs/TrainSettings"
 import * as Effect from "effect/Effect"
 import { isMapping } from "./ConfigFile.ts"
 import { FlagWithoutEffect, InvalidFlag, MissingFlag, UnknownFlag, type UsageError } from "./Errors.ts"
-import { type FileSettings, readSettingsFile } from "./SettingsFile.ts"
+import { type FileSettings, type NamedSettings, readSettingsFile } from "./SettingsFile.ts"
 import { type FlagValue, flagOf } from "./TrainFlags.ts"
 
 /** What the command line and the settings file say, before defaults. */
@@ -43,9 +43,19 @@ export const trainSettings = Effect.fnUntraced(function* <S extends TrainSetting
   return { settings, ...(repeats === undefined ? {} : { repeats }) }
 })
 
-/** The settings of a command that does not train, out of flags. */
+/** The settings of a command that is no single training run, out of flags. */
 export const settingsFrom = <S>(schema: SettingsSchema<S>, flags: GivenFlags): Effect.Effect<S, SettingsError> =>
   decodeSettings(schema, overridden({}, flags, settingsOf(schema)))
+
+/** The same with a file of settings, where there is one, whose values the flags override. */
+export const settingsWithFile = Effect.fnUntraced(function* <S>(
+  named: NamedSettings<S>,
+  flags: GivenFlags,
+  file: string | undefined,
+): Effect.fn.Return<S, SettingsError | UsageError> {
+  const { values }: FileSettings = file === undefined ? { values: {} } : yield* readSettingsFile(named, file)
+  return yield* decodeSettings(named.schema, overridden(values, flags, settingsOf(named.schema)))
+})
 
 /** A problem in the words of the command line; an error's report puts flags in place of the settings that it names. */
 const usageError = (app: string, { kind, setting, ...problem }: SettingsProblem): UsageError => {

@@ -105,3 +105,18 @@ test("a run's config.json repeats it in another folder, loss by loss", async () 
   writeFileSync(other, JSON.stringify({ format: 1, command: "other train", settings: {} }))
   assert.match((await tandem(["dpr", "train", "--config", other])).stderr, /error\[InvalidConfig\][\s\S]*dpr train/)
 })
+
+test("rounds of dual training take a file of settings as well", async () => {
+  const cwd = join(folder.path, "dual")
+  mkdirSync(cwd, { recursive: true })
+  const asked = (content: string) => {
+    writeFileSync(join(cwd, "dual.yaml"), content)
+    return tandem(["dual", "train", "--config", "dual.yaml", "--out", "dual", "--k", "3"], undefined, { cwd })
+  }
+  const strange = await asked("data: d.jsonl\nralt: { speed: 2 }\n")
+  assert.equal(strange.code, 2)
+  assert.match(strange.stderr, /ralt\.speed is not a setting of dual train.*dual\.yaml/s)
+  const missing = await asked("data: no.jsonl\ndev: no.jsonl\nretriever: none\ngenerator: none\nralt-lora: '4:8'\n")
+  assert.equal(missing.code, 3)
+  assert.match(missing.stderr, /no\.jsonl/)
+})

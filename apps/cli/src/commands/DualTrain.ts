@@ -1,3 +1,4 @@
+import { join } from "node:path"
 import { DualSettings } from "@tandem/dual/rounds/DualSettings"
 import { settingsOf } from "@tandem/runs/Setting"
 import { Command } from "effect/cli"
@@ -6,7 +7,8 @@ import { printJson, printLine } from "../Console.ts"
 import { observing } from "../Progress.ts"
 import { leftTable } from "../Tables.ts"
 import { flagsOf } from "../TrainFlags.ts"
-import { settingsFrom } from "../TrainSettings.ts"
+import { settingsWithFile } from "../TrainSettings.ts"
+import { config } from "./ConfigFlag.ts"
 import { json, quiet } from "./OutputFlags.ts"
 
 /** Figures of a system that the table shows, where there are any. */
@@ -15,9 +17,9 @@ const shown = ["recall@1", "mrr@10", "closedBook.nll", "retrieved.nll", "retriev
 /** `tandem dual train` */
 export const dualTrain = Command.make(
   "train",
-  { ...flagsOf(settingsOf(DualSettings)), json, quiet },
-  Effect.fnUntraced(function* ({ json: machine, quiet: silent, ...flags }) {
-    const settings = yield* settingsFrom(DualSettings, flags)
+  { ...flagsOf(settingsOf(DualSettings)), config, json, quiet },
+  Effect.fnUntraced(function* ({ config: file, json: machine, quiet: silent, ...flags }) {
+    const settings = yield* settingsWithFile({ name: "dual", schema: DualSettings }, flags, file)
     const { trainDual } = yield* Effect.promise(() => import("@tandem/dual/rounds/TrainDual"))
     const { observe, end } = observing(silent)
     const report = yield* Effect.ensuring(trainDual(settings, { observe }), end)
@@ -33,6 +35,7 @@ export const dualTrain = Command.make(
         ]),
       ]),
     )
+    printLine(leftTable([["report", join(settings.out, "report.html")]]))
   }),
 ).pipe(
   Command.withDescription(

@@ -2,7 +2,7 @@ import type { RunEvent } from "@tandem/runs/RunEvent"
 import { settingsOf } from "@tandem/runs/Setting"
 import type { TrainApp } from "@tandem/runs/TrainApp"
 import type { TrainSettings } from "@tandem/runs/TrainSettings"
-import { Command, Flag } from "effect/cli"
+import { Command } from "effect/cli"
 import * as Effect from "effect/Effect"
 import { printJson, printLine } from "../Console.ts"
 import { reportCause } from "../ErrorReport.ts"
@@ -14,14 +14,8 @@ import { shellCommand } from "../ShellCommand.ts"
 import { comparisonTable, leftTable } from "../Tables.ts"
 import { flagsOf } from "../TrainFlags.ts"
 import { type GivenFlags, trainSettings } from "../TrainSettings.ts"
+import { config } from "./ConfigFlag.ts"
 import { json, quiet } from "./OutputFlags.ts"
-
-const config = Flag.String("config").pipe(
-  Flag.withMetavar("F"),
-  Flag.withDescription("settings from a YAML or JSON file; flags override them"),
-  Flag.map((file): string | undefined => file),
-  Flag.withDefault(undefined),
-)
 
 /** `tandem NAME train` of an app: flags and defaults are those of its schema. */
 export const trainCommand = <S extends TrainSettings>(app: TrainApp<S>) => {

@@ -1,8 +1,10 @@
 import { existsSync } from "node:fs"
 import { mkdir } from "node:fs/promises"
 import { join } from "node:path"
+import { renderReport } from "@tandem/report"
+import { readUplot } from "@tandem/report/node/UplotFiles"
 import { decodeTrainSettings, type RunOptions, type RunReport, SettingsError } from "@tandem/runs"
-import { onDisk, readJson, writeJson } from "@tandem/runs/node/RunFiles"
+import { onDisk, readJson, writeJson, writeWhole } from "@tandem/runs/node/RunFiles"
 import { holdLock, runPaths } from "@tandem/runs/node/RunFolder"
 import { Effect, Option, Schema } from "effect"
 import { evaluateRalt } from "../EvaluateRalt.ts"
@@ -10,6 +12,7 @@ import { lsrTrainApp } from "../lsr/LsrTrainApp.ts"
 import { trainLsr } from "../lsr/TrainLsr.ts"
 import { raltTrainApp } from "../TrainApp.ts"
 import { trainRalt } from "../TrainRalt.ts"
+import { dualPage } from "./DualPage.ts"
 import type { DualSettings } from "./DualSettings.ts"
 
 /** A system after one half of a round, or before the first. */
@@ -42,7 +45,7 @@ export const trainDual = Effect.fn("dual.train")((settings: DualSettings, option
 
 const rounds = Effect.fnUntraced(function* (settings: DualSettings, options: RunOptions) {
   const { out } = settings
-  const { report: file, lock } = runPaths(out)
+  const { report: file, page, lock } = runPaths(out)
   if (existsSync(file) && !settings.resume) {
     return yield* new SettingsError({
       message: `${out} holds a run already`,
@@ -53,12 +56,17 @@ const rounds = Effect.fnUntraced(function* (settings: DualSettings, options: Run
   }
   yield* onDisk(out, () => mkdir(out, { recursive: true }))
   yield* holdLock(lock, "run folder")
+  const config = yield* recorded(settings)
   const known = existsSync(file) ? yield* rowsOf(file) : []
   const rows: DualRow[] = []
+  const write = Effect.fnUntraced(function* (report: DualReport) {
+    yield* writeWhole(page, renderReport(dualPage(report, config), yield* onDisk(page, readUplot)))
+    yield* writeJson(file, report)
+  })
   const measured = Effect.fnUntraced(function* (row: Omit<DualRow, "metrics">, system: System, found: Figures) {
     const before = known.find(({ round, trained }) => round === row.round && trained === row.trained)
     rows.push(before ?? { ...row, metrics: { ...found, ...(yield* evaluated(settings, system, options)) } })
-    yield* writeJson(file, reportOf(rows, "interrupted"))
+    yield* write(reportOf(rows, "interrupted"))
   })
   let system: System = { retriever: settings.retriever, generator: settings.generator }
   let found: Figures = {}
@@ -76,8 +84,43 @@ const rounds = Effect.fnUntraced(function* (settings: DualSettings, options: Run
     yield* measured({ round, trained: "retriever" }, system, found)
   }
   const report = reportOf(rows, "completed")
-  yield* writeJson(file, report)
+  yield* write(report)
   return report
+})
+
+/** Settings that may differ where a run goes on. */
+const incidental = ["resume", "out", "rounds", "device", "threads"]
+
+/** Records the settings, or compares those of a run that goes on: halves that are there were trained with them. */
+const recorded = Effect.fnUntraced(function* (settings: DualSettings) {
+  const { config: file } = runPaths(settings.out)
+  const config = { format: 1, command: "dual train", settings }
+  const before = existsSync(file) ? Schema.decodeUnknownOption(Recorded)(yield* readJson(file)) : Option.none()
+  if (Option.isSome(before)) {
+    const now: Readonly<Record<string, unknown>> = JSON.parse(JSON.stringify(settings))
+    const was = before.value.settings
+    const names = new Set([...Object.keys(was), ...Object.keys(now)])
+    const changed = [...names].find(
+      (name) => !incidental.includes(name) && JSON.stringify(was[name]) !== JSON.stringify(now[name]),
+    )
+    if (changed !== undefined) {
+      return yield* new SettingsError({
+        message: "a run goes on with the settings that it began with",
+        file,
+        field: changed,
+        expected: JSON.stringify(was[changed] ?? null),
+        found: JSON.stringify(now[changed] ?? null),
+        hint: "begin again in another folder",
+      })
+    }
+  }
+  yield* writeJson(file, config)
+  return config
+})
+
+const Recorded = Schema.Struct({
+  command: Schema.Literal("dual train"),
+  settings: Schema.Record(Schema.String, Schema.Unknown),
 })
 
 /** What is searched with, and what answers: run folders, or a model. */
