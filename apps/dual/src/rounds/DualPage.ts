@@ -1,5 +1,5 @@
 import { configFacts, outcomeFigures, outcomeSentence, type Report, type Section } from "@tandem/report"
-import type { DualReport, DualRow } from "./TrainDual.ts"
+import type { DualReport, DualRow } from "./DualReport.ts"
 
 /** Figures of the table, where a row has them; the page's sentence is about the first that changed. */
 const shown = [

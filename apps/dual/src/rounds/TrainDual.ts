@@ -13,25 +13,8 @@ import { trainLsr } from "../lsr/TrainLsr.ts"
 import { raltTrainApp } from "../TrainApp.ts"
 import { trainRalt } from "../TrainRalt.ts"
 import { dualPage } from "./DualPage.ts"
+import { DualReport, type DualRow } from "./DualReport.ts"
 import type { DualSettings } from "./DualSettings.ts"
-
-/** A system after one half of a round, or before the first. */
-const DualRow = Schema.Struct({
-  round: Schema.Number,
-  /** What was trained last. */
-  trained: Schema.Literals(["nothing", "reader", "retriever"]),
-  /** Of retrieval, and of answers without passages, with those that were found and with the one that answers. */
-  metrics: Schema.Record(Schema.String, Schema.Number),
-})
-export type DualRow = typeof DualRow.Type
-
-const DualReport = Schema.Struct({
-  format: Schema.Literal(1),
-  command: Schema.Literal("dual train"),
-  status: Schema.Literals(["interrupted", "completed"]),
-  rows: Schema.Array(DualRow),
-})
-export type DualReport = typeof DualReport.Type
 
 /**
  * Trains the reader on what the retriever finds and the retriever by what helps the reader, round after round, and measures
