@@ -28,7 +28,7 @@ export const pageScript = `"use strict"
   const showSources = (found) => {
     sources.replaceChildren(...found.map(({ id, title, text, prior, weight }, index) => {
       const item = element("li", undefined, color(index))
-      const head = element("h4", title || id)
+      const head = element("h4", index + 1 + "  " + (title || id))
       if (title) head.append(element("small", id))
       const shares = element("div", undefined, "shares")
       shares.append(...(prior === undefined
@@ -39,10 +39,14 @@ export const pageScript = `"use strict"
     }))
   }
   const showToken = ({ text, weights }) => {
-    if (text === "") return
+    const blank = text.length - text.trimStart().length
+    if (blank > 0) answer.append(text.slice(0, blank))
+    if (blank === text.length) return
     const most = Math.max(0, ...weights)
-    const word = element("span", text, color(Math.max(0, weights.indexOf(most))))
+    const source = Math.max(0, weights.indexOf(most))
+    const word = element("span", text.slice(blank), color(source))
     word.style.setProperty("--w", percent(0.1 + 0.5 * most))
+    word.title = "passage " + (source + 1) + ": " + most.toFixed(2)
     answer.append(word)
   }
   const showWhole = (whole) => {
