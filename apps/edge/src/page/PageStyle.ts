@@ -22,7 +22,7 @@ form .note { margin: 0; }
 section { margin-top: 1.25rem; }
 section h2 { overflow-wrap: anywhere; margin-bottom: .75rem; white-space: pre-wrap; }
 .said { font-size: 1.25rem; line-height: 1.6; margin: 0 0 .4rem; min-height: 2rem; overflow-wrap: anywhere; white-space: pre-wrap; }
-.said span { background: color-mix(in srgb, var(--color) var(--w), transparent); border-radius: .2rem; padding: .05em .08em; margin: 0 -.08em; box-decoration-break: clone; -webkit-box-decoration-break: clone; }
+.said span { background: color-mix(in srgb, var(--color) var(--w), transparent); border-radius: .2rem; padding: .05em 0; box-decoration-break: clone; -webkit-box-decoration-break: clone; }
 .said.writing::after { content: ""; display: inline-block; width: .5em; height: 1em; vertical-align: -.12em; background: var(--teal); margin-left: .1em; }
 #sure { margin: 0 0 1.75rem; min-height: 1.3125rem; }
 #sources-head + .note { margin-top: 0; }
