@@ -1,0 +1,20 @@
+import { Schema } from "effect"
+
+/** A system after one half of a round, or before the first. */
+export const DualRow = Schema.Struct({
+  round: Schema.Number,
+  /** What was trained last. */
+  trained: Schema.Literals(["nothing", "reader", "retriever"]),
+  /** Of retrieval, and of answers without passages, with those that were found and with the one that answers. */
+  metrics: Schema.Record(Schema.String, Schema.Number),
+})
+export type DualRow = typeof DualRow.Type
+
+/** `report.json` of rounds. */
+export const DualReport = Schema.Struct({
+  format: Schema.Literal(1),
+  command: Schema.Literal("dual train"),
+  status: Schema.Literals(["interrupted", "completed"]),
+  rows: Schema.Array(DualRow),
+})
+export type DualReport = typeof DualReport.Type
