@@ -23,6 +23,7 @@ import { lsrScore } from "./commands/LsrScore.ts"
 import { raltEval } from "./commands/RaltEval.ts"
 import { raltPrepare } from "./commands/RaltPrepare.ts"
 import { serveCommand } from "./commands/Serve.ts"
+import { storeAdd } from "./commands/StoreAdd.ts"
 import { trainCommand } from "./commands/TrainCommand.ts"
 import { world } from "./commands/World.ts"
 import { type ErrorReport, errorJson, renderError, reportCause } from "./ErrorReport.ts"
@@ -53,6 +54,11 @@ const joint = Command.make("joint").pipe(
   Command.withSubcommands([trainCommand(jointTrainApp), jointEval]),
 )
 
+const store = Command.make("store").pipe(
+  Command.withDescription("Indexes of passages"),
+  Command.withSubcommands([storeAdd]),
+)
+
 const tandem = Command.make("tandem").pipe(
   Command.withDescription(
     "Train retrievers and language models in TypeScript, on any Hugging Face ONNX encoder or decoder",
@@ -63,6 +69,7 @@ const tandem = Command.make("tandem").pipe(
     lsr,
     dual,
     joint,
+    store,
     askCommand,
     generateCommand,
     serveCommand,

@@ -1,14 +1,14 @@
 import {
   type Example,
-  type Format,
   formats,
   overlapWarnings,
   type Passage,
   type RetrievalData,
   sameDocumentNegatives,
 } from "@tandem/datasets"
-import { readExamples } from "@tandem/datasets/node/Files"
+import { type ReadOptions, readExamples } from "@tandem/datasets/node/Files"
 import { hasAnswer, prepareText } from "@tandem/evals"
+import { namedCorpus } from "@tandem/objectives/node/Corpus"
 import { SettingsError } from "@tandem/runs"
 import { Bm25 } from "@tandem/store"
 import { Effect } from "effect"
@@ -29,7 +29,7 @@ export interface DprData {
 
 /** Reads training and evaluation examples and sees to hard negatives. */
 export const loadData = Effect.fn("dpr.loadData")(function* (settings: DprSettings) {
-  const read = yield* readOptions(settings)
+  const { read, warnings: unread } = yield* readOptions(settings)
   const raw = yield* readExamples(settings.data, read)
   const evaluation = settings.dev.length === 0 ? undefined : yield* readEvaluation(settings.dev, read)
   const dev = evaluation?.data
@@ -45,6 +45,7 @@ export const loadData = Effect.fn("dpr.loadData")(function* (settings: DprSettin
     })
   }
   const warnings = [
+    ...unread,
     ...raw.warnings.map(({ message }) => message),
     ...(evaluation?.warnings ?? []).map((message) => `evaluation: ${message}`),
     ...overlapWarnings(train.examples, dev?.examples).map(({ message }) => message),
@@ -102,24 +103,30 @@ const refuseLonely = Effect.fnUntraced(function* (train: RetrievalData, settings
   })
 })
 
-/** The part of `readExamples`' options that flags decide; an unknown format is refused. */
+/** The part of `readExamples`' options that flags decide, and what there is to say; an unknown format is refused. */
 export const readOptions = Effect.fnUntraced(function* (settings: {
   readonly corpus?: string
   readonly format?: string
 }) {
-  const format = formats.find((known) => known === settings.format)
-  if (settings.format !== undefined && format === undefined) {
-    return yield* new SettingsError({
-      message: `${settings.format} is not a format of examples`,
-      field: "format",
-      expected: formats.join(", "),
-      found: settings.format,
-    })
+  const format = yield* knownFormat(settings.format)
+  const named = settings.corpus === undefined ? undefined : yield* namedCorpus(settings.corpus)
+  const read: Pick<ReadOptions, "corpus" | "format"> = {
+    ...(named === undefined ? {} : { corpus: named.corpus }),
+    ...(format === undefined ? {} : { format }),
   }
-  const known: { corpus?: string; format?: Format } = {}
-  if (settings.corpus !== undefined) known.corpus = settings.corpus
-  if (format !== undefined) known.format = format
-  return known
+  return { read, warnings: named?.warnings ?? [] }
+})
+
+/** A format by its name; an unknown one is refused. */
+export const knownFormat = Effect.fnUntraced(function* (name: string | undefined) {
+  const format = formats.find((known) => known === name)
+  if (name === undefined || format !== undefined) return format
+  return yield* new SettingsError({
+    message: `${name} is not a format of examples`,
+    field: "format",
+    expected: formats.join(", "),
+    found: name,
+  })
 })
 
 const withNegatives = (data: RetrievalData, settings: DprSettings): RetrievalData => {

@@ -2,17 +2,17 @@ import { existsSync, readdirSync, statSync } from "node:fs"
 import { writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { UnwritableFileError } from "@tandem/datasets"
-import { readCorpus } from "@tandem/datasets/node/Files"
 import { replaceFolder } from "@tandem/files/node/ReplaceFolder"
 import { encodingOf } from "@tandem/objectives"
+import { readPassages } from "@tandem/objectives/node/Corpus"
 import { float32 } from "@tandem/onnx"
 import { type EncoderInput, encodeAll, type Side } from "@tandem/retriever"
-import { progressTo, type RunOptions, SettingsError } from "@tandem/runs"
+import { type Observe, progressTo, type RunOptions, SettingsError } from "@tandem/runs"
 import type { NodeProvider } from "@tandem/runtime"
 import { layer } from "@tandem/runtime/node/NodeRuntime"
 import { writeSafetensors } from "@tandem/safetensors"
 import { Effect } from "effect"
-import { readOptions } from "./DprData.ts"
+import { knownFormat } from "./DprData.ts"
 import { type EncodingSource, openEncoders } from "./OpenEncoders.ts"
 
 /** What `encodeDpr` is told. */
@@ -44,7 +44,7 @@ export const encodeDpr = Effect.fn("dpr.encode")((settings: EncodeDprSettings, {
   return Effect.gen(function* () {
     yield* refuseOtherFiles(out)
     yield* observe({ event: "phase", name: "reading texts" })
-    const { kind, ids, inputs } = yield* inputsOf(texts)
+    const { kind, ids, inputs } = yield* inputsOf(texts, observe)
     if (inputs.length === 0) {
       return yield* new SettingsError({
         message: "there is nothing to encode",
@@ -98,11 +98,13 @@ interface Inputs {
   readonly inputs: readonly EncoderInput[]
 }
 
-const inputsOf = Effect.fnUntraced(function* (texts: EncodeDprSettings["texts"]) {
+const inputsOf = Effect.fnUntraced(function* (texts: EncodeDprSettings["texts"], observe: Observe) {
   if (texts.kind === "query") {
     return { kind: "query", ids: texts.questions, inputs: texts.questions } satisfies Inputs
   }
-  const passages = [...(yield* readCorpus(texts.corpus, (yield* readOptions(texts)).format)).values()]
+  const { corpus, warnings } = yield* readPassages(texts.corpus, yield* knownFormat(texts.format))
+  for (const message of warnings) yield* observe({ event: "warning", message })
+  const passages = [...corpus.values()]
   return { kind: "passage", ids: passages.map(({ id }) => id), inputs: passages } satisfies Inputs
 })
 

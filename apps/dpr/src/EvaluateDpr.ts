@@ -52,7 +52,8 @@ const questions = Effect.fnUntraced(function* (
   { observe }: RunOptions,
 ) {
   yield* observe({ event: "phase", name: "reading data" })
-  const { data, warnings } = yield* readEvaluation(settings.data, yield* readOptions(settings))
-  for (const message of warnings) yield* observe({ event: "warning", message })
+  const { read, warnings: unread } = yield* readOptions(settings)
+  const { data, warnings } = yield* readEvaluation(settings.data, read)
+  for (const message of [...unread, ...warnings]) yield* observe({ event: "warning", message })
   return data
 })

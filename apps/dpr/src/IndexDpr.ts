@@ -1,4 +1,4 @@
-import { readCorpus } from "@tandem/datasets/node/Files"
+import { readPassages } from "@tandem/objectives/node/Corpus"
 import { openRetriever } from "@tandem/objectives/node/OpenRetriever"
 import { writeIndex } from "@tandem/objectives/node/WriteIndex"
 import type { RunOptions } from "@tandem/runs"
@@ -6,7 +6,7 @@ import { openRunFolder, runPaths } from "@tandem/runs/node/RunFolder"
 import type { NodeProvider } from "@tandem/runtime"
 import { layer } from "@tandem/runtime/node/NodeRuntime"
 import { Effect } from "effect"
-import { readOptions } from "./DprData.ts"
+import { knownFormat } from "./DprData.ts"
 import { runCorpus } from "./RunCorpus.ts"
 
 /** What `indexDpr` is told. */
@@ -39,8 +39,10 @@ export const indexDpr = Effect.fn("dpr.index")((settings: IndexDprSettings, opti
     // A run that is being trained writes its index itself.
     if (out === undefined) yield* openRunFolder(run, true)
     yield* observe({ event: "phase", name: "reading passages" })
-    const { format } = yield* readOptions(settings)
-    const corpus = file === undefined ? yield* runCorpus(run, options) : yield* readCorpus(file, format)
+    const format = yield* knownFormat(settings.format)
+    const read = file === undefined ? undefined : yield* readPassages(file, format)
+    for (const message of read?.warnings ?? []) yield* observe({ event: "warning", message })
+    const corpus = read?.corpus ?? (yield* runCorpus(run, options))
     const folder = out ?? runPaths(run).store
     yield* writeIndex({ passage: towers.passage, retrieval, corpus, folder, observe })
     return { passages: corpus.size, store: folder } satisfies DprIndex

@@ -1,3 +1,4 @@
+export { type AddDocumentsSettings, type AddedDocuments, addDocuments } from "./AddDocuments.ts"
 export { type DprEmbeddings, type EncodeDprSettings, encodeDpr } from "./EncodeDpr.ts"
 export { type EvaluateDprSettings, type EvaluationData, evaluateDpr, evaluateWords } from "./EvaluateDpr.ts"
 export { type DprIndex, type IndexDprSettings, indexDpr } from "./IndexDpr.ts"

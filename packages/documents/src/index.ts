@@ -1,3 +1,4 @@
+export { approximateTokens } from "./ApproximateTokens.ts"
 export { type Chunk, chunkPassage } from "./Chunk.ts"
 export { type Chunker, type ChunkOptions, chunkDocument, makeChunker } from "./ChunkDocument.ts"
 export { type Document, type Heading, makeDocument, type Paragraph, paragraphsOf } from "./Document.ts"

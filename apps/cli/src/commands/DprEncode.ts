@@ -10,7 +10,7 @@ import { withoutAbsent } from "../WithoutAbsent.ts"
 import { json, quiet } from "./OutputFlags.ts"
 import { device, format, modelFlags, optional, questionsFile, runOrModels, sourceOf, threads } from "./RunFlags.ts"
 
-const corpus = optional("corpus", "F", "passages to encode")
+const corpus = optional("corpus", "F|DIR", "passages, or a folder of documents, to encode")
 const out = Flag.String("out").pipe(Flag.withMetavar("DIR"), Flag.withDescription("folder for the embeddings"))
 
 /** `tandem dpr encode` */

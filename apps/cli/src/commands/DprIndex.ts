@@ -8,7 +8,11 @@ import { withoutAbsent } from "../WithoutAbsent.ts"
 import { json, quiet } from "./OutputFlags.ts"
 import { device, format, openRun, optional, runFolder, threads } from "./RunFlags.ts"
 
-const corpus = optional("corpus", "F", "passages to index; those that the run was trained with where absent")
+const corpus = optional(
+  "corpus",
+  "F|DIR",
+  "passages, or a folder of documents, to index; those that the run was trained with where absent",
+)
 const out = optional("out", "DIR", "folder for the index (default: the run's own index, which is replaced)")
 
 /** `tandem dpr index` */

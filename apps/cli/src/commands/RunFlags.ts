@@ -96,7 +96,11 @@ const noEffect = (flag: string, because: string): FlagWithoutEffect =>
 export const questionsFile = optional("questions", "F", "questions, one a line")
 
 /** `--corpus` */
-export const corpus = optional("corpus", "F", "passages to search; those of the data where absent")
+export const corpus = optional(
+  "corpus",
+  "F|DIR",
+  "passages, or a folder of documents, to search; those of the data where absent",
+)
 
 /** `--format` */
 export const format = optional("format", "NAME", "format of the examples, where their content leaves doubt")

@@ -5,6 +5,7 @@ import { SettingsError } from "@tandem/runs"
 import { Effect } from "effect"
 import type { PreparedQuestion } from "../ralt/PreparedQuestion.ts"
 import { answerOf, preparedQuestion } from "../ralt/PrepareQuestion.ts"
+import { namedCorpus } from "./Corpus.ts"
 import { isPrepared, type Prepared, readPrepared } from "./PreparedFile.ts"
 
 /** Questions with answers, whose passages are found later or were found before. */
@@ -53,9 +54,10 @@ export const readQuestions = Effect.fnUntraced(function* (
       found: format,
     })
   }
+  const named = corpus === undefined ? undefined : yield* namedCorpus(corpus)
   const all = yield* readExamples(files, {
     requirePositives: false,
-    ...(corpus === undefined ? {} : { corpus }),
+    ...(named === undefined ? {} : { corpus: named.corpus }),
     ...(known === undefined ? {} : { format: known }),
   })
   const examples = all.examples.filter((example) => unanswered === "kept" || answerOf(example) !== undefined)
@@ -69,7 +71,7 @@ export const readQuestions = Effect.fnUntraced(function* (
     })
   }
   const left = all.examples.length - examples.length
-  const warnings = all.warnings.map(({ message }) => message)
+  const warnings = [...(named?.warnings ?? []), ...all.warnings.map(({ message }) => message)]
   if (left > 0) warnings.push(`${left} of ${all.examples.length} questions have no answer and were left out`)
   return { kind: "raw", data: { ...all, examples }, warnings } satisfies Questions
 })

@@ -1,8 +1,8 @@
 import { type Example, type InstructionExample, instructionFormats, type RetrievalData } from "@tandem/datasets"
 import { fileFormat } from "@tandem/datasets/node/FileFormat"
-import { readCorpus } from "@tandem/datasets/node/Files"
 import { SettingsError } from "@tandem/runs"
 import { Effect } from "effect"
+import { readPassages } from "./Corpus.ts"
 import { type Instructions, isSetsFile, readPlainInstructions, readSetsFile } from "./InstructionSets.ts"
 import { isPrepared } from "./PreparedFile.ts"
 import { type Questions, readQuestions } from "./Questions.ts"
@@ -88,7 +88,7 @@ const withQuestions = Effect.fnUntraced(function* (
   const examples = yield* Effect.forEach(asked, questionOf)
   const data: Pick<RetrievalData, "examples" | "corpus"> = own?.data ?? {
     examples: [],
-    corpus: corpus === undefined ? new Map() : yield* readCorpus(corpus),
+    corpus: corpus === undefined ? new Map() : (yield* readPassages(corpus)).corpus,
   }
   // What is drawn again is another example of its own.
   const numbered = examples.map((example, index) => ({ ...example, id: `${example.id}@${index}` }))

@@ -25,7 +25,11 @@ export const dataFields = {
   ),
   corpus: optionalSetting(
     Schema.String,
-    textDoc("F", "passages that the examples' ids speak of, and that evaluation searches", "those in the examples"),
+    textDoc(
+      "F|DIR",
+      "passages, or a folder of documents, that the examples' ids speak of, and that evaluation searches",
+      "those in the examples",
+    ),
   ),
   format: optionalSetting(
     Schema.String,
