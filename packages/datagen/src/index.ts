@@ -27,6 +27,15 @@ export {
   trainingRows,
 } from "./format/TrainingRows.ts"
 export type { Conversation, Item, Rejected, RejectingStage, Turn } from "./Item.ts"
+export {
+  type LintedRow,
+  type LintFinding,
+  type LintKind,
+  type LintOptions,
+  lintKinds,
+  rowLinter,
+} from "./lint/LintRow.ts"
+export { type LintReport, lintRows, type PlacedFinding } from "./lint/LintRows.ts"
 export type { Neighbours } from "./simulate/Candidates.ts"
 export { holds, type Leak, type Leaks, makeLeaks } from "./simulate/Leaks.ts"
 export { type SimulateOptions, simulateRetrieval } from "./simulate/Simulate.ts"

@@ -1,3 +1,4 @@
+import type { Chunk } from "@tandem/documents"
 import type { Conversation } from "../Item.ts"
 import { comparedText } from "./ComparedText.ts"
 import { answersOf, excerpt, type Finding, shownTexts, type Verifier } from "./Finding.ts"
@@ -10,7 +11,7 @@ import { type Citation, citationsIn, isNameOf } from "./SourceNames.ts"
  */
 export const unknownSources: Verifier = (conversation) =>
   answersOf(conversation).flatMap(({ text, turn }): readonly Finding[] => {
-    const strange = citationsIn(text).filter((citation) => !isShown(citation, conversation))
+    const strange = citationsIn(withoutShown(text, conversation)).filter((citation) => !isShown(citation, conversation))
     if (strange.length === 0) return []
     const others = shownTexts(conversation, turn).map((shown) => shown.normalize("NFKC").toLowerCase())
     const unknown = strange.filter(({ name }) => !others.some((shown) => shown.includes(name.toLowerCase())))
@@ -38,9 +39,20 @@ const isShown = ({ name, number }: Citation, { item: { shown } }: Conversation):
     ? shown.some(({ source, heading }) => isNameOf(name, source, heading))
     : number >= 1 && number <= shown.length
 
-/** Whether a text names a source that was shown as it stands, with or without its ending. */
+/** A source that was shown as a text may name it: its path, its file's name, with or without ending; longest first. */
+const spellings = ({ source }: Chunk): readonly string[] => {
+  const file = source.split("/").at(-1) ?? source
+  const stem = file.replace(/\.[\p{L}\p{N}]{1,5}$/u, "")
+  return [source, file, stem].filter((name) => name !== "")
+}
+
+/** Whether a text names a source that was shown as it stands. */
 const namesInProse = (text: string, { item: { shown } }: Conversation): boolean =>
-  shown.some(({ source }) => {
-    const stem = (source.split("/").at(-1) ?? source).replace(/\.[\p{L}\p{N}]{1,5}$/u, "")
-    return stem !== "" && text.toLowerCase().includes(stem.toLowerCase())
-  })
+  shown.some((chunk) => spellings(chunk).some((name) => text.toLowerCase().includes(name.toLowerCase())))
+
+/** A text without the paths and files' names of what was shown, which may hold spaces, commas and brackets. */
+const withoutShown = (text: string, { item: { shown } }: Conversation): string =>
+  shown
+    .flatMap((chunk) => spellings(chunk).slice(0, 2))
+    .sort((a, b) => b.length - a.length)
+    .reduce((rest, name) => rest.split(name).join(" "), text)

@@ -43,7 +43,7 @@ export const readInstructions = Effect.fn("datasets.readInstructions")(function*
   files: string | readonly string[],
   options: InstructionOptions = {},
 ): Effect.fn.Return<InstructionData, DatasetError> {
-  return yield* attempt((signal) => collectInstructions(rowsOf([files].flat(), options, signal), files))
+  return yield* attempt((signal) => collectInstructions(instructionRows([files].flat(), options, signal), files))
 })
 
 /** An instruction set in files, and how much of a mixture it is. */
@@ -79,10 +79,14 @@ export const readInstructionSets = Effect.fn("datasets.readInstructionSets")(fun
 
 const nameOf = (files: string | readonly string[]): string => basename([files].flat()[0] ?? "").replace(/\..*$/, "")
 
-async function* rowsOf(
+/**
+ * The rows of {@link readInstructions} one after another, those without anything to train on, too. Throws what that fails
+ * with.
+ */
+export async function* instructionRows(
   files: readonly string[],
-  { template, format }: InstructionOptions,
-  signal: AbortSignal,
+  { template, format }: InstructionOptions = {},
+  signal: AbortSignal = new AbortController().signal,
 ): AsyncGenerator<InstructionRow> {
   for (const file of files) {
     if (template !== undefined)
