@@ -1,6 +1,6 @@
 import { InvalidRowError } from "@tandem/datasets"
 import { Result, Schema, SchemaIssue } from "effect"
-import type { Conversation } from "./Item.ts"
+import type { Conversation, Rejected } from "./Item.ts"
 
 const whole = Schema.Number.check(Schema.isInt(), Schema.isGreaterThanOrEqualTo(0))
 
@@ -16,14 +16,16 @@ const ChunkFields = Schema.Struct({
   end: whole,
 })
 
+const ItemFields = Schema.Struct({
+  key: Schema.String,
+  chunk: ChunkFields,
+  shown: Schema.Array(ChunkFields),
+  failed: Schema.Boolean,
+  multi: Schema.optionalKey(Schema.Array(ChunkFields)),
+})
+
 const ConversationFields = Schema.Struct({
-  item: Schema.Struct({
-    key: Schema.String,
-    chunk: ChunkFields,
-    shown: Schema.Array(ChunkFields),
-    failed: Schema.Boolean,
-    multi: Schema.optionalKey(Schema.Array(ChunkFields)),
-  }),
+  item: ItemFields,
   turns: Schema.Array(
     Schema.Struct({
       role: Schema.Literals(["user", "assistant"]),
@@ -33,26 +35,47 @@ const ConversationFields = Schema.Struct({
   ),
 })
 
-const decode = Schema.decodeUnknownResult(ConversationFields)
+const RejectedFields = Schema.Struct({
+  item: ItemFields,
+  stage: Schema.Literals(["filter", "simulate", "generate", "verify"]),
+  reason: Schema.String,
+})
+
+const decodeConversation = Schema.decodeUnknownResult(ConversationFields)
+const decodeRejected = Schema.decodeUnknownResult(RejectedFields)
 const format = SchemaIssue.makeFormatterStandardSchemaV1()
+
+/** Where a line stands. */
+export interface LinePlace {
+  readonly file: string
+  readonly line: number
+}
 
 /** A conversation as a line of `rag_success_convs.jsonl` or `rag_failed_convs.jsonl`. */
 export const conversationLine = ({ item, turns }: Conversation): string => `${JSON.stringify({ item, turns })}\n`
 
 /** The conversation of such a line, parsed. What is none ends in `InvalidRowError`, which names its place. */
-export const conversationOf = (
-  value: unknown,
-  place: { readonly file: string; readonly line: number },
-): Conversation => {
-  const result = decode(value)
+export const conversationOf = (value: unknown, place: LinePlace): Conversation =>
+  succeeded(decodeConversation(value), "conversation", place)
+
+/** An item that was left out, as a line of `rejected.jsonl`. */
+export const rejectedLine = ({ item, stage, reason }: Rejected): string =>
+  `${JSON.stringify({ item, stage, reason })}\n`
+
+/** The rejected item of such a line, parsed. What is none ends in `InvalidRowError`, which names its place. */
+export const rejectedOf = (value: unknown, place: LinePlace): Rejected =>
+  succeeded(decodeRejected(value), "rejected item", place)
+
+const succeeded = <A>(result: Result.Result<A, Schema.SchemaError>, what: string, place: LinePlace): A => {
   if (Result.isSuccess(result)) return result.success
   const first = format(result.failure.issue).issues[0]
   const field = (first?.path ?? []).map((part) => String(typeof part === "object" ? part.key : part)).join(".")
   throw new InvalidRowError({
-    message: `${place.file}:${place.line} is no conversation${field === "" ? "" : `, field ${field}`}`,
-    ...place,
+    message: `${place.file}:${place.line} is no ${what}${field === "" ? "" : `, field ${field}`}`,
+    file: place.file,
+    line: place.line,
     field,
-    expected: (first?.message ?? "an item and its turns").replace(/^Expected /, ""),
-    found: typeof value === "object" ? "another object" : typeof value,
+    expected: (first?.message ?? "an object with an item").replace(/^Expected /, ""),
+    found: "something else",
   })
 }

@@ -1,5 +1,5 @@
 export type { Chunk } from "@tandem/documents"
-export { conversationLine, conversationOf } from "./ConversationFile.ts"
+export { conversationLine, conversationOf, type LinePlace, rejectedLine, rejectedOf } from "./ConversationFile.ts"
 export { DatagenSettings, readDatagenSettings } from "./DatagenSettings.ts"
 export {
   BudgetReached,
@@ -17,6 +17,7 @@ export { type PairPassage, type RetrieverPair, retrieverPair } from "./export/Re
 export { type FormatSettings, type RowFormats, type RowValues, rowFormats } from "./format/RowFormats.ts"
 export { shownPassage, shownPassages } from "./format/ShownPassages.ts"
 export {
+  groupsOf,
   type RowMaker,
   type RowSegment,
   type RowSettings,

@@ -84,19 +84,27 @@ export const rowMaker = (settings: RowSettings): RowMaker => {
   }
 }
 
+/** Conversations that come one after another in groups of so many; the last group may be smaller. */
+export async function* groupsOf(
+  conversations: AsyncIterable<Conversation> | Iterable<Conversation>,
+  size: number,
+): AsyncGenerator<readonly Conversation[]> {
+  let group: Conversation[] = []
+  for await (const conversation of conversations) {
+    group.push(conversation)
+    if (group.length < size) continue
+    yield group
+    group = []
+  }
+  if (group.length > 0) yield group
+}
+
 /** The rows of conversations that come one after another, in groups of so many as settings say. */
 export async function* trainingRows(
   conversations: AsyncIterable<Conversation> | Iterable<Conversation>,
   { rows, size }: RowMaker,
 ): AsyncGenerator<TrainingRow> {
-  let group: Conversation[] = []
-  for await (const conversation of conversations) {
-    group.push(conversation)
-    if (group.length < size) continue
-    yield* rows(group)
-    group = []
-  }
-  yield* rows(group)
+  for await (const group of groupsOf(conversations, size)) yield* rows(group)
 }
 
 /** A row as Axolotl's `input_output` takes it, a line of JSON. */

@@ -3,9 +3,9 @@ import { open } from "node:fs/promises"
 import { join } from "node:path"
 import { InvalidJsonError, UnreadableFileError } from "@tandem/datasets"
 import { writeWhole } from "@tandem/files/node/WriteWhole"
-import { conversationOf } from "../ConversationFile.ts"
+import { conversationOf, type LinePlace, rejectedOf } from "../ConversationFile.ts"
 import { type RowMaker, segmentsLine, trainingRows } from "../format/TrainingRows.ts"
-import type { Conversation } from "../Item.ts"
+import type { Conversation, Rejected } from "../Item.ts"
 
 /** The files of a pipeline's conversations, below its output folder. */
 export const conversationFiles = ["rag_success_convs.jsonl", "rag_failed_convs.jsonl"] as const
@@ -13,10 +13,11 @@ export const conversationFiles = ["rag_success_convs.jsonl", "rag_failed_convs.j
 /** The file of its training rows, as Axolotl's `input_output` takes them. */
 export const rowsFile = "axolotl_rag_conversations.jsonl"
 
+/** The file of the items that were left out, with reasons. */
+export const rejectedFile = "rejected.jsonl"
+
 /** Where a line of a file stands, in bytes. */
-interface Line {
-  readonly file: string
-  readonly line: number
+interface Line extends LinePlace {
   readonly start: number
   readonly length: number
 }
@@ -52,6 +53,13 @@ export async function* readConversations(folder: string): AsyncGenerator<Convers
   } finally {
     for (const handle of handles.values()) await handle.close()
   }
+}
+
+/** The items of an output folder that were left out, in the order in which they were; none where there is no such file. */
+export async function* readRejected(folder: string): AsyncGenerator<Rejected> {
+  const file = join(folder, rejectedFile)
+  if (!existsSync(file)) return
+  for await (const { value, place } of linesOf(file)) yield rejectedOf(value, place)
 }
 
 /** Writes the training rows of an output folder's conversations into it, whole or not at all; how many there are. */
@@ -92,7 +100,7 @@ async function* linesOf(file: string): AsyncGenerator<{ readonly value: unknown;
   if (rest.length > 0) yield* take(rest)
 }
 
-const parsed = (bytes: Uint8Array, { file, line }: Pick<Line, "file" | "line">): unknown => {
+const parsed = (bytes: Uint8Array, { file, line }: LinePlace): unknown => {
   try {
     return JSON.parse(new TextDecoder().decode(bytes))
   } catch (cause) {
@@ -101,7 +109,7 @@ const parsed = (bytes: Uint8Array, { file, line }: Pick<Line, "file" | "line">):
   }
 }
 
-const tooLong = ({ file, line }: Pick<Line, "file" | "line">): InvalidJsonError =>
+const tooLong = ({ file, line }: LinePlace): InvalidJsonError =>
   new InvalidJsonError({
     message: `${file}:${line} is longer than any conversation`,
     ...{ file, line, expected: `at most ${longest} bytes`, found: "more" },
