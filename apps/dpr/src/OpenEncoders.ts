@@ -1,6 +1,7 @@
 import { searchTowers } from "@tandem/objectives"
 import { loadTowers, retrievalSettings } from "@tandem/objectives/node/LoadTowers"
-import { type OpenedRetriever, openRetriever } from "@tandem/objectives/node/OpenRetriever"
+import { openRetriever } from "@tandem/objectives/node/OpenRetriever"
+import type { OpenedRetriever } from "@tandem/objectives/retrieval/ReadRetriever"
 import type { PerPart } from "@tandem/runs"
 import { Effect } from "effect"
 

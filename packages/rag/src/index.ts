@@ -17,3 +17,4 @@ export {
   type RagSystem,
   type Source,
 } from "./RagSystem.ts"
+export { type ReadRagError, type ReadRagOptions, readRag } from "./ReadRag.ts"

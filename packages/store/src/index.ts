@@ -9,6 +9,7 @@ export {
   type SearchRequest,
   type StoreMetadata,
 } from "./KnowledgeStore.ts"
+export { readFolder } from "./ReadFolder.ts"
 export type {
   IndexCache,
   LoadedContents,

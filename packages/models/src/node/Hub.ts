@@ -8,7 +8,8 @@ import { HubError, InvalidEncoder, type ModelError, NotOnHub } from "../Errors.t
 import { type HubId, isHubId, isSafePath, parseHubId, settingsFiles, weightFiles } from "../files/HubId.ts"
 import { attempt } from "../internal/Attempt.ts"
 import { download, type Remote, type RemoteFile, request } from "../internal/node/Download.ts"
-import { exists, readJsonIfThere, reasonOf } from "../internal/node/Files.ts"
+import { exists, readJsonIfThere } from "../internal/node/Files.ts"
+import { reasonOf } from "../internal/Reading.ts"
 
 /** What happens while a model is brought from the hub. */
 export type HubEvent =

@@ -1,25 +1,13 @@
-import { join } from "node:path"
 import { Effect } from "effect"
-import { InvalidLanguageModel, type ModelError, UnsupportedArchitecture } from "../Errors.ts"
-import { attempt } from "../internal/Attempt.ts"
-import { maxLengthOf } from "../internal/MaxLength.ts"
-import { readCompanions } from "../internal/node/Companions.ts"
-import { exists, readJsonIfThere } from "../internal/node/Files.ts"
-import { asLanguageModel } from "../internal/node/LanguageModelErrors.ts"
-import { readModelConfig } from "../internal/node/ModelConfig.ts"
-import { readWeights } from "../internal/node/Weights.ts"
+import type { ModelError } from "../Errors.ts"
+import { type ReadSeq2SeqOptions, readSeq2Seq } from "../files/ReadSeq2Seq.ts"
+import { asLanguageModel } from "../internal/LanguageModelErrors.ts"
 import type { Seq2Seq } from "../seq2seq/Seq2Seq.ts"
-import { seq2seqConfig } from "../seq2seq/Seq2SeqConfig.ts"
-import { pickSeq2SeqWeights } from "../seq2seq/Seq2SeqParameters.ts"
-import { weightsSeq2Seq } from "../seq2seq/WeightsSeq2Seq.ts"
 import { type HubOptions, modelFolder } from "./Hub.ts"
-import { loadTokenizer } from "./LoadTokenizer.ts"
+import { modelFiles } from "./ModelFiles.ts"
 
 /** What `loadSeq2Seq` takes besides the directory. */
-export interface LoadSeq2SeqOptions {
-  /** Longest sequence in tokens on either side, at most the model's own. */
-  readonly maxLength?: number
-}
+export type LoadSeq2SeqOptions = ReadSeq2SeqOptions
 
 /**
  * Loads an encoder-decoder language model from a directory as Hugging Face lays it out: `config.json`, a tokenizer, and
@@ -42,54 +30,8 @@ export interface LoadSeq2SeqOptions {
  * console.log(model.inputs.length) // 4
  * ```
  */
-export const loadSeq2Seq = Effect.fn("loadSeq2Seq")(function* (
-  directory: string,
-  options: LoadSeq2SeqOptions = {},
-): Effect.fn.Return<Seq2Seq, ModelError> {
-  return yield* asLanguageModel(load(directory, options))
-})
-
-const load = Effect.fnUntraced(function* (
-  directory: string,
-  options: LoadSeq2SeqOptions,
-): Effect.fn.Return<Seq2Seq, ModelError> {
-  const configFile = join(directory, "config.json")
-  const huggingFace = yield* readModelConfig(directory)
-  const config = yield* attempt(() => seq2seqConfig(huggingFace, configFile))
-  const tokenizer = yield* loadTokenizer(directory)
-  const generation = yield* readJsonIfThere(directory, "generation_config.json")
-  const read = yield* readWeights(directory)
-  if (read === undefined) return yield* noWeights(directory)
-  const files = yield* readCompanions(directory)
-  const stated = maxLengthOf(options.maxLength ?? tokenizer.files.config["model_max_length"])
-  const maxLength = stated === undefined ? {} : { maxLength: stated }
-  return yield* attempt(() => {
-    const weights = pickSeq2SeqWeights(config, read.tensors, read.file)
-    return weightsSeq2Seq({ huggingFace, tokenizer, generation, files, ...maxLength, ...weights })
-  })
-})
-
-const noWeights = Effect.fnUntraced(function* (directory: string) {
-  const onnx = yield* exists(join(directory, "onnx/decoder_model_merged.onnx"))
-  const pickled = yield* exists(join(directory, "pytorch_model.bin"))
-  const details = {
-    file: directory,
-    expected: "model.safetensors, or model.safetensors.index.json with its files",
-    found: onnx ? "ONNX files" : pickled ? "pytorch_model.bin" : "none of them",
-  }
-  if (onnx) {
-    return yield* new UnsupportedArchitecture({
-      message: `${directory} holds an encoder-decoder as ONNX files alone, which are not joined for training`,
-      ...details,
-      hint: "take the model's safetensors",
-    })
-  }
-  return yield* new InvalidLanguageModel({
-    message: `${directory} holds no weights that can be read`,
-    ...details,
-    ...(pickled ? { hint: "save the model again as safetensors" } : {}),
-  })
-})
+export const loadSeq2Seq = (directory: string, options: LoadSeq2SeqOptions = {}): Effect.Effect<Seq2Seq, ModelError> =>
+  readSeq2Seq(modelFiles(directory), options)
 
 /** Loads an encoder-decoder from a folder, or from the hub where no such folder is there and the text could be a hub id. */
 export const openSeq2Seq = Effect.fn("openSeq2Seq")(function* (

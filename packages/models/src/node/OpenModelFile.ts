@@ -6,9 +6,10 @@ import { Effect } from "effect"
 import { InvalidEncoder, type ModelError } from "../Errors.ts"
 import { isHubId } from "../files/HubId.ts"
 import { attempt } from "../internal/Attempt.ts"
-import { bytesAt, readJsonIfThere, reasonOf } from "../internal/node/Files.ts"
+import { bytesAt, readJsonIfThere } from "../internal/node/Files.ts"
 import { modelPath, regular } from "../internal/node/ModelPath.ts"
 import { weightsGraph } from "../internal/node/WeightsGraph.ts"
+import { reasonOf } from "../internal/Reading.ts"
 import { fetchModel, type HubOptions } from "./Hub.ts"
 
 /** A model's graph, whatever the architecture. */

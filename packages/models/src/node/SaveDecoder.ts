@@ -9,9 +9,8 @@ import { dequantizeWeights } from "../decoder/QuantizedDecoder.ts"
 import { InvalidLanguageModel, type ModelError, SaveFailed } from "../Errors.ts"
 import { withCopies } from "../exported/TiedWeights.ts"
 import { attempt } from "../internal/Attempt.ts"
-import { readBytes, reasonOf } from "../internal/node/Files.ts"
-import { asLanguageModel } from "../internal/node/LanguageModelErrors.ts"
-import { readBeside } from "../internal/node/OnnxFiles.ts"
+import { asLanguageModel } from "../internal/LanguageModelErrors.ts"
+import { readBeside, readBytes } from "../internal/node/Files.ts"
 import {
   type FourBits,
   halfTypes,
@@ -20,6 +19,7 @@ import {
   withTransformersJs,
 } from "../internal/node/OnnxVariants.ts"
 import { type Content, writeDirectory } from "../internal/node/WriteDirectory.ts"
+import { reasonOf } from "../internal/Reading.ts"
 
 type Weights = Extract<LanguageModelSource, { kind: "weights" }>
 type Onnx = Extract<LanguageModelSource, { kind: "onnx" }>

@@ -11,9 +11,10 @@ import { type Encoder, type EncoderSource, embeddingSize } from "../encoder/Enco
 import { withCopies } from "../exported/TiedWeights.ts"
 import { readSimilarity, sentenceTransformersFiles, similarityOf } from "../files/SentenceTransformers.ts"
 import { attempt } from "../internal/Attempt.ts"
-import { bytesAt, exists, readBytes, readJsonIfThere, reasonOf, unreadable } from "../internal/node/Files.ts"
+import { bytesAt, exists, readBytes, readJsonIfThere } from "../internal/node/Files.ts"
 import { modelPath } from "../internal/node/ModelPath.ts"
 import { type Content, writeDirectory } from "../internal/node/WriteDirectory.ts"
+import { reasonOf, unreadable } from "../internal/Reading.ts"
 
 type Weights = Extract<EncoderSource, { kind: "weights" }>
 type Onnx = Extract<EncoderSource, { kind: "onnx" }>

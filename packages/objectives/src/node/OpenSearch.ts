@@ -1,11 +1,11 @@
-import { makeTextEncoder, openIndex } from "@tandem/retriever"
-import { InvalidRunError, type RunOptions } from "@tandem/runs"
-import { runPaths } from "@tandem/runs/node/RunFolder"
-import { Exact } from "@tandem/store"
-import { holdsStore, nodeFolder } from "@tandem/store/node/StoreFolder"
+import { filesIn } from "@tandem/files/node/FilesIn"
+import { modelFiles } from "@tandem/models/node/ModelFiles"
+import { makeTextEncoder } from "@tandem/retriever"
+import type { RunOptions } from "@tandem/runs"
+import { nodeFolder } from "@tandem/store/node/StoreFolder"
 import { Effect } from "effect"
+import { readSearched } from "../retrieval/ReadSearched.ts"
 import { encodingOf } from "../retrieval/RetrievalSettings.ts"
-import { openRetriever } from "./OpenRetriever.ts"
 
 /** What is searched. */
 export interface SearchedRun {
@@ -28,25 +28,14 @@ export interface FoundPassage {
  * ends in `InvalidRunError`, one of another encoder in the store's `StoreMismatch`.
  */
 export const openSearched = Effect.fnUntraced(function* (
-  { run, store: folder = runPaths(run).store }: SearchedRun,
+  { run, store }: SearchedRun,
   { observe }: Pick<RunOptions, "observe">,
 ) {
   yield* observe({ event: "phase", name: "opening the run" })
-  const { towers, retrieval } = yield* openRetriever(run)
-  if (!(yield* holdsStore(folder))) {
-    return yield* new InvalidRunError({
-      message: `${folder} holds no index: none was written, or writing it was interrupted`,
-      file: folder,
-      field: folder === runPaths(run).store ? "run" : "store",
-      expected: "an index of passages",
-      hint: "index the passages with the retriever of the run: tandem dpr index",
-    })
-  }
-  const { store, identity } = yield* openIndex(
-    { passage: towers.passage, ...encodingOf(retrieval, "passage") },
-    (expected) => Exact.open(nodeFolder(folder), expected),
-  )
-  return { towers, retrieval, store, identity }
+  return yield* readSearched(modelFiles(run), {
+    folderOf: ({ location }) => nodeFolder(location),
+    ...(store === undefined ? {} : { store: filesIn(store) }),
+  })
 })
 
 /** As {@link openSearched}, and answers as long as the scope lives: for each question the `k` best passages, best first. */

@@ -1,111 +1,63 @@
 import { existsSync } from "node:fs"
-import { basename, join, resolve } from "node:path"
-import { decodingOf } from "@tandem/objectives/joint/EvaluateRag"
-import { openGenerator } from "@tandem/objectives/node/OpenGenerator"
-import { openSearched } from "@tandem/objectives/node/OpenSearch"
-import { InvalidRunError } from "@tandem/runs/Errors"
-import { readRecord } from "@tandem/runs/node/RunFiles"
-import { runPaths } from "@tandem/runs/node/RunFolder"
+import { readFile } from "node:fs/promises"
+import { resolve } from "node:path"
+import { filesIn } from "@tandem/files/node/FilesIn"
+import { modelFolder } from "@tandem/models/node/Hub"
+import { modelFiles } from "@tandem/models/node/ModelFiles"
+import { onDisk } from "@tandem/runs/node/RunFiles"
 import type { NodeProvider, ProviderUnavailable } from "@tandem/runtime"
 import { layer as runtimeLayer } from "@tandem/runtime/node/NodeRuntime"
-import { Effect, Layer, Schema, type Scope } from "effect"
-import type { KnowledgeSource } from "../KnowledgeSource.ts"
-import { makeRag } from "../MakeRag.ts"
+import { nodeFolder } from "@tandem/store/node/StoreFolder"
+import { Effect, Layer, type Scope } from "effect"
 import { type Cancellable, openClient, type RagClient } from "../RagClient.ts"
-import type { Knowledge, Reader } from "../RagParts.ts"
-import { type AskDecoding, Rag, type RagSystem } from "../RagSystem.ts"
+import { Rag, type RagSystem } from "../RagSystem.ts"
+import { type ReadRagOptions, readRag } from "../ReadRag.ts"
 
-/** What of a run is replaced, and what computes. */
-export interface OpenRagOptions {
+/** What of a run is replaced, by paths. */
+export interface OpenRunOptions
+  extends Omit<ReadRagOptions, "store" | "retriever" | "generator" | "template" | "folderOf"> {
   /** The folder of another index that the run's passage encoder made. */
   readonly store?: string
   /** A run whose retriever and index are searched, where the run itself has none (`ralt train`). */
   readonly retriever?: string
-  /** Passages from elsewhere, without encoding. */
-  readonly source?: KnowledgeSource
   /** Another language model: a run, a folder or a hub id. */
   readonly generator?: string
   /** A file with the template of its prompts; as it was trained where absent. */
   readonly template?: string
-  readonly k?: number
-  readonly decoding?: AskDecoding
+}
+
+/** What of a run is replaced, and what computes. */
+export interface OpenRagOptions extends OpenRunOptions {
   /** `cpu` where absent. */
   readonly device?: NodeProvider | "auto"
+  /** As many as the machine has cores where absent. */
   readonly threads?: number
 }
 
-/** The part of a run's `config.json` that says how it answers. */
-const RunConfig = Schema.Struct({
-  format: Schema.Literal(1),
-  command: Schema.String,
-  retriever: Schema.optionalKey(Schema.Struct({ temperature: Schema.Number })),
-  generator: Schema.optionalKey(
-    Schema.Struct({
-      kEval: Schema.optionalKey(Schema.Number),
-      loss: Schema.optionalKey(Schema.Literals(["rag-token", "rag-sequence"])),
-      renewEvery: Schema.optionalKey(Schema.NullOr(Schema.Number)),
-    }),
-  ),
-})
-
-const quiet = { observe: () => Effect.void }
-
-/** Passages of a question where a run does not say how many. */
-const usualPassages = 5
-
-/**
- * The system of a finished run's folder, alive as long as the scope: what it has of a retriever with its index and a generator.
- * A run that is missing, damaged or of another format ends in `InvalidRun`, an index of another encoder in `StoreMismatch`.
- */
-export const openRun = Effect.fn("rag.openRun")(function* (run: string, options: OpenRagOptions = {}) {
-  const { source, retriever: searchedRun = run, store } = options
-  const config = yield* readRecord(runPaths(run).config, RunConfig)
-  const searched =
-    source === undefined
-      ? yield* openSearched({ run: searchedRun, ...(store === undefined ? {} : { store }) }, quiet)
-      : undefined
-  const knowledge: Knowledge | undefined =
-    source ??
-    (searched && {
-      model: basename(resolve(searchedRun)),
-      query: searched.towers.query,
-      passage: searched.towers.passage,
-      retrieval: searched.retrieval,
-      store: searched.store,
-      name: basename(resolve(store ?? searchedRun)),
-    })
-  if (knowledge === undefined) {
-    return yield* new InvalidRunError({ message: `${run} has nothing to search`, file: run, field: "run" })
-  }
-  const { kEval, loss, renewEvery } = config.generator ?? {}
-  const generator = options.generator ?? (existsSync(join(run, "generator")) ? run : undefined)
-  const reader: Reader | undefined =
-    generator === undefined
-      ? undefined
-      : {
-          name: basename(resolve(generator)),
-          ...(yield* openGenerator(
-            { generator, ...(options.template === undefined ? {} : { template: options.template }) },
-            { seed: 0, texts: () => [] },
-          )),
-          decoding: options.decoding ?? (loss === undefined ? { kind: "together" } : decodingOf(loss)),
-          ...(typeof renewEvery === "number" ? { renewEvery } : {}),
-        }
-  return yield* makeRag({
-    name: basename(resolve(run)),
-    k: options.k ?? kEval ?? usualPassages,
-    temperature: searched?.retrieval.temperature ?? 1,
-    knowledge,
-    ...(reader === undefined ? {} : { reader }),
+/** The system of a finished run's folder on this machine: see `readRag`. */
+export const openRun = Effect.fn("rag.openRun")(function* (run: string, options: OpenRunOptions = {}) {
+  const { store, retriever, generator, template, ...others } = options
+  const text = template === undefined ? undefined : yield* onDisk(template, () => readFile(template, "utf8"))
+  const other =
+    generator === undefined || existsSync(generator) ? generator : yield* modelFolder(generator, { prefer: "weights" })
+  return yield* readRag(modelFiles(resolve(run)), {
+    ...others,
+    folderOf: ({ location }) => nodeFolder(location),
+    ...(store === undefined ? {} : { store: filesIn(resolve(store)) }),
+    ...(retriever === undefined ? {} : { retriever: modelFiles(resolve(retriever)) }),
+    ...(other === undefined ? {} : { generator: modelFiles(resolve(other)) }),
+    ...(template === undefined || text === undefined ? {} : { template: { text, file: template } }),
   })
 })
 
 /** What opening a run ends in. */
 export type OpenRagError = Effect.Error<ReturnType<typeof openRun>> | ProviderUnavailable
 
-/** `openRun` with a runtime of its own. */
-const openAlone = (run: string, options: OpenRagOptions): Effect.Effect<RagSystem, OpenRagError, Scope.Scope> => {
-  const { device, threads } = options
+/** `openRun` with a runtime of its own, which lives as long as the scope. */
+export const openAlone = (
+  run: string,
+  { device, threads, ...options }: OpenRagOptions = {},
+): Effect.Effect<RagSystem, OpenRagError, Scope.Scope> => {
   const runtime = runtimeLayer({
     ...(device === undefined ? {} : { device }),
     ...(threads === undefined ? {} : { threads }),
@@ -118,5 +70,5 @@ export const layerRun = (run: string, options: OpenRagOptions = {}): Layer.Layer
   Layer.effect(Rag, openAlone(run, options))
 
 /** A run's folder as something to ask, with promises, on Node, Bun and Deno. */
-export const openRag = (run: string, options: OpenRagOptions & Cancellable = {}): Promise<RagClient> =>
-  openClient(openAlone(run, options), options)
+export const openRag = (run: string, { signal, ...options }: OpenRagOptions & Cancellable = {}): Promise<RagClient> =>
+  openClient(openAlone(run, options), signal === undefined ? {} : { signal })

@@ -1,9 +1,11 @@
 import { createHash } from "node:crypto"
-import { createReadStream, existsSync, promises as fs } from "node:fs"
-import { basename, join } from "node:path"
+import { createReadStream, promises as fs } from "node:fs"
+import { basename, dirname, join } from "node:path"
+import { filesIn } from "@tandem/files/node/FilesIn"
 import { writeWhole as replaceFile } from "@tandem/files/node/WriteWhole"
-import { Effect, Schema } from "effect"
-import { InvalidRunError, RunFolderError } from "../Errors.ts"
+import { Effect, type Schema } from "effect"
+import { type InvalidRunError, RunFolderError } from "../Errors.ts"
+import * as ReadRun from "../ReadRun.ts"
 
 /** An I/O action on the run folder; a failure names file and cause. */
 export const onDisk = <A>(file: string, body: () => Promise<A>): Effect.Effect<A, RunFolderError> =>
@@ -28,35 +30,15 @@ export const writeJson = (file: string, value: unknown): Effect.Effect<void, Run
   writeWhole(file, `${JSON.stringify(value, null, 2)}\n`)
 
 /** Reads JSON of the run folder; a file that is missing or no JSON ends in `InvalidRunError`. */
-export const readJson = Effect.fnUntraced(function* (
-  file: string,
-): Effect.fn.Return<unknown, InvalidRunError | RunFolderError> {
-  if (!existsSync(file)) {
-    return yield* new InvalidRunError({ message: `the run folder lacks ${basename(file)}`, file, found: "nothing" })
-  }
-  const text = yield* onDisk(file, () => fs.readFile(file, "utf8"))
-  return yield* Effect.try({ try: (): unknown => JSON.parse(text), catch: (cause) => damaged(file, cause) })
-})
+export const readJson = (file: string): Effect.Effect<unknown, InvalidRunError | RunFolderError> =>
+  ReadRun.readJson(filesIn(dirname(file)), basename(file))
 
 /** Reads JSON of the run folder as its schema says; anything else ends in `InvalidRunError`. */
-export const readRecord = Effect.fnUntraced(function* <A>(
+export const readRecord = <A>(
   file: string,
   schema: Schema.Codec<A, unknown>,
-): Effect.fn.Return<A, InvalidRunError | RunFolderError> {
-  const value = yield* readJson(file)
-  return yield* Effect.mapError(Schema.decodeUnknownEffect(schema)(value), (cause) => damaged(file, cause))
-})
-
-const damaged = (file: string, cause: unknown): InvalidRunError =>
-  new InvalidRunError({
-    message: `${basename(file)} of the run folder is not what a run writes: ${reasonOf(cause)}`,
-    file,
-    hint: "put it back as the run wrote it, or make the run again",
-  })
-
-/** What went wrong, on one line. */
-const reasonOf = (cause: unknown): string =>
-  (cause instanceof Error ? cause.message : String(cause)).replace(/\s*\n\s*/g, " ")
+): Effect.Effect<A, InvalidRunError | RunFolderError> =>
+  ReadRun.readRecord(filesIn(dirname(file)), basename(file), schema)
 
 /** SHA-256 of a file, streamed; of a folder, over its regular files' names and contents. */
 export const hashPath = (path: string): Effect.Effect<string, RunFolderError> =>

@@ -6,7 +6,7 @@ import { downloadFile, HubApiError } from "@huggingface/hub"
 import { Effect, Schedule } from "effect"
 import { HubError, NotOnHub } from "../../Errors.ts"
 import type { HubId } from "../../files/HubId.ts"
-import { reasonOf } from "./Files.ts"
+import { reasonOf } from "../Reading.ts"
 
 /** Where a model is asked for, and with what right. */
 export interface Remote {

@@ -1,15 +1,11 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs"
-import { access, open } from "node:fs/promises"
-import { join } from "node:path"
+import { access } from "node:fs/promises"
+import { basename, dirname, join } from "node:path"
 import { Effect } from "effect"
 import { InvalidEncoder } from "../../Errors.ts"
-import { isRecord } from "../Record.ts"
+import { modelFiles } from "../../node/ModelFiles.ts"
+import * as Reading from "../Reading.ts"
 import { modelPath } from "./ModelPath.ts"
-
-type Json = Readonly<Record<string, unknown>>
-
-/** What an operating system's error says, in short. */
-export const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 export const exists = (file: string): Effect.Effect<boolean> =>
   Effect.promise(() =>
@@ -21,13 +17,6 @@ export const exists = (file: string): Effect.Effect<boolean> =>
 
 /** Operating systems read at most 2 GiB at once, and shards may be larger. */
 const largestRead = 2 ** 30
-
-/** A file that is being read. */
-export interface OpenFile {
-  readonly size: number
-  /** The bytes from `start` to `end` in memory of their own; fewer where the file ends before. */
-  readonly read: (start: number, end: number) => Promise<Uint8Array>
-}
 
 /** The bytes of a file at a path that `modelPath` or `regular` gave. */
 export const bytesAt = (path: string): Uint8Array => {
@@ -45,87 +34,30 @@ export const bytesAt = (path: string): Uint8Array => {
   }
 }
 
-/** Opens a file of a model for as long as it is used. */
-export const withFile = async <A>(file: string, use: (opened: OpenFile) => Promise<A>): Promise<A> => {
-  const handle = await open(modelPath(file), "r")
+/** The bytes of a data file beside a model. */
+export const readBeside = (modelFile: string, location: string): Uint8Array => {
+  const file = join(dirname(modelFile), location)
   try {
-    const read = async (start: number, end: number): Promise<Uint8Array> => {
-      const bytes = new Uint8Array(end - start)
-      for (let done = 0; done < bytes.length; ) {
-        const part = bytes.subarray(done, done + largestRead)
-        const { bytesRead } = await handle.read(part, 0, part.length, start + done)
-        if (bytesRead === 0) return bytes.subarray(0, done)
-        done += bytesRead
-      }
-      return bytes
-    }
-    return await use({ size: (await handle.stat()).size, read })
-  } finally {
-    await handle.close()
+    const bytes = bytesAt(modelPath(file))
+    if (Reading.isPointer(bytes)) throw Reading.pointerError(file)
+    return bytes
+  } catch (error) {
+    if (error instanceof InvalidEncoder) throw error
+    const reason = Reading.reasonOf(error)
+    throw new InvalidEncoder({ message: `the model's data file ${file} cannot be read: ${reason}`, file })
   }
 }
 
-/** The error for a file that the operating system does not give, or that is not to be read. */
-export const unreadable = (file: string, error: unknown): InvalidEncoder =>
-  error instanceof InvalidEncoder
-    ? error
-    : new InvalidEncoder({ message: `${file} cannot be read: ${reasonOf(error)}`, file })
-
-/** The bytes of a file; one that cannot be read ends in `InvalidEncoder`. */
+/** The bytes of a file of a model; one that cannot be read ends in `InvalidEncoder`. */
 export const readBytes = (file: string): Effect.Effect<Uint8Array, InvalidEncoder> =>
-  Effect.tryPromise({
-    try: () => withFile(file, ({ read, size }) => read(0, size)),
-    catch: (error) => unreadable(file, error),
-  })
+  Reading.readBytes(modelFiles(dirname(file)), basename(file))
 
-export const readText = (file: string): Effect.Effect<string, InvalidEncoder> =>
-  Effect.flatMap(readBytes(file), (bytes) =>
-    isPointer(bytes) ? Effect.fail(pointerError(file)) : Effect.succeed(new TextDecoder().decode(bytes)),
+/** The JSON object in a file of a model; anything else ends in `InvalidEncoder`. */
+export const readJson = (file: string): Effect.Effect<Readonly<Record<string, unknown>>, InvalidEncoder> =>
+  Reading.readJson(modelFiles(dirname(file)), basename(file))
+
+/** The same, or undefined where there is no such file. */
+export const readJsonIfThere = (directory: string, name: string) =>
+  Effect.flatMap(exists(join(directory, name)), (there) =>
+    there ? readJson(join(directory, name)) : Effect.succeed(undefined),
   )
-
-/** Whether the bytes are those of the small file that Git LFS keeps in a large one's place. */
-export const isPointer = (bytes: Uint8Array): boolean =>
-  new TextDecoder().decode(bytes.subarray(0, 24)) === "version https://git-lfs."
-
-/** The error for a file that Git LFS has not fetched. */
-export const pointerError = (file: string): InvalidEncoder =>
-  new InvalidEncoder({
-    message: `${file} has not been fetched`,
-    file,
-    found: "a pointer of Git LFS",
-    hint: "fetch the file itself: git lfs pull",
-  })
-
-/** The JSON object in a file; anything else ends in `InvalidEncoder`. */
-export const readJson = (file: string): Effect.Effect<Json, InvalidEncoder> =>
-  Effect.flatMap(readText(file), (text) => parse(text, file, isRecord, "a JSON object"))
-
-/** The JSON list in a file; anything else ends in `InvalidEncoder`. */
-export const readJsonList = (file: string): Effect.Effect<readonly unknown[], InvalidEncoder> =>
-  Effect.flatMap(readText(file), (text) => parse(text, file, isList, "a JSON list"))
-
-/** The JSON object in a file, or undefined where there is no such file. */
-export const readJsonIfThere = (directory: string, name: string): Effect.Effect<Json | undefined, InvalidEncoder> => {
-  const file = join(directory, name)
-  return Effect.flatMap(exists(file), (there) => (there ? readJson(file) : Effect.succeed(undefined)))
-}
-
-const isList = (value: unknown): value is readonly unknown[] => Array.isArray(value)
-
-const parse = <A>(
-  text: string,
-  file: string,
-  accept: (value: unknown) => value is A,
-  expected: string,
-): Effect.Effect<A, InvalidEncoder> =>
-  Effect.suspend(() => {
-    let value: unknown
-    try {
-      value = JSON.parse(text)
-    } catch (error) {
-      return Effect.fail(new InvalidEncoder({ message: `${file} is not JSON: ${reasonOf(error)}`, file, expected }))
-    }
-    return accept(value)
-      ? Effect.succeed(value)
-      : Effect.fail(new InvalidEncoder({ message: `${file} does not hold ${expected}`, file, expected }))
-  })

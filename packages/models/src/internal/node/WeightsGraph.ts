@@ -8,9 +8,10 @@ import { type ModelError, UnsupportedArchitecture } from "../../Errors.ts"
 import { bertConfig, pickBertWeights } from "../../encoder/Bert.ts"
 import { bertInferenceGraph } from "../../encoder/BertGraph.ts"
 import { type ModelKind, modelKind, modelTypes } from "../../files/ModelTypes.ts"
+import { modelFiles } from "../../node/ModelFiles.ts"
 import { attempt } from "../Attempt.ts"
+import { readWeights, type Weights } from "../Weights.ts"
 import { readJson } from "./Files.ts"
-import { readWeights, type Weights } from "./Weights.ts"
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -22,7 +23,7 @@ type Json = Readonly<Record<string, unknown>>
 export const weightsGraph = Effect.fn("weightsGraph")(function* (
   directory: string,
 ): Effect.fn.Return<{ readonly file: string; readonly graph: Graph } | undefined, ModelError> {
-  const weights = yield* readWeights(directory)
+  const weights = yield* readWeights(modelFiles(directory))
   if (weights === undefined) return undefined
   const configFile = join(directory, "config.json")
   const config = yield* readJson(configFile)

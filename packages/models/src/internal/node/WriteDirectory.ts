@@ -4,7 +4,7 @@ import { writeFlushed } from "@tandem/files/node/Flush"
 import { replaceFolder } from "@tandem/files/node/ReplaceFolder"
 import { Effect } from "effect"
 import { SaveFailed } from "../../Errors.ts"
-import { reasonOf } from "./Files.ts"
+import { reasonOf } from "../Reading.ts"
 
 /**
  * What a file of a new directory holds: bytes, bytes in pieces that are made when the file's turn comes, a text, a JSON

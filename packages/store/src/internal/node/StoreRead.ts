@@ -3,7 +3,7 @@ import { type FileHandle, open } from "node:fs/promises"
 import { join } from "node:path"
 import type { Passage } from "@tandem/datasets"
 import { type FileEntry, StoredPassage } from "../Manifest.ts"
-import { corrupt, decodeJson, isCode, unreadable } from "./StoreFailure.ts"
+import { corrupt, decodeJson, isCode, unreadable } from "../StoreFailure.ts"
 
 export const chunkBytes = 4 * 1024 * 1024
 

@@ -3,7 +3,7 @@ import { join } from "node:path"
 import type { Passage } from "@tandem/datasets"
 import { flushFile, writeFlushed } from "@tandem/files/node/Flush"
 import type { FileEntry } from "../Manifest.ts"
-import { unwritable } from "./StoreFailure.ts"
+import { unwritable } from "../StoreFailure.ts"
 import { chunkBytes, hashFile } from "./StoreRead.ts"
 
 const writeChunks = async (folder: string, file: string, chunks: Iterable<Uint8Array>): Promise<FileEntry> => {

@@ -1,5 +1,5 @@
 import { Predicate, Schema } from "effect"
-import { CorruptStoreError, StoreAccessError } from "../../StoreError.ts"
+import { CorruptStoreError, StoreAccessError } from "../StoreError.ts"
 
 export const isCode = (cause: unknown, code: string): boolean =>
   Predicate.hasProperty(cause, "code") && cause.code === code

@@ -5,7 +5,7 @@ import {
   type ModelError,
   UnsupportedArchitecture,
   UnsupportedEncoder,
-} from "../../Errors.ts"
+} from "../Errors.ts"
 
 /** Errors of files that encoders and language models share, as those of a language model. */
 export const asLanguageModel = <A, R>(effect: Effect.Effect<A, ModelError, R>): Effect.Effect<A, ModelError, R> =>

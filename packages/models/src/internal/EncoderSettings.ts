@@ -1,8 +1,8 @@
-import { join } from "node:path"
+import { fileName, type ReadFiles } from "@tandem/files"
 import { Effect } from "effect"
-import { UnsupportedEncoder } from "../../Errors.ts"
-import { bertType } from "../../encoder/BertTypes.ts"
-import type { Pooling } from "../../encoder/Encoder.ts"
+import { UnsupportedEncoder } from "../Errors.ts"
+import { bertType } from "../encoder/BertTypes.ts"
+import type { Pooling } from "../encoder/Encoder.ts"
 import {
   limitFiles,
   type Module,
@@ -10,20 +10,19 @@ import {
   readPoolingMode,
   readPrompts,
   readSimilarity,
-} from "../../files/SentenceTransformers.ts"
-import type { Tokenizer } from "../../tokenizer/Tokenizer.ts"
-import { attempt } from "../Attempt.ts"
-import { maxLengthOf } from "../MaxLength.ts"
-import { isRecord } from "../Record.ts"
-import { exists, readJson, readJsonIfThere, readJsonList } from "./Files.ts"
-import { firstFile } from "./OnnxFiles.ts"
+} from "../files/SentenceTransformers.ts"
+import type { Tokenizer } from "../tokenizer/Tokenizer.ts"
+import { attempt } from "./Attempt.ts"
+import { maxLengthOf } from "./MaxLength.ts"
+import { exists, firstFile, readJson, readJsonIfThere, readJsonList } from "./Reading.ts"
+import { isRecord } from "./Record.ts"
 
 /** The modules of a sentence-transformers folder; undefined where it lists none. */
-export const readModuleList = Effect.fnUntraced(function* (directory: string) {
-  const file = join(directory, "modules.json")
-  if (!(yield* exists(file))) return undefined
-  const list = yield* readJsonList(file)
-  return yield* attempt(() => readModules(list, file))
+export const readModuleList = Effect.fnUntraced(function* (files: ReadFiles) {
+  const name = "modules.json"
+  if (!(yield* exists(files, name))) return undefined
+  const list = yield* readJsonList(files, name)
+  return yield* attempt(() => readModules(list, fileName(files, name)))
 })
 
 /** Whether the tokenizer makes all letters small. */
@@ -35,9 +34,9 @@ export const lowersCase = ({ files }: Tokenizer): boolean => {
 
 /** What settings are read from. */
 interface Places {
-  readonly directory: string
+  readonly files: ReadFiles
   /** The folder of config, tokenizer and limits. */
-  readonly transformer: string
+  readonly transformer: ReadFiles
   readonly modules: readonly Module[] | undefined
   readonly huggingFace: Readonly<Record<string, unknown>>
   readonly tokenizer: Tokenizer
@@ -45,11 +44,11 @@ interface Places {
 
 /** Pooling, prompts, length and similarity as the sentence-transformers files say. */
 export const encoderSettings = Effect.fnUntraced(function* (places: Places) {
-  const { directory, transformer, modules, huggingFace, tokenizer } = places
+  const { files, transformer, modules, huggingFace, tokenizer } = places
   const limitFile = (yield* firstFile(transformer, limitFiles)) ?? limitFiles[0]
   const limits = (yield* readJsonIfThere(transformer, limitFile)) ?? {}
   const sentenceFile = "config_sentence_transformers.json"
-  const sentence = (yield* readJsonIfThere(directory, sentenceFile)) ?? {}
+  const sentence = (yield* readJsonIfThere(files, sentenceFile)) ?? {}
   const maxLength =
     maxLengthOf(limits["max_seq_length"]) ??
     maxLengthOf(tokenizer.files.config["model_max_length"]) ??
@@ -57,17 +56,18 @@ export const encoderSettings = Effect.fnUntraced(function* (places: Places) {
   if (limits["do_lower_case"] === true && !lowersCase(tokenizer)) {
     return yield* new UnsupportedEncoder({
       message: "the model wants lower-cased texts and its tokenizer keeps the case",
-      file: join(transformer, limitFile),
+      file: fileName(transformer, limitFile),
       field: "do_lower_case",
     })
   }
   const prompts = readPrompts(sentence)
-  const similarity = yield* attempt(() => readSimilarity(sentence, join(directory, sentenceFile)))
+  const similarity = yield* attempt(() => readSimilarity(sentence, fileName(files, sentenceFile)))
   const plain: Pooling = { mode: bertType(huggingFace)?.pooling ?? "mean", normalize: false }
   if (modules === undefined) return { maxLength, prompts, similarity, pooling: plain }
   const path = modules.find((module) => module.kind === "Pooling")?.path ?? ""
-  const poolingFile = join(directory, path, "config.json")
-  const json = yield* readJson(poolingFile)
+  const poolingPath = path === "" ? "config.json" : `${path}/config.json`
+  const poolingFile = fileName(files, poolingPath)
+  const json = yield* readJson(files, poolingPath)
   if (json["include_prompt"] === false && prompts.query + prompts.passage !== "") {
     return yield* new UnsupportedEncoder({
       message: "the model leaves its prompts out of pooling",

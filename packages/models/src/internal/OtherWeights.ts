@@ -1,5 +1,4 @@
-import { readdir } from "node:fs/promises"
-import { join } from "node:path"
+import type { ReadFiles } from "@tandem/files"
 import { Effect } from "effect"
 
 /** What an error says of a directory whose weights cannot be read. */
@@ -11,18 +10,16 @@ export interface OtherWeights {
 /** Ends of the names that exporters give to files of lower precision. */
 const lowPrecision = /_(quantized|u?int8|q8|q4|q4f16|bnb4|fp16|half|qint8\w*|quint8\w*)\.onnx$/
 
-const namesIn = (folder: string): Effect.Effect<readonly string[]> =>
-  Effect.promise(() =>
-    readdir(folder).then(
-      (names) => names.toSorted(),
-      () => [],
-    ),
-  )
+const namesIn = (files: ReadFiles, folder: string): Effect.Effect<readonly string[]> =>
+  Effect.promise(async () => {
+    const names = (await files.list?.(folder).catch(() => [])) ?? []
+    return names.filter((name) => !name.endsWith("/"))
+  })
 
-/** The weights that a directory holds in other formats than are read, or in too low a precision to be trained. */
-export const otherWeights = Effect.fnUntraced(function* (directory: string): Effect.fn.Return<OtherWeights> {
-  const here = yield* namesIn(directory)
-  const below = (yield* namesIn(join(directory, "onnx"))).map((name) => `onnx/${name}`)
+/** The weights that a folder holds in other formats than are read, or in too low a precision to be trained. */
+export const otherWeights = Effect.fnUntraced(function* (files: ReadFiles): Effect.fn.Return<OtherWeights> {
+  const here = yield* namesIn(files, "")
+  const below = (yield* namesIn(files, "onnx")).map((name) => `onnx/${name}`)
   const exports = [...below, ...here].filter((name) => name.endsWith(".onnx"))
   const low = exports.filter((name) => lowPrecision.test(name))
   if (low.length > 0 && low.length === exports.length) {
