@@ -35,7 +35,10 @@ test("what a run's folder lacks or holds wrongly is named", async () => {
   await refused("cut-weights", (run) => writeFileSync(join(run, "generator/model.safetensors"), "cut"), {
     _tag: "InvalidSafetensors",
   })
-  await refused("no-prompt", (run) => rmSync(join(run, "generator/rag.json")), { _tag: "InvalidRun", field: "template" })
+  await refused("no-prompt", (run) => rmSync(join(run, "generator/rag.json")), {
+    _tag: "InvalidRun",
+    field: "template",
+  })
   await refused("no-index", (run) => rmSync(join(run, "store"), { recursive: true }), { _tag: "InvalidRun" })
   await refused(
     "damaged-index",
