@@ -37,10 +37,43 @@ export {
   rowLinter,
 } from "./lint/LintRow.ts"
 export { type LintReport, lintRows, type PlacedFinding } from "./lint/LintRows.ts"
+export { type Asked, askFor, type Question } from "./model/AskFor.ts"
+export { type Budget, makeBudget } from "./model/Budget.ts"
+export {
+  type Exchange,
+  type Model,
+  type ModelFailure,
+  type ModelOptions,
+  type ModelRequest,
+  makeModel,
+  type Shared,
+} from "./model/Model.ts"
+export { makeRateLimit, type RateLimit, type RateLimits } from "./model/RateLimit.ts"
+export { jsonObjectsIn, type Spoken, withoutThoughts } from "./model/Reply.ts"
+export {
+  layerMemory,
+  type ModelRole,
+  memoryResults,
+  Results,
+  type ResultsShape,
+  type StoredReply,
+} from "./model/Results.ts"
+export { estimateTokens } from "./model/TokenEstimate.ts"
+export { type Needed, type PromptFile, promptFile } from "./prompt/PromptFile.ts"
+export { type DatagenPrompts, neededBy } from "./prompt/Prompts.ts"
 export type { Neighbours } from "./simulate/Candidates.ts"
 export { holds, type Leak, type Leaks, makeLeaks } from "./simulate/Leaks.ts"
 export { type SimulateOptions, simulateRetrieval } from "./simulate/Simulate.ts"
 export { type ReferenceOptions, simulateAsReference } from "./simulate/SimulateAsReference.ts"
+export { type Filtered, type FilterOptions, filterChunk, filterRequest } from "./stages/Filter.ts"
+export {
+  type ConversationOptions,
+  conversationRequest,
+  type Generated,
+  generateConversation,
+} from "./stages/GenerateConversation.ts"
+export { readTurns, turnsFormat } from "./stages/ReadTurns.ts"
+export { readVerdict, type Verdict, verdictFormat } from "./stages/ReadVerdict.ts"
 export { type Check, type Finding, reasonOf, type Verifier } from "./verify/Finding.ts"
 export { type FindChunks, findByBm25, roundTrip } from "./verify/RoundTrip.ts"
 export { conversationVerifier, type VerifyOptions } from "./verify/Verify.ts"

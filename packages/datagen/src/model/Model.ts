@@ -1,0 +1,239 @@
+import {
+  type GenerateOptions,
+  type Generation,
+  type GeneratorError,
+  type GeneratorShape,
+  type InvalidGeneration,
+  type InvalidTemplate,
+  type Message,
+  type OutputFormat,
+  RemoteFailed,
+  type Usage,
+} from "@tandem/generator"
+import type { ModelError } from "@tandem/models"
+import { Clock, Effect, type Semaphore } from "effect"
+import { type BudgetReached, EndpointDown, type ResultStoreFailed } from "../Errors.ts"
+import type { Budget } from "./Budget.ts"
+import { makeRateLimit, type RateLimits } from "./RateLimit.ts"
+import { withoutThoughts } from "./Reply.ts"
+import type { ModelRole, ResultsShape, StoredReply } from "./Results.ts"
+import { estimateTokens } from "./TokenEstimate.ts"
+
+/** A language model as the pipeline uses it. */
+export interface ModelOptions {
+  readonly role: ModelRole
+  readonly generator: GeneratorShape
+  /** Longest reply in tokens, thoughts included. */
+  readonly maxTokens: number
+  readonly temperature: number
+  /** How replies are held to a form: by a JSON schema, to be JSON, or by the prompt alone, as for any local model. */
+  readonly structured: "schema" | "object" | "text"
+  /** Of a million tokens. */
+  readonly prices: { readonly input: number; readonly output: number }
+  readonly limits: RateLimits
+  /** Seconds without any answer after which it counts as down. */
+  readonly giveUpAfter: number
+}
+
+/** What models of a pipeline share. */
+export interface Shared {
+  readonly results: ResultsShape
+  readonly budget: Budget
+  /** Calls that are under way at once. */
+  readonly turns: Semaphore.Semaphore
+}
+
+/** What a model is asked. */
+export interface ModelRequest {
+  readonly messages: readonly Message[]
+  readonly format?: Extract<OutputFormat, { kind: "schema" }>
+  /** Equal seeds and messages are one call. */
+  readonly seed: number
+}
+
+/** A prompt and its reply. */
+export interface Exchange {
+  readonly messages: readonly Message[]
+  /** Without thoughts. */
+  readonly reply: string
+  readonly thoughts?: string
+  readonly finish: StoredReply["finish"]
+  readonly usage: Usage
+}
+
+/** What ends a pipeline; what is finished is kept. */
+export type ModelFailure =
+  | BudgetReached
+  | EndpointDown
+  | ResultStoreFailed
+  | ModelError
+  | InvalidGeneration
+  | InvalidTemplate
+
+export interface Model {
+  readonly role: ModelRole
+  readonly name: string
+  /** The reply to a request: the one that is kept, or a new one, which is paid for and kept. */
+  readonly call: (request: ModelRequest) => Effect.Effect<Exchange, ModelFailure>
+  /** Whether a request's reply is kept. */
+  readonly isKept: (request: ModelRequest) => Effect.Effect<boolean, ResultStoreFailed>
+  /** What tokens cost. */
+  readonly costOf: (usage: Usage) => number
+  /** What a request is estimated to read, and may write at most. */
+  readonly mostOf: (request: ModelRequest) => Usage
+}
+
+/** Tries of one request, each of which the generator repeats itself, while others are answered. */
+const mostTries = 5
+const longestWait = 60_000
+
+/**
+ * A model whose replies are kept: each call is looked up by what decides it, and else made within the budget, the limits and
+ * the shared turns, and kept before its reply is given.
+ *
+ * Waits with longer and longer pauses for an endpoint that does not answer. One that gives no answer for `giveUpAfter`, or
+ * refuses the key or the model, ends in `EndpointDown`. A reply that the endpoint itself withholds, and a prompt that it does
+ * not take, are replies with the finish `refused`, for the item's stage to reject.
+ */
+export const makeModel = (options: ModelOptions, { results, budget, turns }: Shared): Model => {
+  const { role, generator, maxTokens, temperature, structured, prices, giveUpAfter } = options
+  const limit = makeRateLimit(options.limits)
+  let lastAnswer = Number.NEGATIVE_INFINITY
+
+  const settingsOf = ({ format, seed }: ModelRequest): GenerateOptions => ({
+    decoding: { kind: "sample", temperature, seed },
+    maxTokens,
+    ...(format === undefined || structured === "text"
+      ? {}
+      : { format: structured === "schema" ? format : { kind: "object" } }),
+  })
+  const keyOf = (request: ModelRequest): Effect.Effect<string> =>
+    hashOf(JSON.stringify([generator.model, request.messages, settingsOf(request)]))
+  const costOf = ({ inputTokens, outputTokens }: Usage): number =>
+    (inputTokens * prices.input + outputTokens * prices.output) / 1e6
+  const mostOf = ({ messages }: ModelRequest): Usage => ({
+    inputTokens: estimateMessages(messages),
+    outputTokens: maxTokens,
+  })
+
+  /** One try; what may pass is tried again later. */
+  const attempt = (request: ModelRequest): Effect.Effect<StoredReply, GeneratorError> =>
+    Effect.gen(function* () {
+      const { inputTokens, outputTokens } = mostOf(request)
+      const settle = yield* limit.enter(inputTokens + outputTokens)
+      const [[generation] = []] = yield* generator.generate([request.messages], settingsOf(request))
+      if (generation === undefined) {
+        return yield* new RemoteFailed({ message: `no answer of ${generator.model}`, expected: "one" })
+      }
+      const reply = storedOf(request, generation)
+      settle(reply.usage.inputTokens + reply.usage.outputTokens)
+      return reply
+    })
+
+  const answered = Effect.fnUntraced(function* (request: ModelRequest): Effect.fn.Return<StoredReply, ModelFailure> {
+    const began = yield* Clock.currentTimeMillis
+    for (let tries = 1, wait = 1000; ; tries++, wait = Math.min(longestWait, wait * 2)) {
+      const found = yield* attempt(request).pipe(
+        Effect.map((reply) => ({ reply })),
+        Effect.catchTags({
+          InvalidPrompt: (error) => Effect.succeed({ reply: refused(error.message) }),
+          RemoteFailed: (error) => Effect.succeed({ error }),
+        }),
+      )
+      const now = yield* Clock.currentTimeMillis
+      if ("reply" in found) {
+        lastAnswer = now
+        return found.reply
+      }
+      const { error } = found
+      const kind = failureOf(error)
+      if (kind === "item") return refused(reasonOf(error))
+      if (kind === "withheld") return refused(reasonOf(error), mostOf(request).inputTokens)
+      if (kind === "endpoint") return yield* down(role, generator.model, error)
+      if (lastAnswer > began && tries >= mostTries) return refused(reasonOf(error))
+      if (now - Math.max(lastAnswer, began) >= giveUpAfter * 1000) return yield* down(role, generator.model, error)
+      yield* Effect.sleep(Math.min(wait, giveUpAfter * 250))
+    }
+  })
+
+  const made = (request: ModelRequest, key: string) =>
+    turns.withPermit(
+      Effect.scoped(
+        Effect.gen(function* () {
+          const pay = yield* budget.reserve(costOf(mostOf(request)))
+          const reply = yield* answered(request)
+          pay(costOf(reply.usage))
+          // What was not paid for may go well another time.
+          if (reply.usage.inputTokens > 0) yield* results.put(key, role, reply)
+          return reply
+        }),
+      ),
+    )
+
+  return {
+    role,
+    name: generator.model,
+    costOf,
+    mostOf,
+    isKept: (request) => Effect.map(Effect.flatMap(keyOf(request), results.get), (reply) => reply !== undefined),
+    call: Effect.fnUntraced(function* (request) {
+      const key = yield* keyOf(request)
+      const kept = yield* results.get(key)
+      const { text, thoughts, finish, usage } = kept ?? (yield* made(request, key))
+      return {
+        messages: request.messages,
+        reply: text,
+        ...(thoughts === undefined ? {} : { thoughts }),
+        finish,
+        usage,
+      }
+    }),
+  }
+}
+
+/** Tokens of a prompt, with a few around each message. */
+const estimateMessages = (messages: readonly Message[]): number =>
+  messages.reduce((sum, { content }) => sum + 8 + estimateTokens(content), 0)
+
+const storedOf = ({ messages }: ModelRequest, generation: Generation): StoredReply => {
+  const { finish, ids } = generation
+  const spoken = withoutThoughts(generation.text)
+  const thoughts = [generation.thoughts, spoken.thoughts].filter((part) => part !== undefined).join("\n\n")
+  const usage = generation.usage ?? {
+    inputTokens: estimateMessages(messages),
+    outputTokens: ids.length > 0 ? ids.length : estimateTokens(`${thoughts}${spoken.text}`),
+  }
+  return { text: spoken.text, ...(thoughts === "" ? {} : { thoughts }), finish, usage }
+}
+
+/** No reply, and why; one that the endpoint withholds has cost what was read. */
+const refused = (reason: string, inputTokens = 0): StoredReply => ({
+  text: reason,
+  finish: "refused",
+  usage: { inputTokens, outputTokens: 0 },
+})
+
+/** Whether a failure is the item's, before or after its prompt was read, the endpoint's for good, or may pass. */
+const failureOf = ({ status, field }: RemoteFailed): "item" | "withheld" | "endpoint" | "passing" => {
+  if (field === "finish_reason") return "withheld"
+  if (status === undefined || status === 408 || status === 425 || status === 429 || status >= 500) return "passing"
+  return status === 400 || status === 413 || status === 422 ? "item" : "endpoint"
+}
+
+const reasonOf = ({ message, found }: RemoteFailed): string => (found === undefined ? message : `${message}: ${found}`)
+
+const down = (role: ModelRole, model: string, { message, url, found }: RemoteFailed): EndpointDown =>
+  new EndpointDown({
+    message: `the ${role} model ${model} does not answer: ${message}`,
+    ...(url === undefined ? {} : { file: url }),
+    field: `api.${role}_base_url`,
+    ...(found === undefined ? {} : { found }),
+    hint: "run it again when it does: what is finished is kept",
+  })
+
+/** SHA-256 of a text, as hexadecimal digits. */
+export const hashOf = (text: string): Effect.Effect<string> =>
+  Effect.promise(async () => {
+    const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text))
+    return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("")
+  })

@@ -1,0 +1,33 @@
+import type { Needed, PromptFile } from "./PromptFile.ts"
+
+/** The prompts of a pipeline by their files' names. */
+export interface DatagenPrompts {
+  /** Asks whether a chunk is fit for questions; sees `text`, `source`, `heading`. */
+  readonly rag_filter: PromptFile
+  /** Asks for a conversation; sees `text`, `source`, `chunks` (each with `text`, `source`, `heading`, `needed`), `multi`, `thoughts`. */
+  readonly rag_convs: PromptFile
+  /** Asks for one where retrieval failed; sees `abstain`, too. */
+  readonly rag_failed_convs: PromptFile
+  /** Says what was wrong with a reply; sees `problem`. */
+  readonly rag_correction: PromptFile
+}
+
+const nothing = {
+  ...{ text: "", source: "", heading: "", chunks: [], multi: [] },
+  ...{ thoughts: false, abstain: false, problem: "" },
+}
+const text: Needed = { name: "{{ text }}", variables: (mark) => ({ ...nothing, text: mark }) }
+const chunksWith = (mark: string) => [{ text: mark, source: "", heading: "", needed: true }]
+
+/** What each prompt has to show. */
+export const neededBy: Readonly<Record<keyof DatagenPrompts, readonly Needed[]>> = {
+  rag_filter: [text],
+  rag_convs: [
+    {
+      name: "{{ chunk.text }} of its chunks",
+      variables: (mark) => ({ ...nothing, text: mark, chunks: chunksWith(mark) }),
+    },
+  ],
+  rag_failed_convs: [text],
+  rag_correction: [{ name: "{{ problem }}", variables: (mark) => ({ ...nothing, problem: mark }) }],
+}
