@@ -41,12 +41,12 @@ const layers: Readonly<Record<string, number>> = {
 }
 
 /** Packages that run on some platforms only: they may be imported where `node:` may. */
-const platformBound = ["onnxruntime-node", "usearch", "@effect/platform-node", "@huggingface/transformers"]
+const platformBound = ["onnxruntime-node", "usearch", "libsql", "@effect/platform-node", "@huggingface/transformers"]
 
 /**
  * What a program must hold once, or chooses to have: packages leave it to the program as a peer dependency, apps pin it.
  */
-const peers = ["effect", "onnxruntime-node", "onnxruntime-web", "usearch"]
+const peers = ["effect", "onnxruntime-node", "onnxruntime-web", "usearch", "libsql"]
 
 /** Packages for pages, which nothing that runs on Node alone may drag along. */
 const webBound = ["onnxruntime-web"]

@@ -1,0 +1,104 @@
+import { mkdir } from "node:fs/promises"
+import { dirname } from "node:path"
+import { Effect, type Scope } from "effect"
+import { ResultStoreFailed } from "../Errors.ts"
+import type { ModelRole, ResultsShape, StoredReply } from "../model/Results.ts"
+
+const version = 1
+
+const tables = `
+  CREATE TABLE IF NOT EXISTS replies (
+    key TEXT PRIMARY KEY, role TEXT NOT NULL, text TEXT NOT NULL, thoughts TEXT, finish TEXT NOT NULL,
+    input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL
+  );
+`
+
+/**
+ * Results in an SQLite database (libSQL), one transaction a reply: what has been put survives the end of the process at any
+ * moment. One process at a time has it open; another one ends in `ResultStoreFailed`, as does a file that is no such database.
+ */
+export const openSqliteResults = Effect.fnUntraced(function* (
+  file: string,
+): Effect.fn.Return<ResultsShape, ResultStoreFailed, Scope.Scope> {
+  const failed = (cause: unknown) => failure(file, cause)
+  const database = yield* Effect.acquireRelease(
+    Effect.tryPromise({ try: () => openDatabase(file), catch: failed }),
+    (one) => Effect.sync(() => one.close()),
+  )
+  const attempt = <A>(run: () => A): Effect.Effect<A, ResultStoreFailed> => Effect.try({ try: run, catch: failed })
+  const statements = yield* attempt(() => ({
+    get: database.prepare("SELECT text, thoughts, finish, input_tokens, output_tokens FROM replies WHERE key = ?"),
+    put: database.prepare("INSERT OR REPLACE INTO replies VALUES (?, ?, ?, ?, ?, ?, ?)"),
+    paid: database.prepare(
+      "SELECT role, sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens FROM replies GROUP BY role",
+    ),
+  }))
+  return {
+    get: (key) =>
+      attempt(() => {
+        const row = statements.get.get(key)
+        return row === undefined || row === null ? undefined : replyOf(fieldsOf(row))
+      }),
+    put: (key, role, { text, thoughts, finish, usage }) =>
+      attempt(() => {
+        statements.put.run(key, role, text, thoughts ?? null, finish, usage.inputTokens, usage.outputTokens)
+      }),
+    paid: attempt(() => {
+      const rows = new Map(statements.paid.all().map((row) => [fieldsOf(row)["role"], usageOf(fieldsOf(row))]))
+      const none = { inputTokens: 0, outputTokens: 0 }
+      return {
+        small: rows.get("small" satisfies ModelRole) ?? none,
+        large: rows.get("large" satisfies ModelRole) ?? none,
+      }
+    }),
+  }
+})
+
+const openDatabase = async (file: string) => {
+  await mkdir(dirname(file), { recursive: true })
+  const { default: Database } = await import("libsql")
+  const database = new Database(file)
+  try {
+    // Whoever opens it has it alone until it ends, however it ends.
+    database.exec("PRAGMA locking_mode = EXCLUSIVE")
+    database.exec("PRAGMA journal_mode = WAL")
+    database.exec("PRAGMA synchronous = NORMAL")
+    const found = Number(fieldsOf(database.prepare("PRAGMA user_version").get())["user_version"])
+    if (found !== 0 && found !== version) throw new Error(`its format is ${found}, not ${version}`)
+    database.exec(tables)
+    database.exec(`PRAGMA user_version = ${version}`)
+    return database
+  } catch (cause) {
+    database.close()
+    throw cause
+  }
+}
+
+type Fields = Readonly<Record<string, unknown>>
+
+const fieldsOf = (row: unknown): Fields => ({ ...Object(row) })
+
+const usageOf = (row: Fields) => ({
+  inputTokens: Number(row["input_tokens"]),
+  outputTokens: Number(row["output_tokens"]),
+})
+
+const replyOf = (row: Fields): StoredReply => {
+  const { text, thoughts, finish } = row
+  const known = (["end", "stop", "length", "refused"] as const).find((one) => one === finish)
+  if (typeof text !== "string" || known === undefined) throw new Error("a reply has another form than was written")
+  return { text, ...(typeof thoughts === "string" ? { thoughts } : {}), finish: known, usage: usageOf(row) }
+}
+
+const failure = (file: string, cause: unknown): ResultStoreFailed => {
+  const found = cause instanceof Error ? cause.message : String(cause)
+  const locked = /locked|busy/i.test(found)
+  const missing = cause instanceof Error && "code" in cause && cause.code === "ERR_MODULE_NOT_FOUND"
+  return new ResultStoreFailed({
+    message: locked ? "another process works with these results" : "the database of results cannot be used",
+    file,
+    found,
+    ...(locked ? { hint: "wait for it to end" } : {}),
+    ...(missing ? { hint: "install the npm package libsql" } : {}),
+  })
+}
