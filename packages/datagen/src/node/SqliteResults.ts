@@ -2,7 +2,7 @@ import { mkdir } from "node:fs/promises"
 import { dirname } from "node:path"
 import { Effect, type Scope } from "effect"
 import { ResultStoreFailed } from "../Errors.ts"
-import type { ModelRole, ResultsShape, StoredReply } from "../model/Results.ts"
+import type { ResultsShape, StoredReply } from "../model/Results.ts"
 
 const version = 1
 
@@ -15,7 +15,7 @@ const tables = `
 
 /**
  * Results in an SQLite database (libSQL), one transaction a reply: what has been put survives the end of the process at any
- * moment. One process at a time has it open; another one ends in `ResultStoreFailed`, as does a file that is no such database.
+ * moment. A file that is no such database ends in `ResultStoreFailed`.
  */
 export const openSqliteResults = Effect.fnUntraced(function* (
   file: string,
@@ -46,10 +46,7 @@ export const openSqliteResults = Effect.fnUntraced(function* (
     paid: attempt(() => {
       const rows = new Map(statements.paid.all().map((row) => [fieldsOf(row)["role"], usageOf(fieldsOf(row))]))
       const none = { inputTokens: 0, outputTokens: 0 }
-      return {
-        small: rows.get("small" satisfies ModelRole) ?? none,
-        large: rows.get("large" satisfies ModelRole) ?? none,
-      }
+      return { small: rows.get("small") ?? none, large: rows.get("large") ?? none }
     }),
   }
 })
@@ -59,8 +56,6 @@ const openDatabase = async (file: string) => {
   const { default: Database } = await import("libsql")
   const database = new Database(file)
   try {
-    // Whoever opens it has it alone until it ends, however it ends.
-    database.exec("PRAGMA locking_mode = EXCLUSIVE")
     database.exec("PRAGMA journal_mode = WAL")
     database.exec("PRAGMA synchronous = NORMAL")
     const found = Number(fieldsOf(database.prepare("PRAGMA user_version").get())["user_version"])
@@ -91,14 +86,11 @@ const replyOf = (row: Fields): StoredReply => {
 }
 
 const failure = (file: string, cause: unknown): ResultStoreFailed => {
-  const found = cause instanceof Error ? cause.message : String(cause)
-  const locked = /locked|busy/i.test(found)
   const missing = cause instanceof Error && "code" in cause && cause.code === "ERR_MODULE_NOT_FOUND"
   return new ResultStoreFailed({
-    message: locked ? "another process works with these results" : "the database of results cannot be used",
+    message: "the database of results cannot be used",
     file,
-    found,
-    ...(locked ? { hint: "wait for it to end" } : {}),
+    found: cause instanceof Error ? cause.message : String(cause),
     ...(missing ? { hint: "install the npm package libsql" } : {}),
   })
 }

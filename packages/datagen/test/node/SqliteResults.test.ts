@@ -5,6 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, describe, it } from "node:test"
 import { Effect } from "effect"
+import Database from "libsql"
 import { openSqliteResults } from "../../src/node/SqliteResults.ts"
 
 const root = mkdtempSync(join(tmpdir(), "tandem-results-"))
@@ -39,6 +40,7 @@ describe("openSqliteResults", () => {
     const file = join(root, "killed.sqlite")
     const program = `
       import { Effect } from "effect"
+import Database from "libsql"
       import { openSqliteResults } from "@tandem/datagen/node/SqliteResults"
       await Effect.runPromise(Effect.scoped(Effect.gen(function* () {
         const results = yield* openSqliteResults(${JSON.stringify(file)})
@@ -54,19 +56,17 @@ describe("openSqliteResults", () => {
     assert.deepEqual(await Effect.runPromise(Effect.scoped(kept)), reply)
   })
 
-  it("is open in one place at a time, and refuses what is no database", async () => {
-    const file = join(root, "shared.sqlite")
-    const twice = Effect.gen(function* () {
-      const results = yield* openSqliteResults(file)
-      yield* results.put("a", "small", reply)
-      return yield* Effect.flip(openSqliteResults(file))
-    })
-    const error = await Effect.runPromise(Effect.scoped(twice))
-    assert.equal(error._tag, "ResultStoreFailed")
-    assert.match(error.message, /another process/)
+  it("refuses what is no database, and one of another format", async () => {
     const other = join(root, "other.sqlite")
     writeFileSync(other, "no database at all, but long enough to be read as one ".repeat(40))
     const refused = await Effect.runPromise(Effect.flip(Effect.scoped(openSqliteResults(other))))
+    assert.equal(refused._tag, "ResultStoreFailed")
     assert.equal(refused.file, other)
+    const newer = join(root, "newer.sqlite")
+    const database = new Database(newer)
+    database.exec("PRAGMA user_version = 7")
+    database.close()
+    const strange = await Effect.runPromise(Effect.flip(Effect.scoped(openSqliteResults(newer))))
+    assert.match(strange.found ?? "", /format is 7/)
   })
 })

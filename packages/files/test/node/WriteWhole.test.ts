@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, test } from "node:test"
+import { openWhole } from "@tandem/files/node/WholeFile"
 import { writeWhole } from "@tandem/files/node/WriteWhole"
 
 const root = mkdtempSync(join(tmpdir(), "tandem-files-"))
@@ -28,6 +29,21 @@ for (const [kind, content, expected] of [
     assert.equal(readFileSync(file, "utf8"), expected)
     assert.deepEqual(readdirSync(join(folder, "below")), ["file"])
   })
+
+test("a file that is written piece by piece is there when it is whole, or not at all", async () => {
+  const folder = join(root, "piece by piece")
+  const whole = await openWhole(join(folder, "file"))
+  await whole.write("ä")
+  await whole.write("b".repeat(100_000))
+  assert.ok(!readdirSync(folder).includes("file"))
+  await whole.commit()
+  await whole.abandon()
+  assert.equal(readFileSync(join(folder, "file"), "utf8"), `ä${"b".repeat(100_000)}`)
+  const left = await openWhole(join(folder, "file"))
+  await left.write("another")
+  await left.abandon()
+  assert.deepEqual(readdirSync(folder), ["file"])
+})
 
 test("content that cannot be made leaves the old file and nothing aside", async () => {
   const folder = join(root, "failing")
@@ -74,7 +90,8 @@ test("a process that is killed while it writes leaves the old file; the next wri
   const file = join(folder, "file")
   await writeWhole(file, "old")
   const program = `
-    import { writeWhole } from "@tandem/files/node/WriteWhole"
+    import { openWhole } from "@tandem/files/node/WholeFile"
+import { writeWhole } from "@tandem/files/node/WriteWhole"
     const endless = async function* () {
       for (;;) {
         yield "new "
