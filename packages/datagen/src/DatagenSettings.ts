@@ -51,6 +51,8 @@ const ApiSettings = Schema.Struct({
   timeout: withDefault(positive, 120),
   /** Most times that a request is sent again after 408, 429, 5xx or a broken connection. */
   retries: withDefault(whole, 6),
+  /** The first wait between two tries, in seconds; each later one is twice as long. */
+  retry_delay: withDefault(positive, 0.5),
   /** Most times that a model is asked again, with what was wrong, after an answer that cannot be used. */
   corrections: withDefault(whole, 2),
   /** Seconds without any answer of a model, all its retries in vain, after which the run stops; it can be resumed. */
@@ -81,6 +83,8 @@ const SystemSettings = Schema.Struct({
   multi_chunk_share: withDefault(share, 0),
   /** The language of prompts; those that this package has are named in its `prompts` folder. */
   language: withDefault(Schema.String, "en"),
+  /** Models write an answer's thoughts, too, which stay apart from it. */
+  write_thoughts: withDefault(Schema.Boolean, false),
   num_items_per_group: withDefault(count, 3),
   /** Rows train the questions of their item, not its answers alone. */
   train_on_questions: withDefault(Schema.Boolean, true),

@@ -33,6 +33,8 @@ export interface ModelOptions {
   readonly limits: RateLimits
   /** Seconds without any answer after which it counts as down. */
   readonly giveUpAfter: number
+  /** Seconds that are waited first, for what a generator does not try again itself; a longer wait follows each time. */
+  readonly retryDelay: number
 }
 
 /** What models of a pipeline share. */
@@ -96,7 +98,7 @@ const longestWait = 60_000
  * not take, are replies with the finish `refused`, for the item's stage to reject.
  */
 export const makeModel = (options: ModelOptions, { results, budget, turns }: Shared): Model => {
-  const { role, generator, maxTokens, temperature, structured, prices, giveUpAfter } = options
+  const { role, generator, maxTokens, temperature, structured, prices, giveUpAfter, retryDelay } = options
   const limit = makeRateLimit(options.limits)
   let lastAnswer = Number.NEGATIVE_INFINITY
 
@@ -132,7 +134,7 @@ export const makeModel = (options: ModelOptions, { results, budget, turns }: Sha
 
   const answered = Effect.fnUntraced(function* (request: ModelRequest): Effect.fn.Return<StoredReply, ModelFailure> {
     const began = yield* Clock.currentTimeMillis
-    for (let tries = 1, wait = 1000; ; tries++, wait = Math.min(longestWait, wait * 2)) {
+    for (let tries = 1, wait = retryDelay * 1000; ; tries++, wait = Math.min(longestWait, wait * 2)) {
       const found = yield* attempt(request).pipe(
         Effect.map((reply) => ({ reply })),
         Effect.catchTags({
@@ -152,7 +154,7 @@ export const makeModel = (options: ModelOptions, { results, budget, turns }: Sha
       if (kind === "endpoint") return yield* down(role, generator.model, error)
       if (lastAnswer > began && tries >= mostTries) return refused(reasonOf(error))
       if (now - Math.max(lastAnswer, began) >= giveUpAfter * 1000) return yield* down(role, generator.model, error)
-      yield* Effect.sleep(Math.min(wait, giveUpAfter * 250))
+      yield* Effect.sleep(wait)
     }
   })
 

@@ -1,0 +1,94 @@
+import type { Chunk } from "@tandem/documents"
+import type { Usage } from "@tandem/generator"
+import { Effect, Stream } from "effect"
+import type { DatagenSettings } from "../DatagenSettings.ts"
+import type { Model, ModelRequest } from "../model/Model.ts"
+import { addUsage, type ModelRole } from "../model/Results.ts"
+import { filterRequest } from "../stages/Filter.ts"
+import { conversationRequest } from "../stages/GenerateConversation.ts"
+import { chosenChunks } from "./GenerateData.ts"
+import { openPipeline, type PipelineModels } from "./Pipeline.ts"
+import { itemsOf } from "./PrepareItems.ts"
+
+/** What a model would be asked. */
+export interface EstimatedCalls {
+  readonly model: string
+  readonly calls: number
+  /** Calls whose replies are kept already, and cost nothing more. */
+  readonly kept: number
+  readonly inputTokens: number
+  /** As replies usually are. */
+  readonly outputTokens: number
+  readonly cost: number
+  /** If every reply were as long as it may be. */
+  readonly mostCost: number
+}
+
+/** What a run of a pipeline would ask and cost, corrections of replies that cannot be used not counted. */
+export interface Estimate {
+  readonly chunks: number
+  readonly small: EstimatedCalls
+  readonly large: EstimatedCalls
+  readonly cost: number
+  readonly mostCost: number
+}
+
+/** Tokens that replies usually have. */
+const usual: Readonly<Record<ModelRole, number>> = { small: 60, large: 700 }
+
+/**
+ * What {@link generateData} would ask with these settings and chunks, and what that would cost, without asking anything: every
+ * prompt is made and its tokens are estimated. As if every chunk were fit for questions, so that it is rather too much.
+ */
+export const estimateCost = Effect.fn("datagen.estimateCost")(function* (options: {
+  readonly settings: DatagenSettings
+  readonly chunks: readonly Chunk[]
+  readonly models: PipelineModels
+  readonly compat?: boolean
+}) {
+  const { settings, models, compat = false } = options
+  const pipeline = yield* openPipeline(settings, models)
+  const chunks = chosenChunks(options.chunks, settings)
+  const filters = Stream.fromIterable(settings.skip.skip_filter_chunks ? [] : chunks).pipe(
+    Stream.map((chunk) => filterRequest(chunk, pipeline.options)),
+  )
+  const conversations = itemsOf(chunks, { settings, compat }).pipe(
+    Stream.map((item) => conversationRequest(item, pipeline.options)),
+  )
+  const small = yield* estimated(pipeline.models.small, filters)
+  const large = yield* estimated(pipeline.models.large, conversations)
+  return {
+    chunks: chunks.length,
+    small,
+    large,
+    cost: small.cost + large.cost,
+    mostCost: small.mostCost + large.mostCost,
+  } satisfies Estimate
+}, Effect.scoped)
+
+const estimated = Effect.fnUntraced(function* <E>(model: Model, requests: Stream.Stream<ModelRequest, E>) {
+  let [calls, kept] = [0, 0]
+  let likely: Usage = { inputTokens: 0, outputTokens: 0 }
+  let most = likely
+  yield* Stream.runForEach(requests, (request) =>
+    Effect.map(model.isKept(request), (isKept) => {
+      calls += 1
+      if (isKept) {
+        kept += 1
+        return
+      }
+      const longest = model.mostOf(request)
+      const outputTokens = Math.min(longest.outputTokens, usual[model.role])
+      likely = addUsage(likely, { ...longest, outputTokens })
+      most = addUsage(most, longest)
+    }),
+  )
+  return {
+    model: model.name,
+    calls,
+    kept,
+    ...likely,
+    cost: model.costOf(likely),
+    mostCost: model.costOf(most),
+  } satisfies EstimatedCalls
+})

@@ -1,0 +1,256 @@
+import { join } from "node:path"
+import { type Chunk, subset } from "@tandem/documents"
+import { InvalidTemplate, type Usage } from "@tandem/generator"
+import { Effect, Result, Stream } from "effect"
+import { conversationLine } from "../ConversationFile.ts"
+import type { DatagenEvent, DatagenSummary, ObserveDatagen } from "../DatagenEvent.ts"
+import type { DatagenSettings } from "../DatagenSettings.ts"
+import type { OutputFolderFailed } from "../Errors.ts"
+import { type RowMaker, rowMaker } from "../format/TrainingRows.ts"
+import type { Conversation, Rejected } from "../Item.ts"
+import type { Exchange } from "../model/Model.ts"
+import { addUsage, type ModelRole } from "../model/Results.ts"
+import type { Neighbours } from "../simulate/Candidates.ts"
+import { filterChunk } from "../stages/Filter.ts"
+import { generateConversation } from "../stages/GenerateConversation.ts"
+import { reasonOf } from "../verify/Finding.ts"
+import { findByBm25, roundTrip } from "../verify/RoundTrip.ts"
+import { conversationVerifier } from "../verify/Verify.ts"
+import { conversationFiles, writeTrainingRows } from "./ConversationFolder.ts"
+import {
+  datagenFiles,
+  debugEntry,
+  jsonLine,
+  metaLine,
+  type OutputFile,
+  onDisk,
+  openOutput,
+  writeJson,
+} from "./OutputFiles.ts"
+import { openPipeline, type Pipeline, type PipelineModels } from "./Pipeline.ts"
+import { prepareItems } from "./PrepareItems.ts"
+
+export interface GenerateDataOptions {
+  readonly settings: DatagenSettings
+  /** All chunks of the documents, in their order. */
+  readonly chunks: readonly Chunk[]
+  readonly models: PipelineModels
+  /** Nearest chunks by vectors among these, for hard distractors. */
+  readonly neighbours?: (chunks: readonly Chunk[]) => Effect.Effect<Neighbours>
+  /** Draws as the reference does; false where absent. */
+  readonly compat?: boolean
+  readonly observe?: ObserveDatagen
+}
+
+/** The chunks that settings choose. */
+export const chosenChunks = (
+  chunks: readonly Chunk[],
+  { system: { use_subset, subset_size, seed } }: DatagenSettings,
+): readonly Chunk[] => (use_subset ? subset(chunks, { size: subset_size, seed }) : chunks)
+
+/**
+ * The pipeline from chunks to training rows: filter, simulated retrieval, conversations, checks, rows, each written into
+ * `path.output_dir` as it is whole. Every reply is kept in `results.sqlite` before it is used: a run that was stopped, by
+ * whatever, is repeated and goes on where it was, and equal settings, chunks and replies give equal files, byte for byte.
+ *
+ * Ends in `BudgetReached` and `EndpointDown` with all that is finished kept. Nobody else may work in the folder.
+ */
+export const generateData = Effect.fn("datagen.generateData")(function* (options: GenerateDataOptions) {
+  const { settings, compat = false, observe = () => Effect.void } = options
+  const { output_dir: folder } = settings.path
+  // Formats that cannot be used are to end it before anything is paid for.
+  const maker = yield* makerOf(settings)
+  const pipeline = yield* openPipeline(settings, options.models)
+  const run: Run = { pipeline, folder, observe, tokens: tallies() }
+  const chunks = chosenChunks(options.chunks, settings)
+  const rejected = yield* openOutput(join(folder, datagenFiles.rejected))
+  const reject = Effect.fnUntraced(function* ({ stage, reason, item }: Rejected, more: object = {}) {
+    yield* rejected.write(jsonLine({ stage, reason, item, ...more }))
+    yield* observe({ event: "rejected", stage, key: item.key, source: item.chunk.source, reason })
+  })
+  const outputs: Outputs = {
+    reject,
+    meta: settings.meta_datagen.do_meta_datagen ? yield* openOutput(join(folder, datagenFiles.meta)) : undefined,
+  }
+  const suitable = settings.skip.skip_filter_chunks ? chunks : yield* filterAll(run, chunks, outputs)
+  const neighbours = yield* neighboursOf(options, suitable)
+  yield* observe({ event: "phase", name: "simulating retrieval" })
+  const items = yield* prepareItems(suitable, { settings, compat, ...(neighbours === undefined ? {} : { neighbours }) })
+  const counts = yield* Effect.scoped(generateAll(run, { items, suitable }, outputs))
+  yield* rejected.commit
+  if (outputs.meta !== undefined) yield* outputs.meta.commit
+  yield* observe({ event: "phase", name: "writing rows" })
+  const rows = yield* onDisk(folder, () => writeTrainingRows(folder, maker))
+  yield* writeTokens(run)
+  const { small, large } = run.tokens
+  const summary: DatagenSummary = {
+    chunks: chunks.length,
+    suitable: suitable.length,
+    ...counts,
+    rejected: chunks.length - counts.success - counts.failed,
+    rows,
+    tokens: { input: small.inputTokens + large.inputTokens, output: small.outputTokens + large.outputTokens },
+    cost: pipeline.models.small.costOf(small) + pipeline.models.large.costOf(large),
+  }
+  yield* observe({ event: "done", ...summary })
+  return summary
+}, Effect.scoped)
+
+/** How rows are made; a format that cannot be used ends in `InvalidTemplate`. */
+const makerOf = ({ system }: DatagenSettings): Effect.Effect<RowMaker, InvalidTemplate> =>
+  Effect.suspend(() => {
+    try {
+      return Effect.succeed(rowMaker(system))
+    } catch (cause) {
+      return cause instanceof InvalidTemplate ? Effect.fail(cause) : Effect.die(cause)
+    }
+  })
+
+interface Run {
+  readonly pipeline: Pipeline
+  readonly folder: string
+  readonly observe: ObserveDatagen
+  readonly tokens: Record<ModelRole, Usage>
+}
+
+interface Outputs {
+  readonly reject: (rejected: Rejected, more?: object) => Effect.Effect<void, OutputFolderFailed>
+  readonly meta: OutputFile | undefined
+}
+
+const tallies = (): Record<ModelRole, Usage> => ({
+  small: { inputTokens: 0, outputTokens: 0 },
+  large: { inputTokens: 0, outputTokens: 0 },
+})
+
+const tally = ({ tokens }: Run, role: ModelRole, exchanges: readonly Exchange[]): void => {
+  for (const { usage } of exchanges) tokens[role] = addUsage(tokens[role], usage)
+}
+
+/** Progress of a stage. */
+const progress = ({ observe, pipeline }: Run, name: string, done: number, total: number): Effect.Effect<void> => {
+  const event: DatagenEvent = { event: "phase", name, done, total, spent: pipeline.budget.spent() }
+  return observe(event)
+}
+
+const neighboursOf = Effect.fnUntraced(function* (options: GenerateDataOptions, chunks: readonly Chunk[]) {
+  const { settings, neighbours, compat = false, observe = () => Effect.void } = options
+  if (neighbours === undefined || settings.system.retrieval_mode !== "hard" || compat) return undefined
+  yield* observe({ event: "phase", name: "encoding chunks" })
+  return yield* neighbours(chunks)
+})
+
+/** The chunks that are fit for questions; the others are rejected. */
+const filterAll = Effect.fnUntraced(function* (run: Run, chunks: readonly Chunk[], { reject, meta }: Outputs) {
+  const { pipeline, folder } = run
+  const suitable: Chunk[] = []
+  const writing = Effect.gen(function* () {
+    const debug = yield* openOutput(join(folder, datagenFiles.filterDebug))
+    let done = 0
+    yield* progress(run, "filtering", done, chunks.length)
+    const filtered = Stream.fromIterable(chunks).pipe(
+      Stream.mapEffect((chunk) => filterChunk(pipeline.models.small, chunk, pipeline.options), {
+        concurrency: pipeline.window,
+      }),
+    )
+    yield* Stream.runForEach(filtered, ({ chunk, verdict, exchanges }) =>
+      Effect.gen(function* () {
+        tally(run, "small", exchanges)
+        const reason = Result.match(verdict, {
+          onFailure: (problem) => problem,
+          onSuccess: (one) => (one.suitable ? undefined : `not fit for questions: ${one.reason}`),
+        })
+        yield* debug.write(debugEntry(chunk.id, chunk.source, exchanges, reason ?? "suitable"))
+        if (Result.isSuccess(verdict)) yield* meta?.write(metaLine(exchanges)) ?? Effect.void
+        if (reason === undefined) suitable.push(chunk)
+        else {
+          yield* reject({ item: { key: chunk.id, chunk, shown: [], failed: false }, stage: "filter", reason })
+        }
+        done += 1
+        yield* progress(run, "filtering", done, chunks.length)
+      }),
+    )
+    yield* debug.commit
+  })
+  yield* Effect.scoped(writing)
+  return suitable
+})
+
+interface Prepared {
+  readonly items: Effect.Success<ReturnType<typeof prepareItems>>
+  readonly suitable: readonly Chunk[]
+}
+
+/** The conversations of all items, checked and written; how many there are. */
+const generateAll = Effect.fnUntraced(function* (run: Run, { items, suitable }: Prepared, { reject, meta }: Outputs) {
+  const { pipeline, folder } = run
+  const [success, failure] = [
+    yield* openOutput(join(folder, conversationFiles[0])),
+    yield* openOutput(join(folder, conversationFiles[1])),
+  ]
+  const [successDebug, failedDebug] = [
+    yield* openOutput(join(folder, datagenFiles.successDebug)),
+    yield* openOutput(join(folder, datagenFiles.failedDebug)),
+  ]
+  const faultsOf = checks(pipeline.settings, suitable)
+  const counts = { success: 0, failed: 0 }
+  let done = 0
+  yield* progress(run, "generating", done, suitable.length)
+  const generated = items.pipe(
+    Stream.mapEffect((item) => generateConversation(pipeline.models.large, item, pipeline.options), {
+      concurrency: pipeline.window,
+    }),
+  )
+  yield* Stream.runForEach(generated, ({ item, conversation, exchanges }) =>
+    Effect.gen(function* () {
+      tally(run, "large", exchanges)
+      const rejected = Result.isFailure(conversation)
+        ? conversation.failure
+        : yield* Effect.map(faultsOf(conversation.success), (reason): Rejected | undefined =>
+            reason === undefined ? undefined : { item, stage: "verify", reason },
+          )
+      const debug = item.failed ? failedDebug : successDebug
+      yield* debug.write(debugEntry(item.key, item.chunk.source, exchanges, rejected?.reason ?? "accepted"))
+      if (rejected !== undefined) {
+        yield* reject(rejected, Result.isSuccess(conversation) ? { turns: conversation.success.turns } : {})
+      } else if (Result.isSuccess(conversation)) {
+        counts[item.failed ? "failed" : "success"] += 1
+        yield* (item.failed ? failure : success).write(conversationLine(conversation.success))
+        yield* meta?.write(metaLine(exchanges)) ?? Effect.void
+      }
+      done += 1
+      yield* progress(run, "generating", done, suitable.length)
+    }),
+  )
+  for (const output of [success, failure, successDebug, failedDebug]) yield* output.commit
+  return counts
+})
+
+/** What a conversation is rejected for; nothing where it passes. */
+const checks = ({ verify, system }: DatagenSettings, chunks: readonly Chunk[]) => {
+  const { quotes, citations, round_trip } = verify
+  const rules = conversationVerifier({ quotes, citations, failureBehavior: system.failure_behavior })
+  const returns = round_trip ? roundTrip(findByBm25(chunks)) : undefined
+  return (conversation: Conversation): Effect.Effect<string | undefined> =>
+    Effect.map(returns?.(conversation) ?? Effect.succeed([]), (findings) => {
+      const reasons = [...rules(conversation), ...findings].map(reasonOf)
+      return reasons.length === 0 ? undefined : reasons.join("; ")
+    })
+}
+
+const writeTokens = Effect.fnUntraced(function* ({ pipeline, folder, tokens }: Run) {
+  for (const [role, file] of [
+    ["small", datagenFiles.smallTokens],
+    ["large", datagenFiles.largeTokens],
+  ] as const) {
+    const { name, costOf } = pipeline.models[role]
+    const { inputTokens, outputTokens } = tokens[role]
+    yield* writeJson(join(folder, file), {
+      input_tokens: inputTokens,
+      input_cost: costOf({ inputTokens, outputTokens: 0 }),
+      output_tokens: outputTokens,
+      output_cost: costOf({ inputTokens: 0, outputTokens }),
+      name,
+    })
+  }
+})
