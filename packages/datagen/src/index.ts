@@ -1,6 +1,5 @@
 export type { Chunk } from "@tandem/documents"
 export { conversationLine, conversationOf, type LinePlace, rejectedLine, rejectedOf } from "./ConversationFile.ts"
-export { conversationLine, conversationOf } from "./ConversationFile.ts"
 export type { DatagenEvent, DatagenSummary, ObserveDatagen } from "./DatagenEvent.ts"
 export { DatagenSettings, readDatagenSettings } from "./DatagenSettings.ts"
 export {

@@ -16,7 +16,7 @@ import { generateConversation } from "../stages/GenerateConversation.ts"
 import { reasonOf } from "../verify/Finding.ts"
 import { findByBm25, roundTrip } from "../verify/RoundTrip.ts"
 import { conversationVerifier } from "../verify/Verify.ts"
-import { conversationFiles, writeTrainingRows } from "./ConversationFolder.ts"
+import { conversationFiles, rejectedFile, writeTrainingRows } from "./ConversationFolder.ts"
 import {
   datagenFiles,
   debugEntry,
@@ -63,7 +63,7 @@ export const generateData = Effect.fn("datagen.generateData")(function* (options
   const pipeline = yield* openPipeline(settings, options.models)
   const run: Run = { pipeline, folder, observe, tokens: tallies() }
   const chunks = chosenChunks(options.chunks, settings)
-  const rejected = yield* openOutput(join(folder, datagenFiles.rejected))
+  const rejected = yield* openOutput(join(folder, rejectedFile))
   const reject = Effect.fnUntraced(function* ({ stage, reason, item }: Rejected, more: object = {}) {
     yield* rejected.write(jsonLine({ stage, reason, item, ...more }))
     yield* observe({ event: "rejected", stage, key: item.key, source: item.chunk.source, reason })

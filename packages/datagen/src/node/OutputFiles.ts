@@ -9,7 +9,6 @@ import type { Exchange } from "../model/Model.ts"
 export const datagenFiles = {
   prepared: "rag_prepared_data.jsonl",
   preparedBy: "rag_prepared_data.json",
-  rejected: "rejected.jsonl",
   meta: "meta_dataset.jsonl",
   smallTokens: "small_model_tokens.json",
   largeTokens: "large_model_tokens.json",
