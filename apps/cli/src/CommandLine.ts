@@ -25,6 +25,7 @@ import { raltPrepare } from "./commands/RaltPrepare.ts"
 import { serveCommand } from "./commands/Serve.ts"
 import { storeAdd } from "./commands/StoreAdd.ts"
 import { trainCommand } from "./commands/TrainCommand.ts"
+import { tuneCommand } from "./commands/Tune.ts"
 import { world } from "./commands/World.ts"
 import { type ErrorReport, errorJson, renderError, reportCause } from "./ErrorReport.ts"
 import type { ExitCode } from "./ExitCodes.ts"
@@ -70,6 +71,7 @@ const tandem = Command.make("tandem").pipe(
     dual,
     joint,
     store,
+    tuneCommand,
     askCommand,
     generateCommand,
     serveCommand,

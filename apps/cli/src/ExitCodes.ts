@@ -58,6 +58,8 @@ export const exitCodes: Readonly<Record<string, ExitCode>> = {
   DocumentProblem: 3,
   NoDocuments: 3,
   InvalidChunking: 2,
+  // tune
+  TooFewQuestions: 3,
   // models
   InvalidSafetensors: 3,
   InvalidEncoder: 3,

@@ -1,0 +1,87 @@
+import type { Passage } from "@tandem/datasets"
+import { encodingOf, type RetrievalSettings } from "@tandem/objectives"
+import { encodeAll, type Tower } from "@tandem/retriever"
+import { Effect, Schema } from "effect"
+import type { TuneData } from "./TuneData.ts"
+
+/** What is going to be done, and how long it will take. */
+export const TunePlan = Schema.Struct({
+  documents: Schema.Number,
+  passages: Schema.Number,
+  /** Questions to train with. */
+  questions: Schema.Number,
+  /** Questions of held-out documents to measure by. */
+  heldOut: Schema.Number,
+  epochs: Schema.Number,
+  steps: Schema.Number,
+  /** Evaluations in training. */
+  evaluations: Schema.Number,
+  chunkSize: Schema.Number,
+  /** Estimated. */
+  seconds: Schema.Number,
+})
+export type TunePlan = typeof TunePlan.Type
+
+/** What decides how long tuning takes. */
+export interface Amounts {
+  /** Tokens of all passages, and of the passages that an epoch reads. */
+  readonly corpusTokens: number
+  readonly epochTokens: number
+  /** Tokens that the encoder reads in a second without learning. */
+  readonly tokensPerSecond: number
+  readonly questions: number
+  readonly batchSize: number
+}
+
+/** A step forward and backward, against reading alone; updates and padding included. */
+const trainingCost = 3.5
+/** Times that all passages are read beside evaluations: before, after, with weights of 8 bits, and for the index. */
+const fixedReadings = 4
+
+/** The steps that the minutes allow, up to those of the epochs, and the seconds that all of it takes. */
+export const planSteps = (
+  { corpusTokens, epochTokens, tokensPerSecond, questions, batchSize }: Amounts,
+  { epochs, minutes, evaluations }: { readonly epochs: number; readonly minutes: number; readonly evaluations: number },
+): { readonly steps: number; readonly seconds: number } => {
+  const wanted = Math.max(1, Math.ceil(questions / batchSize)) * epochs
+  const reading = (corpusTokens * (fixedReadings + evaluations)) / tokensPerSecond
+  const perStep = (trainingCost * epochTokens * epochs) / wanted / tokensPerSecond
+  const allowed = Math.floor((60 * minutes - reading) / perStep)
+  const steps = Math.max(Math.min(wanted, allowed), Math.min(wanted, fewestSteps))
+  return { steps, seconds: reading + steps * perStep }
+}
+
+/** Fewer teach nothing, whatever the minutes are. */
+const fewestSteps = 20
+
+const sampled = 48
+
+/** How quickly passages are read: a few of them twice, since the first time compiles. */
+export const measureSpeed = Effect.fnUntraced(function* (
+  tower: Tower,
+  retrieval: RetrievalSettings,
+  corpus: readonly Passage[],
+) {
+  const step = Math.max(1, Math.floor(corpus.length / sampled))
+  const sample = corpus.filter((_, index) => index % step === 0).slice(0, sampled)
+  const tokens = tokensOf(tower, retrieval, sample)
+  const read = encodeAll(tower, sample, { ...encodingOf(retrieval, "passage"), kind: "passage" })
+  yield* read
+  const began = performance.now()
+  yield* read
+  return tokens / ((performance.now() - began) / 1000)
+})
+
+/** Tokens of passages, those that are cut off left out. */
+export const tokensOf = (
+  { encoder }: Tower,
+  { maxLength }: RetrievalSettings,
+  passages: readonly Pick<Passage, "text">[],
+): number => {
+  const options = { maxLength: maxLength.passage }
+  return passages.reduce((sum, { text }) => sum + encoder.tokenizer.encode(text, options).ids.length, 0)
+}
+
+/** Tokens that an epoch reads: of each question, its passage and a hard negative. */
+export const epochTokensOf = ({ train }: Pick<TuneData, "train">, corpusTokens: number, passages: number): number =>
+  train.length * 2.2 * (corpusTokens / passages)

@@ -1,0 +1,27 @@
+import type { NodeProvider } from "@tandem/runtime"
+
+/** What `tune` is told; all but `folder`, `model` and `out` have defaults. */
+export interface TuneSettings {
+  /** The folder of documents. */
+  readonly folder: string
+  /** The encoder to start from: a folder, a hub id, `tiny` or `tiny:SEED`. */
+  readonly model: string
+  /** The run folder. */
+  readonly out: string
+  /** How long it may take, by the estimate that is made at first; 20. */
+  readonly minutes?: number
+  /** Times that all questions are seen, where the minutes allow it; 2, of a tiny model 10. */
+  readonly epochs?: number
+  /** Most tokens of a passage; 200, or what the encoder reads. */
+  readonly chunkSize?: number
+  /** Most questions of a passage; 2. */
+  readonly perPassage?: number
+  /** Share of the documents that are held out to measure by; 0.15. */
+  readonly heldOut?: number
+  readonly batchSize?: number
+  readonly seed?: number
+  readonly device?: NodeProvider | "auto"
+  readonly threads?: number
+  /** Goes on with a run that was interrupted. */
+  readonly resume?: boolean
+}

@@ -1,0 +1,215 @@
+import { existsSync } from "node:fs"
+import { join } from "node:path"
+import { corpusLines, exampleLines } from "@tandem/datasets"
+import { writeText } from "@tandem/datasets/node/Write"
+import { approximateTokens, type Chunk, type ChunkOptions, countBy, isProblem, makeChunker } from "@tandem/documents"
+import { noDocuments, passageTokens, problemWarnings } from "@tandem/documents/node/DocumentPassages"
+import { readDocuments } from "@tandem/documents/node/ReadDocuments"
+import { type AddedDocuments, addDocuments, DprSettings, trainDpr } from "@tandem/dpr"
+import { searchTowers } from "@tandem/objectives"
+import { loadTowers, retrievalSettings } from "@tandem/objectives/node/LoadTowers"
+import { encoderOf } from "@tandem/retriever"
+import { type RunOptions, type RunReport, SettingsError } from "@tandem/runs"
+import { readRecord, writeJson } from "@tandem/runs/node/RunFiles"
+import { runPaths } from "@tandem/runs/node/RunFolder"
+import type { NodeProvider } from "@tandem/runtime"
+import { layer } from "@tandem/runtime/node/NodeRuntime"
+import { Effect, Schema, Stream } from "effect"
+import { TooFewQuestionsError } from "./Errors.ts"
+import { epochTokensOf, measureSpeed, planSteps, TunePlan, tokensOf } from "./Plan.ts"
+import type { TuneSettings } from "./Settings.ts"
+import { tuneData } from "./TuneData.ts"
+
+export interface TuneOptions extends Pick<RunOptions, "observe" | "stopRequested"> {
+  /** Hears what is going to be done before it is. */
+  readonly planned?: (plan: TunePlan) => Effect.Effect<void>
+}
+
+/** What came of it. */
+export interface Tuned {
+  readonly plan: TunePlan
+  /** Of the retriever's training: figures on held-out documents before and after, with intervals. */
+  readonly report: RunReport
+  /** The index of the documents; absent where training was stopped. */
+  readonly index?: AddedDocuments
+}
+
+/**
+ * Tunes a retriever on a folder of documents: reads and divides them, makes weak questions of headings and sentences,
+ * looks for hard negatives, says how long the rest will take, trains, measures on documents that were held out, and
+ * indexes all of them. The run folder is one of `tandem dpr train`, so that search, serving and `tandem store add` take
+ * it; what was made of the documents lies in its `tune/`.
+ *
+ * Documents of which fewer than 16 questions to train with, or 4 to measure by, can be made end in `TooFewQuestionsError`.
+ */
+export const tune = Effect.fn("tune")(function* (settings: TuneSettings, options: TuneOptions) {
+  const { folder, out, device = "cpu", threads } = settings
+  const files = filesOf(out)
+  const isBegun = existsSync(files.plan)
+  if (isBegun && settings.resume !== true) {
+    return yield* new SettingsError({
+      message: `${out} holds a run already`,
+      file: out,
+      field: "out",
+      hint: "choose another folder, or go on with `resume`",
+    })
+  }
+  const plan = isBegun ? yield* recordedPlan(settings) : yield* prepared(settings, options)
+  yield* options.planned?.(plan) ?? Effect.void
+  const chosen = yield* Schema.decodeUnknownEffect(DprSettings)({
+    ...{ data: [files.train], dev: [files.dev], corpus: files.corpus, out, noIndex: true },
+    ...trainingOf(settings),
+    epochs: plan.epochs,
+    maxSteps: plan.steps,
+    evalEvery: Math.ceil(plan.steps / plan.evaluations),
+    saveEvery: 100,
+    resume: existsSync(runPaths(out).config),
+  }).pipe(Effect.orDie)
+  const report = yield* trainDpr(chosen, options)
+  if (report.status !== "completed") return { plan, report } satisfies Tuned as Tuned
+  const index = yield* addDocuments(
+    { run: out, folder, chunkSize: plan.chunkSize, device, ...(threads === undefined ? {} : { threads }) },
+    options,
+  )
+  return { plan, report, index } satisfies Tuned as Tuned
+})
+
+const filesOf = (out: string) => ({
+  corpus: join(out, "tune/corpus.jsonl"),
+  train: join(out, "tune/train.jsonl"),
+  dev: join(out, "tune/dev.jsonl"),
+  plan: join(out, "tune/plan.json"),
+})
+
+const isTiny = ({ model }: TuneSettings): boolean => /^tiny(:|$)/.test(model)
+
+/** Settings of training that the start decides; what is absent is as the model's files say. */
+interface TrainingChoice {
+  readonly model: string
+  readonly seed: number
+  readonly batchSize: number
+  readonly device: NodeProvider | "auto"
+  readonly threads?: number
+  readonly lr: number
+  readonly temperature?: number
+  readonly maxLength?: { readonly query: number; readonly passage: number }
+  readonly tiny?: typeof tinySizes
+}
+
+const tinySizes = { hidden: 128, layers: 2, heads: 4, intermediate: 512, vocabulary: 8000 }
+
+/** What training is told of the model, by where it starts from. */
+const trainingOf = (settings: TuneSettings): TrainingChoice => {
+  const { model, seed = 0, batchSize = 32, device = "cpu", threads } = settings
+  const common = { model, seed, batchSize, device, ...(threads === undefined ? {} : { threads }) }
+  return isTiny(settings)
+    ? { ...common, lr: 1e-3, temperature: 0.1, maxLength: longestOf(256), tiny: tinySizes }
+    : { ...common, lr: 3e-5 }
+}
+
+const longestOf = (own: number) => ({ query: Math.min(64, own), passage: Math.min(256, own) })
+
+const Recorded = Schema.Struct({
+  format: Schema.Literal(1),
+  /** What decided the data, as JSON. */
+  made: Schema.String,
+  plan: TunePlan,
+})
+
+/** What decides data and plan; a resumed run has to be told the same. */
+const madeOf = ({ folder, model, minutes, epochs, chunkSize, perPassage, heldOut, batchSize, seed }: TuneSettings) =>
+  JSON.stringify({ folder, model, minutes, epochs, chunkSize, perPassage, heldOut, batchSize, seed })
+
+const recordedPlan = Effect.fnUntraced(function* (settings: TuneSettings) {
+  const { plan: file } = filesOf(settings.out)
+  const { made, plan } = yield* readRecord(file, Recorded)
+  if (made === madeOf(settings)) return plan
+  return yield* new SettingsError({
+    message: "the run was begun with other settings",
+    file,
+    field: "resume",
+    expected: made,
+    found: madeOf(settings),
+    hint: "give the same settings, or choose another `out`",
+  })
+})
+
+/** Makes the data of the documents, plans, and writes both; the plan comes last and says that the data are whole. */
+const prepared = Effect.fnUntraced(function* (settings: TuneSettings, { observe }: TuneOptions) {
+  const { folder, out, seed = 0, batchSize = 32, minutes = 20, perPassage = 2, heldOut = 0.15 } = settings
+  const { device = "cpu", threads, epochs = isTiny(settings) ? 10 : 2 } = settings
+  const phase = (name: string) => observe({ event: "phase", name })
+  const models = { ...trainingOf(settings), untied: false }
+  const load = (texts: () => readonly string[]) => loadTowers(models, { seed, dropout: "model", texts })
+  yield* phase("loading the model")
+  const opened = isTiny(settings) ? undefined : yield* load(() => [])
+  const limits = opened === undefined ? longestOf(256) : (yield* retrievalSettings(models, opened)).maxLength
+  const chunkSize = settings.chunkSize ?? Math.min(passageTokens, Math.floor(0.9 * limits.passage))
+  const tokenizer = opened === undefined ? undefined : encoderOf(opened, "passage").tokenizer
+  const countTokens = tokenizer === undefined ? approximateTokens : countBy(tokenizer)
+
+  yield* phase("reading documents")
+  const { chunks, documents, problems } = yield* chunksOf(folder, { maxTokens: chunkSize, countTokens })
+  for (const message of problemWarnings(problems)) yield* observe({ event: "warning", message })
+  if (chunks.length === 0) return yield* noDocuments(folder, problems)
+  yield* phase("making questions")
+  const data = tuneData(chunks, { seed, heldOut, perChunk: perPassage })
+  if (data.train.length < fewest.train || data.dev.length < fewest.dev) {
+    return yield* new TooFewQuestionsError({
+      message: `${folder} holds too little text to tune a retriever on`,
+      file: folder,
+      expected: `at least ${fewest.train} questions to train with and ${fewest.dev} to measure by`,
+      found: `${data.train.length} and ${data.dev.length}, of ${chunks.length} passages`,
+      hint: "add documents; a folder as small is searched well without training: `store add` takes a `model`",
+    })
+  }
+
+  yield* phase("estimating the time")
+  const texts = () => [...data.corpus.map(({ text }) => text), ...data.train.map(({ query }) => query)]
+  const towers = opened ?? (yield* load(texts))
+  const retrieval = yield* retrievalSettings(models, towers)
+  const { passage } = searchTowers(towers)
+  const speed = measureSpeed(passage, retrieval, data.corpus)
+  const tokensPerSecond = yield* Effect.provide(speed, layer({ device, ...(threads === undefined ? {} : { threads }) }))
+  const corpusTokens = tokensOf(passage, retrieval, data.corpus)
+  const epochTokens = epochTokensOf(data, corpusTokens, data.corpus.length)
+  const evaluations = 2
+  const amounts = { corpusTokens, epochTokens, tokensPerSecond, questions: data.train.length, batchSize }
+  const { steps, seconds } = planSteps(amounts, { epochs, minutes, evaluations })
+  const plan: TunePlan = {
+    documents,
+    passages: data.corpus.length,
+    questions: data.train.length,
+    heldOut: data.dev.length,
+    ...{ epochs, steps, evaluations, chunkSize },
+    seconds: Math.round(seconds),
+  }
+  const files = filesOf(out)
+  yield* writeText(files.corpus, corpusLines(data.corpus))
+  yield* writeText(files.train, exampleLines(data.train))
+  yield* writeText(files.dev, exampleLines(data.dev))
+  yield* writeJson(files.plan, { format: 1, made: madeOf(settings), plan })
+  return plan
+})
+
+const fewest = { train: 16, dev: 4 }
+
+const chunksOf = Effect.fnUntraced(function* (folder: string, options: ChunkOptions) {
+  const chunk = yield* Effect.try({
+    try: () => makeChunker(options),
+    catch: () =>
+      new SettingsError({
+        message: "documents cannot be divided so",
+        field: "chunkSize",
+        expected: "16 tokens or more",
+        found: `${options.maxTokens}`,
+      }),
+  })
+  const items = yield* Stream.runCollect(
+    Stream.map(readDocuments(folder), (item) => (isProblem(item) ? item : { chunks: chunk(item) })),
+  )
+  const chunks: Chunk[] = []
+  for (const item of items) if (!isProblem(item)) chunks.push(...item.chunks)
+  const problems = items.filter(isProblem)
+  return { chunks, documents: items.length - problems.length, problems }
+})

@@ -1,0 +1,108 @@
+import type { Example, Passage } from "@tandem/datasets"
+import type { Chunk } from "@tandem/documents"
+import { Random } from "@tandem/random"
+import { Bm25 } from "@tandem/store"
+import { type AskedChunk, askChunk, comparable } from "./WeakQuestions.ts"
+
+/** What a retriever is tuned on and measured by. */
+export interface TuneData {
+  readonly train: readonly Example[]
+  /** Questions of documents that no question of `train` is about. */
+  readonly dev: readonly Example[]
+  /** Passages without the words that became questions. */
+  readonly corpus: readonly Passage[]
+  readonly groups: { readonly train: number; readonly dev: number }
+}
+
+export interface TuneDataOptions {
+  readonly seed: number
+  /** Share of the documents that are held out. */
+  readonly heldOut: number
+  readonly perChunk: number
+}
+
+/** Fewer documents are divided into runs of so many chunks, each of which counts as one. */
+const fewDocuments = 8
+const chunksTogether = 6
+/** A share of the passages keep their questions' words in training: people use the words of what they look for, too. */
+const mostHeldOut = 1000
+
+/**
+ * Questions of chunks, those of some documents held out, with a hard negative that BM25 finds and one of the same document.
+ * Chunks of one text count once, and no held-out question is one of those that are trained on.
+ */
+export const tuneData = (chunks: readonly Chunk[], { seed, heldOut, perChunk }: TuneDataOptions): TuneData => {
+  const random = Random.fromSeed(seed)
+  const different = [...new Map(chunks.toReversed().map((chunk) => [comparable(chunk.text), chunk])).values()].reverse()
+  const headings = countOf(different.flatMap(({ heading }) => (heading === undefined ? [] : [heading])))
+  const options = { perChunk, isUsual: (heading: string) => (headings.get(heading) ?? 0) > 2 }
+  const asked = different.map((chunk) => askChunk(chunk, { ...options, random: random.derive(chunk.id) }))
+
+  const groupOf = grouped(different)
+  const groups = random.derive("held out").shuffle([...new Set(different.map(groupOf))])
+  const held = new Set(groups.slice(0, Math.max(1, Math.round(heldOut * groups.length))))
+  const corpus = asked.map(passageOf)
+  const examplesOf = (isHeld: boolean): readonly Example[] =>
+    asked
+      .filter(({ chunk }) => held.has(groupOf(chunk)) === isHeld)
+      .flatMap(({ chunk, questions }) =>
+        questions.map(({ query, kind }, index) => ({
+          id: `${chunk.id}-q${index}`,
+          query,
+          positives: [chunk.id],
+          negatives: [],
+          answers: [],
+          metadata: { kind },
+        })),
+      )
+  const train = withNegatives(examplesOf(false), corpus, random.derive("negatives"))
+  const known = new Set(train.map(({ query }) => comparable(query)))
+  const dev = random.derive("measured").sample(
+    examplesOf(true).filter(({ query }) => !known.has(comparable(query))),
+    mostHeldOut,
+  )
+  return { train, dev, corpus, groups: { train: groups.length - held.size, dev: held.size } }
+}
+
+const passageOf = ({ chunk, text }: AskedChunk): Passage => ({
+  id: chunk.id,
+  text,
+  metadata: { document: chunk.source },
+})
+
+/** The document of a chunk, or the part of one where there are few. */
+const grouped = (chunks: readonly Chunk[]): ((chunk: Chunk) => string) => {
+  const documents = new Set(chunks.map(({ source }) => source)).size
+  return documents >= fewDocuments
+    ? ({ source }) => source
+    : ({ source, index }) => `${source}\u0000${Math.floor(index / chunksTogether)}`
+}
+
+const searchDepth = 10
+
+const withNegatives = (
+  examples: readonly Example[],
+  corpus: readonly Passage[],
+  random: Random,
+): readonly Example[] => {
+  const index = Bm25.make(corpus)
+  const byDocument = new Map<string, string[]>()
+  for (const { id, metadata } of corpus) {
+    const document = String(metadata?.["document"])
+    byDocument.set(document, [...(byDocument.get(document) ?? []), id])
+  }
+  const documents = new Map([...byDocument].flatMap(([, ids]) => ids.map((id) => [id, ids] as const)))
+  return examples.map((example) => {
+    const [positive = ""] = example.positives
+    const found = index.search(example.query, searchDepth).find(({ id }) => id !== positive)
+    const near = random.derive(example.id).shuffle((documents.get(positive) ?? []).filter((id) => id !== positive))
+    const negatives = new Set([...(found === undefined ? [] : [found.id]), ...near.slice(0, 1)])
+    return { ...example, negatives: [...negatives] }
+  })
+}
+
+const countOf = (texts: readonly string[]): ReadonlyMap<string, number> => {
+  const counts = new Map<string, number>()
+  for (const text of texts) counts.set(text, (counts.get(text) ?? 0) + 1)
+  return counts
+}

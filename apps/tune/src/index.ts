@@ -1,0 +1,6 @@
+export { TooFewQuestionsError } from "./Errors.ts"
+export type { TunePlan } from "./Plan.ts"
+export type { TuneSettings } from "./Settings.ts"
+export { type Tuned, type TuneOptions, tune } from "./Tune.ts"
+export { type TuneData, type TuneDataOptions, tuneData } from "./TuneData.ts"
+export { type AskedChunk, askChunk, type WeakQuestion, type WeakQuestionOptions } from "./WeakQuestions.ts"

@@ -1,0 +1,83 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { type Chunk, chunkDocument, makeDocument } from "@tandem/documents"
+import { Random } from "@tandem/random"
+import { tuneData } from "../src/TuneData.ts"
+import { askChunk, comparable } from "../src/WeakQuestions.ts"
+
+const countTokens = (text: string): number => text.match(/\S+/g)?.length ?? 0
+const chunksOf = (source: string, lines: readonly string[]): readonly Chunk[] =>
+  chunkDocument(
+    makeDocument(
+      source,
+      lines.map((text) => (text.startsWith("# ") ? { text: text.slice(2), level: 1 } : { text })),
+      `Guide ${source}`,
+    ),
+    { maxTokens: 60, countTokens },
+  )
+
+const options = { random: Random.fromSeed(1), perChunk: 3, isUsual: () => false }
+
+test("headings and sentences become questions, and leave the text that they are to find", () => {
+  const [chunk] = chunksOf("a.md", [
+    "# Rivers of the north",
+    "The rivers of the north carry snow to the sea. They freeze in the winter months. People cross them on foot then. Nobody knows how many there are in all.",
+  ])
+  const { text, questions } = askChunk(chunk!, options)
+  assert.equal(questions[0]?.query, "Guide a.md: Rivers of the north")
+  assert.ok(questions.length >= 2)
+  for (const { query } of questions.slice(1)) {
+    assert.ok(chunk!.text.includes(query))
+    assert.ok(!text.includes(query))
+  }
+  assert.ok(!text.includes("Rivers of the north"))
+  assert.ok(text.length >= chunk!.text.length / 2)
+})
+
+test("code and lists of links are no questions, and usual headings are none either", () => {
+  const [chunk] = chunksOf("a.md", ["# License", "const a = [1, 2, 3]; f(a);", "- one | two | https://example.org/1"])
+  assert.deepEqual(askChunk(chunk!, { ...options, isUsual: () => true }).questions, [])
+})
+
+const places = ["bridge", "market", "harbour", "tower", "castle", "garden"]
+const town = (name: string): readonly Chunk[] =>
+  chunksOf(
+    `${name}.md`,
+    places.flatMap((place, index) => [
+      `# The ${place} of ${name}`,
+      `The old ${place} of ${name} was built by ${name} people in ${1500 + index}. Many come to see the ${place} in spring. There is much to do around the ${place} of this town, they say in ${name}.`,
+    ]),
+  )
+
+test("held-out questions are about other documents, none is one that was trained on, and equal texts count once", () => {
+  const names = ["Alba", "Brema", "Corda", "Dorn", "Elm", "Fjord", "Gent", "Holm", "Isar", "Jena"]
+  const chunks = [...names.flatMap(town), ...town("Alba").map((chunk) => ({ ...chunk, id: `${chunk.id}-again` }))]
+  const settings = { seed: 3, heldOut: 0.3, perChunk: 2 }
+  const data = tuneData(chunks, settings)
+  assert.deepEqual(data, tuneData(chunks, settings))
+  assert.deepEqual(data.groups, { train: 7, dev: 3 })
+  assert.equal(data.corpus.length, names.flatMap(town).length)
+  const documents = new Map(data.corpus.map(({ id, metadata }) => [id, metadata?.["document"]]))
+  const of = (examples: typeof data.train) => new Set(examples.map(({ positives: [id] }) => documents.get(id!)))
+  assert.equal(of(data.dev).size, 3)
+  for (const document of of(data.dev)) assert.ok(!of(data.train).has(document))
+  const trained = new Set(data.train.map(({ query }) => comparable(query)))
+  for (const { query } of data.dev) assert.ok(!trained.has(comparable(query)))
+  for (const { positives, negatives } of data.train) {
+    assert.ok(negatives.length > 0)
+    assert.ok(!negatives.includes(positives[0]!))
+  }
+})
+
+test("a single document is divided into parts to hold out", () => {
+  const long = chunksOf(
+    "book.txt",
+    Array.from(
+      { length: 60 },
+      (_, i) =>
+        `Chapter ${i} tells of the year ${1900 + i} in the valley. The harvest of ${1900 + i} was good there. Snow came early in that winter, the ${i}th of the book. All the people of the valley stayed at home for weeks and told stories by the fire of number ${i}.`,
+    ),
+  )
+  const { train, dev, groups } = tuneData(long, { seed: 0, heldOut: 0.2, perChunk: 2 })
+  assert.ok(groups.dev >= 1 && train.length > dev.length && dev.length > 0)
+})
