@@ -9,6 +9,9 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import { noteLine, printJson } from "./Console.ts"
 import { askCommand } from "./commands/Ask.ts"
+import { dataAudit } from "./commands/DataAudit.ts"
+import { dataExport } from "./commands/DataExport.ts"
+import { dataLint } from "./commands/DataLint.ts"
 import { doctor } from "./commands/Doctor.ts"
 import { dprEncode } from "./commands/DprEncode.ts"
 import { dprEval } from "./commands/DprEval.ts"
@@ -60,6 +63,11 @@ const store = Command.make("store").pipe(
   Command.withSubcommands([storeAdd]),
 )
 
+const data = Command.make("data").pipe(
+  Command.withDescription("Training data out of documents"),
+  Command.withSubcommands([dataAudit, dataExport, dataLint]),
+)
+
 const tandem = Command.make("tandem").pipe(
   Command.withDescription(
     "Train retrievers and language models in TypeScript, on any Hugging Face ONNX encoder or decoder",
@@ -70,6 +78,7 @@ const tandem = Command.make("tandem").pipe(
     lsr,
     dual,
     joint,
+    data,
     store,
     tuneCommand,
     askCommand,

@@ -1,4 +1,13 @@
 export type { Chunk } from "@tandem/documents"
+export { type AuditPageOptions, auditPage } from "./audit/AuditPage.ts"
+export {
+  type Audit,
+  type AuditedRow,
+  type AuditSources,
+  collectAudit,
+  isSound,
+  type ModelTokens,
+} from "./audit/CollectAudit.ts"
 export { conversationLine, conversationOf, type LinePlace, rejectedLine, rejectedOf } from "./ConversationFile.ts"
 export type { DatagenEvent, DatagenSummary, ObserveDatagen } from "./DatagenEvent.ts"
 export { DatagenSettings, readDatagenSettings } from "./DatagenSettings.ts"

@@ -28,6 +28,8 @@ export interface TrainingRow {
   readonly turns: readonly RowTurn[]
   /** The same, as the formats write it. */
   readonly segments: readonly RowSegment[]
+  /** How many of these, the last ones, are of the item itself. */
+  readonly own: { readonly turns: number; readonly segments: number }
 }
 
 /** The settings that decide rows. */
@@ -126,9 +128,8 @@ const rowOf = (
     other.turns.map(({ role, text }): RowTurn => ({ role, text, trained: false })),
   )
   const own = turns.map((turn): RowTurn => ({ ...turn, trained: isTrained(turn) }))
-  const all = [...before, ...own]
   const blank = { system, user: "", assistant: "", thoughts: "", chunks }
-  const segments = all.flatMap(({ role, text, thoughts = "", trained }): readonly RowSegment[] => {
+  const segmentsOf = ({ role, text, thoughts = "", trained }: RowTurn): readonly RowSegment[] => {
     if (role === "user") return [{ label: trained, text: formats.user({ ...blank, user: text }) }]
     const { before: opening, answer } = formats.assistant({ ...blank, assistant: text, thoughts })
     return thoughts === "" || train_on_thoughts || !trained
@@ -137,12 +138,16 @@ const rowOf = (
           { label: false, text: opening },
           { label: true, text: answer },
         ]
-  })
+  }
+  const isThere = ({ text }: RowSegment): boolean => text !== ""
+  const masked = [{ label: false, text: formats.system(blank) }, ...before.flatMap(segmentsOf)].filter(isThere)
+  const learned = own.flatMap(segmentsOf).filter(isThere)
   return {
     key: item.key,
     failed: item.failed,
     system,
-    turns: all,
-    segments: [{ label: false, text: formats.system(blank) }, ...segments].filter(({ text }) => text !== ""),
+    turns: [...before, ...own],
+    segments: [...masked, ...learned],
+    own: { turns: own.length, segments: learned.length },
   }
 }

@@ -1,0 +1,3 @@
+export { type AuditDataSettings, auditData, type DataAudit } from "./AuditData.ts"
+export { type ExportDataSettings, type Exported, exportData, exportNames } from "./ExportData.ts"
+export { type LintDataSettings, lintData } from "./LintData.ts"
