@@ -11,6 +11,7 @@ import { noteLine, printJson } from "./Console.ts"
 import { askCommand } from "./commands/Ask.ts"
 import { dataAudit } from "./commands/DataAudit.ts"
 import { dataExport } from "./commands/DataExport.ts"
+import { dataGenerate } from "./commands/DataGenerate.ts"
 import { dataLint } from "./commands/DataLint.ts"
 import { doctor } from "./commands/Doctor.ts"
 import { dprEncode } from "./commands/DprEncode.ts"
@@ -65,7 +66,7 @@ const store = Command.make("store").pipe(
 
 const data = Command.make("data").pipe(
   Command.withDescription("Training data out of documents"),
-  Command.withSubcommands([dataAudit, dataExport, dataLint]),
+  Command.withSubcommands([dataGenerate, dataAudit, dataExport, dataLint]),
 )
 
 const tandem = Command.make("tandem").pipe(

@@ -137,7 +137,7 @@ const figures = (metrics: Readonly<Record<string, number>>): string =>
     .join("  ")
 
 const phaseLine = (
-  { name, done, total }: Extract<RunEvent, { event: "phase" }>,
+  { name, done, total, note }: Extract<RunEvent, { event: "phase" }>,
   { began, first }: { readonly began: number; readonly first: number },
   time: number,
 ): string => {
@@ -147,6 +147,7 @@ const phaseLine = (
   const parts = [total === undefined ? `${name} ${quantity(done)}` : `${name} ${quantity(done)}/${quantity(total)}`]
   if (perSecond > 0) parts.push(`${rate(perSecond)}/s`)
   if (perSecond > 0 && total !== undefined && done < total) parts.push(`${clock((total - done) / perSecond)} left`)
+  if (note !== undefined) parts.push(note)
   return parts.join("  ")
 }
 

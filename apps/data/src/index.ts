@@ -1,3 +1,5 @@
 export { type AuditDataSettings, auditData, type DataAudit } from "./AuditData.ts"
 export { type ExportDataSettings, type Exported, exportData, exportNames } from "./ExportData.ts"
+export { estimateFromDocuments, type GenerateFlags, generateFromDocuments } from "./GenerateFromDocuments.ts"
 export { type LintDataSettings, lintData } from "./LintData.ts"
+export { readChunks } from "./ReadChunks.ts"

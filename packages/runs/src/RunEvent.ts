@@ -6,7 +6,14 @@ import type { Metrics } from "./Measured.ts"
 /** What happens during a run. */
 export type RunEvent =
   | TrainEvent
-  | { readonly event: "phase"; readonly name: string; readonly done?: number; readonly total?: number }
+  | {
+      readonly event: "phase"
+      readonly name: string
+      readonly done?: number
+      readonly total?: number
+      /** What else there is to say of it at the moment. */
+      readonly note?: string
+    }
   | { readonly event: "warning"; readonly message: string }
   /** An index that was made with the weights of the step `madeAt` is searched from now on. */
   | { readonly event: "refresh"; readonly step: number; readonly madeAt: number }

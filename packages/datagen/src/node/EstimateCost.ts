@@ -1,14 +1,17 @@
+import { existsSync } from "node:fs"
+import { join } from "node:path"
 import type { Chunk } from "@tandem/documents"
 import type { Usage } from "@tandem/generator"
 import { Effect, Stream } from "effect"
 import type { DatagenSettings } from "../DatagenSettings.ts"
 import type { Model, ModelRequest } from "../model/Model.ts"
-import { addUsage, type ModelRole } from "../model/Results.ts"
+import { addUsage, type ModelRole, memoryResults } from "../model/Results.ts"
 import { filterRequest } from "../stages/Filter.ts"
 import { conversationRequest } from "../stages/GenerateConversation.ts"
 import { chosenChunks } from "./GenerateData.ts"
-import { openPipeline, type PipelineModels } from "./Pipeline.ts"
+import { makePipeline, type PipelineModels, resultsFile } from "./Pipeline.ts"
 import { itemsOf } from "./PrepareItems.ts"
+import { openSqliteResults } from "./SqliteResults.ts"
 
 /** What a model would be asked. */
 export interface EstimatedCalls {
@@ -47,7 +50,9 @@ export const estimateCost = Effect.fn("datagen.estimateCost")(function* (options
   readonly compat?: boolean
 }) {
   const { settings, models, compat = false } = options
-  const pipeline = yield* openPipeline(settings, models)
+  const file = join(settings.path.output_dir, resultsFile)
+  const results = existsSync(file) ? yield* openSqliteResults(file) : memoryResults()
+  const pipeline = yield* makePipeline(settings, models, results)
   const chunks = chosenChunks(options.chunks, settings)
   const filters = Stream.fromIterable(settings.skip.skip_filter_chunks ? [] : chunks).pipe(
     Stream.map((chunk) => filterRequest(chunk, pipeline.options)),

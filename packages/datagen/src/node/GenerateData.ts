@@ -1,6 +1,9 @@
 import { join } from "node:path"
 import { type Chunk, subset } from "@tandem/documents"
 import { InvalidTemplate, type Usage } from "@tandem/generator"
+import type { ModelError } from "@tandem/models"
+import type { ProviderUnavailable } from "@tandem/runtime"
+import type { InvalidVectorError } from "@tandem/store"
 import { Effect, Result, Stream } from "effect"
 import { conversationLine } from "../ConversationFile.ts"
 import type { DatagenEvent, DatagenSummary, ObserveDatagen } from "../DatagenEvent.ts"
@@ -27,8 +30,12 @@ import {
   openOutput,
   writeJson,
 } from "./OutputFiles.ts"
-import { openPipeline, type Pipeline, type PipelineModels } from "./Pipeline.ts"
+import { makePipeline, type Pipeline, type PipelineModels, resultsFile } from "./Pipeline.ts"
 import { prepareItems } from "./PrepareItems.ts"
+import { openSqliteResults } from "./SqliteResults.ts"
+
+/** What encoding chunks can end in. */
+export type EncodingFailure = ModelError | InvalidVectorError | ProviderUnavailable
 
 export interface GenerateDataOptions {
   readonly settings: DatagenSettings
@@ -36,7 +43,7 @@ export interface GenerateDataOptions {
   readonly chunks: readonly Chunk[]
   readonly models: PipelineModels
   /** Nearest chunks by vectors among these, for hard distractors. */
-  readonly neighbours?: (chunks: readonly Chunk[]) => Effect.Effect<Neighbours>
+  readonly neighbours?: (chunks: readonly Chunk[]) => Effect.Effect<Neighbours, EncodingFailure>
   /** Draws as the reference does; false where absent. */
   readonly compat?: boolean
   readonly observe?: ObserveDatagen
@@ -60,7 +67,8 @@ export const generateData = Effect.fn("datagen.generateData")(function* (options
   const { output_dir: folder } = settings.path
   // Formats that cannot be used are to end it before anything is paid for.
   const maker = yield* makerOf(settings)
-  const pipeline = yield* openPipeline(settings, options.models)
+  const results = yield* openSqliteResults(join(folder, resultsFile))
+  const pipeline = yield* makePipeline(settings, options.models, results)
   const run: Run = { pipeline, folder, observe, tokens: tallies() }
   const chunks = chosenChunks(options.chunks, settings)
   const rejected = yield* openOutput(join(folder, rejectedFile))

@@ -1,13 +1,11 @@
-import { join } from "node:path"
 import type { GeneratorShape } from "@tandem/generator"
 import { Effect, Semaphore } from "effect"
 import type { DatagenSettings } from "../DatagenSettings.ts"
 import { type Budget, makeBudget } from "../model/Budget.ts"
 import { type Model, makeModel } from "../model/Model.ts"
-import type { ModelRole } from "../model/Results.ts"
+import type { ModelRole, ResultsShape } from "../model/Results.ts"
 import type { ConversationOptions } from "../stages/GenerateConversation.ts"
 import { loadPrompts } from "./PromptFolder.ts"
-import { openSqliteResults } from "./SqliteResults.ts"
 
 /** The two models of a pipeline, which may be one. */
 export interface PipelineModels {
@@ -25,11 +23,17 @@ export interface Pipeline {
   readonly window: number
 }
 
-/** Opens the prompts and results of a pipeline, for as long as the scope lives. */
-export const openPipeline = Effect.fnUntraced(function* (settings: DatagenSettings, generators: PipelineModels) {
+/** The database of a pipeline's replies, below its output folder. */
+export const resultsFile = "results.sqlite"
+
+/** Makes a pipeline of its models and of the replies that are kept. */
+export const makePipeline = Effect.fnUntraced(function* (
+  settings: DatagenSettings,
+  generators: PipelineModels,
+  results: ResultsShape,
+) {
   const { path, system, api, cost } = settings
   const prompts = yield* loadPrompts({ ...path, language: system.language })
-  const results = yield* openSqliteResults(join(path.output_dir, "results.sqlite"))
   const paid = yield* results.paid
   const turns = Semaphore.makeUnsafe(system.concurrency_limit)
   const prices = {
