@@ -1,6 +1,7 @@
 // Joint training solves a task that only a working trainer solves: facts about names, asked in other words, whose passages
-// nobody names. Both losses, from a weak and from a random retriever, passages frozen and live. Temperatures and steps were
-// chosen on world 0, after others had failed on world 1, which therefore is not unseen; with scores that are severed from the graph, and with an index that is never renewed.
+// nobody names. Both losses, from a weak and from a random retriever, passages frozen and live; with scores that are severed
+// from the graph, and with an index that is never renewed. Settings were chosen on worlds 0, 1 and 3 (`earlier` says what
+// failed there before); the worlds here were seen by nobody.
 //
 //     npm run proof -- joint-task [PIECE…]
 //
@@ -26,14 +27,17 @@ import {
 } from "../test/support/JointTask.ts"
 import { trainTaskReader } from "../test/support/TaskWorld.ts"
 
-/** Of these 1 was seen while settings were chosen; nothing was tuned on the others. */
-const seeds = [1, 2, 3]
+/** Nothing was tuned on them. */
+const seeds = [4, 5, 6]
 /** 256 passages, and a retriever of random weights. */
 const randomStart = { parts: 6, names: 32, attributes: 8, hidden: 256, warmSteps: 0, readerSteps: 400 }
+/** A weak retriever has had as many steps of dense retrieval as it takes to find one passage of ten, at most so many. */
+const mostWarmSteps = 12
+const weakRecall = 0.1
 /** Steps are of runs whose passages are frozen; live ones need fewer from a weak start. */
 const starts = {
-  weak: { task: weakStart, temperature: 0.03, steps: 450, liveSteps: 300 },
-  random: { task: randomStart, temperature: 0.01, steps: 600, liveSteps: 600 },
+  weak: { task: { ...weakStart, warmSteps: mostWarmSteps }, k: 8, temperature: 0.03, steps: 450, liveSteps: 300 },
+  random: { task: randomStart, k: 16, temperature: 0.05, steps: 450, liveSteps: 450 },
 } as const
 type Start = keyof typeof starts
 
@@ -104,8 +108,8 @@ const resultOf = (known: ReadonlyMap<string, Figures>): ExperimentResult => {
   })
   const done = `${found.length} of ${pieces.length}`
   return {
-    settings: { seeds, starts, rates, k: 8, batchSize: 16, renewedEvery: 25, pieces: done },
-    figures: Object.fromEntries(found),
+    settings: { seeds, starts, weakRecall, rates, batchSize: 16, renewedEvery: 25, pieces: done },
+    figures: { ...Object.fromEntries(found), earlier },
     holds: holdsOf(new Map(found)),
   }
 }
@@ -114,8 +118,17 @@ const resultOf = (known: ReadonlyMap<string, Figures>): ExperimentResult => {
 const figuresOf = (file: string): readonly (readonly [string, Figures])[] => {
   if (!existsSync(file)) return []
   const { figures }: { readonly figures: Readonly<Record<string, Figures>> } = JSON.parse(readFileSync(file, "utf8"))
-  return Object.entries(figures)
+  return Object.entries(figures).filter(([name]) => name !== "earlier")
 }
+
+/** What was run before, with other settings. */
+const earlier = {
+  settings:
+    "k 8; weak: five steps of dense retrieval, temperature 0.03; random: temperature 0.01, 600 steps; worlds 1, 2, 3",
+  held: "worlds 1 and 2 from the weak start in all rows (recall@1 .93 to 1); world 3 with RAG-Token (.95 frozen, 1 live)",
+  failed:
+    "world 3, whose weak retriever began at recall@1 .035: RAG-Sequence ended at .04 frozen and .01 live; random, world 1: RAG-Token .70 frozen and .30 live, RAG-Sequence .92 frozen and .02 live",
+} as const
 
 interface Prepared {
   readonly world: JointWorld
@@ -126,11 +139,17 @@ interface Prepared {
 const prepare = async (folder: string, task: JointTask): Promise<Prepared> => {
   const world = await writeJointWorld(folder, task)
   const generator = await trainTaskReader(world, task.readerSteps)
-  return { world, generator, retriever: await trainTaskRetriever(world, task.warmSteps) }
+  if (task.warmSteps === 0) return { world, generator, retriever: await trainTaskRetriever(world, 0) }
+  for (let steps = 5; ; steps++) {
+    const retriever = await trainTaskRetriever(world, steps)
+    if (steps === task.warmSteps || (await recallOf(world, retriever, retriever)) >= weakRecall)
+      return { world, generator, retriever }
+    rmSync(retriever, { recursive: true })
+  }
 }
 
 const trained = async ({ world, ...models }: Prepared, start: Start, kind: Run): Promise<Figures> => {
-  const { steps, liveSteps, temperature } = starts[start]
+  const { k, steps, liveSteps, temperature } = starts[start]
   const out = join(world.folder, kind.replaceAll(" ", "-"))
   const asked = { lr: rates, ...runs[kind] }
   const settings = {
@@ -138,6 +157,7 @@ const trained = async ({ world, ...models }: Prepared, start: Start, kind: Run):
     maxSteps: "train" in asked ? liveSteps : steps,
     epochs: 100,
     temperature,
+    k,
     answers: 128,
     out,
   }
@@ -150,13 +170,13 @@ const trained = async ({ world, ...models }: Prepared, start: Start, kind: Run):
     exactMatchBefore: figure(before, "retrieved.exactMatch"),
     exactMatch: figure(after, "retrieved.exactMatch"),
     closedBook: figure(after, "closedBook.exactMatch"),
-    ...(kind === "never renewed" ? { recallInUse: await recallInFirstIndex(world, out, models.retriever) } : {}),
+    ...(kind === "never renewed" ? { recallInUse: await recallOf(world, out, models.retriever) } : {}),
     seconds: Math.round(seconds),
   }
 }
 
-/** Recall@1 of the trained query encoder in vectors of the passage encoder before training. */
-const recallInFirstIndex = (world: JointWorld, run: string, start: string): Promise<number> =>
+/** Recall@1 of one run's query encoder in vectors of another's passage encoder. */
+const recallOf = (world: JointWorld, run: string, start: string): Promise<number> =>
   Effect.runPromise(
     Effect.scoped(
       Effect.gen(function* () {
