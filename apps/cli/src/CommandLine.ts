@@ -24,6 +24,7 @@ import { gradCheckCommand } from "./commands/GradCheck.ts"
 import { inspectCommand } from "./commands/Inspect.ts"
 import { jointEval } from "./commands/JointEval.ts"
 import { lsrScore } from "./commands/LsrScore.ts"
+import { mcpCommand } from "./commands/Mcp.ts"
 import { raltEval } from "./commands/RaltEval.ts"
 import { raltPrepare } from "./commands/RaltPrepare.ts"
 import { serveCommand } from "./commands/Serve.ts"
@@ -85,6 +86,7 @@ const tandem = Command.make("tandem").pipe(
     askCommand,
     generateCommand,
     serveCommand,
+    mcpCommand,
     inspectCommand,
     gradCheckCommand,
     world,

@@ -1,6 +1,6 @@
 export { questionOf } from "./Conversation.ts"
 export { InvalidAskError, KnowledgeSourceError, type RagError } from "./Errors.ts"
-export type { FoundPassage, KnowledgeSource } from "./KnowledgeSource.ts"
+export { type FoundPassage, type KnowledgeSource, type SourcePassage, sourceOf } from "./KnowledgeSource.ts"
 export { layerParts, makeRag } from "./MakeRag.ts"
 export { type Cancellable, clientOf, openClient, type RagClient } from "./RagClient.ts"
 export type { Knowledge, RagParts, Reader, Searched } from "./RagParts.ts"

@@ -5,11 +5,13 @@ import { filesIn } from "@tandem/files/node/FilesIn"
 import { modelFolder } from "@tandem/models/node/Hub"
 import { modelFiles } from "@tandem/models/node/ModelFiles"
 import { onDisk } from "@tandem/runs/node/RunFiles"
-import type { NodeProvider, ProviderUnavailable } from "@tandem/runtime"
+import type { NodeProvider, ProviderUnavailable, Runtime } from "@tandem/runtime"
 import { layer as runtimeLayer } from "@tandem/runtime/node/NodeRuntime"
 import { nodeFolder } from "@tandem/store/node/StoreFolder"
 import { Effect, Layer, type Scope } from "effect"
+import { makeRag } from "../MakeRag.ts"
 import { type Cancellable, openClient, type RagClient } from "../RagClient.ts"
+import type { RagParts } from "../RagParts.ts"
 import { Rag, type RagSystem } from "../RagSystem.ts"
 import { type ReadRagOptions, readRag } from "../ReadRag.ts"
 
@@ -53,17 +55,30 @@ export const openRun = Effect.fn("rag.openRun")(function* (run: string, options:
 /** What opening a run ends in. */
 export type OpenRagError = Effect.Error<ReturnType<typeof openRun>> | ProviderUnavailable
 
-/** `openRun` with a runtime of its own, which lives as long as the scope. */
-export const openAlone = (
-  run: string,
-  { device, threads, ...options }: OpenRagOptions = {},
-): Effect.Effect<RagSystem, OpenRagError, Scope.Scope> => {
+/** What computes. */
+export type RuntimeChoice = Pick<OpenRagOptions, "device" | "threads">
+
+/** With a runtime of its own, which lives as long as the scope. */
+const withRuntime = <A, E, R>(
+  effect: Effect.Effect<A, E, R | Runtime>,
+  { device, threads }: RuntimeChoice,
+): Effect.Effect<A, E | ProviderUnavailable, Exclude<R, Runtime> | Scope.Scope> => {
   const runtime = runtimeLayer({
     ...(device === undefined ? {} : { device }),
     ...(threads === undefined ? {} : { threads }),
   })
-  return Effect.flatMap(Layer.build(runtime), (context) => Effect.provide(openRun(run, options), context))
+  return Effect.flatMap(Layer.build(runtime), (context) => Effect.provide(effect, context))
 }
+
+/** `openRun` with a runtime of its own, which lives as long as the scope. */
+export const openAlone = (
+  run: string,
+  { device, threads, ...options }: OpenRagOptions = {},
+): Effect.Effect<RagSystem, OpenRagError, Scope.Scope> =>
+  withRuntime(openRun(run, options), {
+    ...(device === undefined ? {} : { device }),
+    ...(threads === undefined ? {} : { threads }),
+  })
 
 /** `Rag` from a run's folder, on Node, Bun and Deno. */
 export const layerRun = (run: string, options: OpenRagOptions = {}): Layer.Layer<Rag, OpenRagError> =>
@@ -72,3 +87,9 @@ export const layerRun = (run: string, options: OpenRagOptions = {}): Layer.Layer
 /** A run's folder as something to ask, with promises, on Node, Bun and Deno. */
 export const openRag = (run: string, { signal, ...options }: OpenRagOptions & Cancellable = {}): Promise<RagClient> =>
   openClient(openAlone(run, options), signal === undefined ? {} : { signal })
+
+/** A system of parts (`makeRag`) as something to ask, with promises, on Node, Bun and Deno. */
+export const openParts = (
+  parts: RagParts,
+  { signal, ...choice }: RuntimeChoice & Cancellable = {},
+): Promise<RagClient> => openClient(withRuntime(makeRag(parts), choice), signal === undefined ? {} : { signal })
