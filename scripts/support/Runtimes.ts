@@ -23,19 +23,41 @@ export async function installRuntime(name: RuntimeName): Promise<string> {
   const found = packages[platform]?.[name]
   if (found === undefined) throw new Error(`missing: ${name} has no npm package for ${platform}`)
   const [packageName, program] = found
-  const folder = join(root, ".cache", "runtimes", `${name}-${versions[name]}`)
+  return installProgram(`${name}-${versions[name]}`, packageName, versions[name], program)
+}
+
+async function installProgram(label: string, packageName: string, version: string, program: string): Promise<string> {
+  const folder = join(root, ".cache", "runtimes", label)
   const path = join(folder, "node_modules", packageName, program)
   if (existsSync(path)) return path
   mkdirSync(folder, { recursive: true })
   writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true }))
   const { status, output } = await runCommand(
     "npm",
-    ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline", `${packageName}@${versions[name]}`],
+    ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline", `${packageName}@${version}`],
     { cwd: folder },
   )
-  if (status !== 0 || !existsSync(path))
-    throw new Error(`missing: ${name} ${versions[name]} did not install\n${output}`)
+  if (status !== 0 || !existsSync(path)) throw new Error(`missing: ${label} did not install\n${output}`)
   return path
+}
+
+/** Cloudflare's runtime, of which `workerd` and `miniflare` bring the same programs. */
+const workerd = {
+  version: "1.20261117.1",
+  packages: {
+    "linux-x64": "linux-64",
+    "linux-arm64": "linux-arm64",
+    "darwin-x64": "darwin-64",
+    "darwin-arm64": "darwin-arm64",
+  },
+}
+
+/** Installs Cloudflare's runtime as {@link installRuntime} does the others, and returns the path of its program. */
+export async function installWorkerd(): Promise<string> {
+  const found = new Map(Object.entries(workerd.packages)).get(`${process.platform}-${process.arch}`)
+  if (found === undefined)
+    throw new Error(`missing: workerd has no npm package for ${process.platform}-${process.arch}`)
+  return installProgram(`workerd-${workerd.version}`, `@cloudflare/workerd-${found}`, workerd.version, "bin/workerd")
 }
 
 /**

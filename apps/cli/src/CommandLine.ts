@@ -19,6 +19,7 @@ import { dprEval } from "./commands/DprEval.ts"
 import { dprIndex } from "./commands/DprIndex.ts"
 import { dprSearch } from "./commands/DprSearch.ts"
 import { dualTrain } from "./commands/DualTrain.ts"
+import { exportCommand } from "./commands/Export.ts"
 import { generateCommand } from "./commands/Generate.ts"
 import { gradCheckCommand } from "./commands/GradCheck.ts"
 import { inspectCommand } from "./commands/Inspect.ts"
@@ -87,6 +88,7 @@ const tandem = Command.make("tandem").pipe(
     generateCommand,
     serveCommand,
     mcpCommand,
+    exportCommand,
     inspectCommand,
     gradCheckCommand,
     world,

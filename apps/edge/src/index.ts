@@ -1,5 +1,6 @@
 export { type Handler, makeHandler } from "./Handler.ts"
 export type { HandlerOptions, RequestLine } from "./HandlerOptions.ts"
+export { lazyHandler } from "./LazyHandler.ts"
 export { defaultLimits, type Limits } from "./Limits.ts"
 export { pageFiles } from "./page/Page.ts"
 export type { Served } from "./Served.ts"

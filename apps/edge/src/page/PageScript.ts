@@ -85,12 +85,12 @@ export const pageScript = `"use strict"
     status.className = ""
     status.textContent = "Reading passages …"
     try {
-      const response = await fetch("ask", {
+      const response = await (globalThis.tandem ?? fetch)(new Request("ask", {
         method: "POST",
         headers: { "content-type": "application/json", ...(key === "" ? {} : { authorization: "Bearer " + key }) },
         body: JSON.stringify({ query: text, stream: true, ...(k > 0 ? { k } : {}) }),
         signal: controller.signal,
-      })
+      }))
       if (!response.ok) throw new Error((await response.json()).error.message)
       asked.textContent = text
       answer.replaceChildren()

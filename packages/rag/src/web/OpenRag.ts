@@ -15,12 +15,13 @@ export type OpenRagError = ReadRagError | ProviderUnavailable
 /** A run behind an address, or as files wherever they lie, with a runtime of its own, which lives as long as the scope. */
 export const openAlone = (
   run: string | URL | ReadFiles,
-  { device, threads, wasmPaths, modules, ...options }: OpenRagOptions = {},
+  { device, threads, wasmPaths, wasmModule, modules, ...options }: OpenRagOptions = {},
 ): Effect.Effect<RagSystem, OpenRagError, Scope.Scope> => {
   const runtime = runtimeLayer({
     ...(device === undefined ? {} : { device }),
     ...(threads === undefined ? {} : { threads }),
     ...(wasmPaths === undefined ? {} : { wasmPaths }),
+    ...(wasmModule === undefined ? {} : { wasmModule }),
     ...(modules === undefined ? {} : { modules }),
   })
   const files = typeof run === "string" || run instanceof URL ? filesAt(run) : run

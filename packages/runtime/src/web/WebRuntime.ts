@@ -18,6 +18,11 @@ export interface WebRuntimeOptions {
   /** Folder, ending in `/`, that onnxruntime-web's `.wasm` files are fetched from; beside the script where absent. */
   readonly wasmPaths?: string
   /**
+   * The WebAssembly of `onnxruntime-web/wasm` as a module that was imported, for platforms that compile none from bytes, as
+   * Cloudflare's Workers: `import wasm from "onnxruntime-web/ort-wasm-simd-threaded.wasm"`.
+   */
+  readonly wasmModule?: WebAssembly.Module
+  /**
    * Modules of host kernels by URL, for bundles, in which no module can be imported by its URL:
    * `hostModules` of `@tandem/trainers/HostModules` holds the trainer's.
    */
@@ -89,6 +94,12 @@ const start = Effect.fnUntraced(function* (provider: WebProvider, options: WebRu
   })
   ort.env.wasm.numThreads = options.threads ?? 1
   if (options.wasmPaths !== undefined) ort.env.wasm.wasmPaths = options.wasmPaths
+  const { wasmModule } = options
+  if (wasmModule !== undefined) {
+    // ONNX Runtime fetches nothing where it is given bytes, and these are never looked at.
+    ort.env.wasm.wasmBinary = new Uint8Array(8)
+  }
+  const restore = wasmModule === undefined ? () => {} : instantiating(wasmModule)
   const engine = new WebEngine(ort, device, options.modules ?? {})
   const ask = asked(engine)
   yield* Effect.addFinalizer(() => Effect.promise(() => engine.close()))
@@ -97,12 +108,26 @@ const start = Effect.fnUntraced(function* (provider: WebProvider, options: WebRu
     { kind: "compile", executable: probeNumber, model: probe(), optimize: "all", profile: undefined, quantizes: true },
     () => undefined,
   )
-  yield* Effect.mapError(probed, (cause) => unavailable(cause.message))
+  yield* Effect.mapError(Effect.ensuring(probed, Effect.sync(restore)), (cause) => unavailable(cause.message))
   return ask
 })
 
 /** No executable of the service has this number. */
 const probeNumber = -2
+
+/**
+ * Lets whatever is instantiated from bytes become an instance of a module, until what it returns is called. ONNX Runtime
+ * instantiates its WebAssembly when its first session is made, and lets nobody choose how.
+ */
+const instantiating = (module: WebAssembly.Module): (() => void) => {
+  const own = WebAssembly.instantiate
+  const instantiate = async (_: unknown, imports?: WebAssembly.Imports) => ({
+    module,
+    instance: new WebAssembly.Instance(module, imports),
+  })
+  Object.defineProperty(WebAssembly, "instantiate", { value: instantiate, configurable: true, writable: true })
+  return () => Object.defineProperty(WebAssembly, "instantiate", { value: own, configurable: true, writable: true })
+}
 
 /** Hands requests to the engine, one at a time and in order: sessions are not reentrant, and kernels change buffers. */
 const asked = (engine: WebEngine): Ask => {

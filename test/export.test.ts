@@ -1,0 +1,58 @@
+// Folders that serve a run elsewhere: what lies in them, and the one for Node, started.
+import assert from "node:assert/strict"
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { after, before, test } from "node:test"
+import { openRag } from "@tandem/rag/node/OpenRag"
+import { smallRun } from "../packages/rag/test/support/SmallRun.ts"
+import { root } from "../scripts/support/Workspace.ts"
+import { assertServes, exported, freePort, started } from "./support/Exported.ts"
+
+// Within the repository, so that programs find onnxruntime-node.
+mkdirSync(join(root, ".cache"), { recursive: true })
+const folder = mkdtempSync(join(root, ".cache", "export-"))
+const run = join(folder, "run")
+before(async () => {
+  await smallRun(run)
+  const config = JSON.parse(readFileSync(join(run, "config.json"), "utf8"))
+  writeFileSync(join(run, "config.json"), JSON.stringify({ ...config, data: ["/home/somebody/questions.jsonl"] }))
+})
+after(() => rmSync(folder, { recursive: true, force: true }))
+
+const out = join(folder, "node")
+
+test("an export has weights of 8 bits once, the index and its programs, and nothing of the training", async () => {
+  const files = await exported({ run, target: "node", out })
+  const paths = files.map(({ path }) => path)
+  const weights = paths.filter((path) => /\.(onnx|safetensors)$/.test(path))
+  assert.deepEqual(weights.sort(), ["run/generator/onnx/model.onnx", "run/retriever/onnx/model.onnx"])
+  for (const name of ["server.js", "worker.js", "package.json", "Dockerfile", "run/store/manifest.json"])
+    assert.ok(paths.includes(name), name)
+  assert.equal(files[0]?.path, "server.js")
+  assert.ok(files.every(({ bytes }, index) => index === 0 || bytes <= files[index - 1]!.bytes))
+  assert.doesNotMatch(readFileSync(join(out, "run/config.json"), "utf8"), /somebody/)
+})
+
+test("what was exported for Node stands alone and answers as its files do", async () => {
+  const url = `http://127.0.0.1:${await freePort()}`
+  const server = await started(process.execPath, ["server.js"], { url, cwd: out, env: { PORT: new URL(url).port } })
+  await using own = await openRag(join(out, "run"), { threads: 1 })
+  await assertServes(url, own)
+  const ended = new Promise((resolve) => server.on("exit", resolve))
+  server.kill("SIGTERM")
+  assert.equal(await ended, 0)
+})
+
+test("an export replaces an earlier one, and no other folder; a precision that was not saved is refused", async () => {
+  await assert.rejects(exported({ run, target: "node", out: run }), { _tag: "Settings", field: "out" })
+  assert.ok(existsSync(join(run, "retriever")))
+  await assert.rejects(exported({ run, target: "node", dtype: "q4", out }), { _tag: "InvalidRun", field: "dtype" })
+  assert.ok(existsSync(join(out, "server.js")))
+  const files = await exported({ run, target: "page", dtype: "fp32", out })
+  assert.ok(files.some(({ path }) => path === "run/retriever/model.safetensors"))
+  assert.ok(!existsSync(join(out, "server.js")))
+  assert.deepEqual(
+    readdirSync(folder).filter((name) => name !== "run" && name !== "node"),
+    [],
+  )
+})
