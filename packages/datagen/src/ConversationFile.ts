@@ -1,6 +1,6 @@
 import { InvalidRowError } from "@tandem/datasets"
 import { Result, Schema, SchemaIssue } from "effect"
-import type { Conversation, Rejected } from "./Item.ts"
+import type { Conversation, Rejected, Turn } from "./Item.ts"
 
 const whole = Schema.Number.check(Schema.isInt(), Schema.isGreaterThanOrEqualTo(0))
 
@@ -24,21 +24,19 @@ const ItemFields = Schema.Struct({
   multi: Schema.optionalKey(Schema.Array(ChunkFields)),
 })
 
-const ConversationFields = Schema.Struct({
-  item: ItemFields,
-  turns: Schema.Array(
-    Schema.Struct({
-      role: Schema.Literals(["user", "assistant"]),
-      text: Schema.String,
-      thoughts: Schema.optionalKey(Schema.String),
-    }),
-  ),
+const TurnFields = Schema.Struct({
+  role: Schema.Literals(["user", "assistant"]),
+  text: Schema.String,
+  thoughts: Schema.optionalKey(Schema.String),
 })
+
+const ConversationFields = Schema.Struct({ item: ItemFields, turns: Schema.Array(TurnFields) })
 
 const RejectedFields = Schema.Struct({
   item: ItemFields,
   stage: Schema.Literals(["filter", "simulate", "generate", "verify"]),
   reason: Schema.String,
+  turns: Schema.optionalKey(Schema.Array(TurnFields)),
 })
 
 const decodeConversation = Schema.decodeUnknownResult(ConversationFields)
@@ -58,12 +56,13 @@ export const conversationLine = ({ item, turns }: Conversation): string => `${JS
 export const conversationOf = (value: unknown, place: LinePlace): Conversation =>
   succeeded(decodeConversation(value), "conversation", place)
 
-/** An item that was left out, as a line of `rejected.jsonl`. */
-export const rejectedLine = ({ item, stage, reason }: Rejected): string =>
-  `${JSON.stringify({ item, stage, reason })}\n`
+/** A line of `rejected.jsonl`: an item that was left out, with the conversation where there was one. */
+export interface RejectedLine extends Rejected {
+  readonly turns?: readonly Turn[]
+}
 
-/** The rejected item of such a line, parsed. What is none ends in `InvalidRowError`, which names its place. */
-export const rejectedOf = (value: unknown, place: LinePlace): Rejected =>
+/** What such a line holds, parsed. What is none ends in `InvalidRowError`, which names its place. */
+export const rejectedOf = (value: unknown, place: LinePlace): RejectedLine =>
   succeeded(decodeRejected(value), "rejected item", place)
 
 const succeeded = <A>(result: Result.Result<A, Schema.SchemaError>, what: string, place: LinePlace): A => {

@@ -1,6 +1,7 @@
 import { Random } from "@tandem/random"
+import type { RejectedLine } from "../ConversationFile.ts"
 import { groupsOf, type RowMaker, type TrainingRow } from "../format/TrainingRows.ts"
-import type { Conversation, Item, Rejected, RejectingStage } from "../Item.ts"
+import type { Conversation, Item, RejectingStage } from "../Item.ts"
 import type { Finding, Verifier } from "../verify/Finding.ts"
 
 /** A row with the item that it was made of. */
@@ -23,7 +24,7 @@ export interface ModelTokens {
 /** What an audit looks at. */
 export interface AuditSources {
   readonly conversations: AsyncIterable<Conversation>
-  readonly rejected: AsyncIterable<Rejected>
+  readonly rejected: AsyncIterable<RejectedLine>
   readonly maker: RowMaker
   readonly verify: Verifier
 }
@@ -46,7 +47,7 @@ export interface Audit {
   readonly faults: readonly { readonly check: string; readonly count: number }[]
   /** Drawn by the seed, in the order of the data. */
   readonly rows: readonly AuditedRow[]
-  readonly rejected: readonly Rejected[]
+  readonly rejected: readonly RejectedLine[]
 }
 
 /** The first words of a reason, up to its colon: what items are counted by. */
@@ -59,7 +60,7 @@ export const collectAudit = async (
   { most, seed }: { readonly most: number; readonly seed: number },
 ): Promise<Audit> => {
   const rows = sample<AuditedRow>(most, Random.fromSeed(seed).derive("audit rows"))
-  const left = sample<Rejected>(most, Random.fromSeed(seed).derive("audit rejected"))
+  const left = sample<RejectedLine>(most, Random.fromSeed(seed).derive("audit rejected"))
   const counts = { success: 0, failed: 0, rejected: 0, rows: 0, untrained: 0, characters: 0, trainedCharacters: 0 }
   const reasons = new Map<string, { stage: RejectingStage; reason: string; count: number }>()
   const faults = new Map<string, number>()

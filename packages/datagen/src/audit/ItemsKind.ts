@@ -1,12 +1,12 @@
-import { escapeHtml, type Kind, prose } from "@tandem/report"
-import type { Rejected } from "../Item.ts"
+import { escapeHtml, type Kind } from "@tandem/report"
+import type { RejectedLine } from "../ConversationFile.ts"
 import { type AuditedRow, reasonKind } from "./CollectAudit.ts"
 import { filterScript, itemsStyle } from "./ItemsPage.ts"
 
 /** Rows and rejected items, to be filtered. */
 export interface Items {
   readonly rows: readonly AuditedRow[]
-  readonly rejected: readonly Rejected[]
+  readonly rejected: readonly RejectedLine[]
 }
 
 /** Characters of a chunk that are shown before it is unfolded. */
@@ -47,7 +47,7 @@ const filters = (stages: readonly string[], reasons: readonly string[]): string 
     )
     .join("")}</fieldset>
 ${choice("stage", "Rejected by", stages)}${choice("reason", "Reason", reasons)}
-<label for="words" class="grow">Words<input id="words" type="search" placeholder="in questions, answers and sources"></label>
+<label for="words" class="grow">Words<input id="words" type="search" placeholder="in texts, sources"></label>
 <output aria-live="polite"></output>
 </form>
 <p class="legend"><span class="trained">trained</span> counts in the loss, <span class="masked">masked</span> is only read; <span class="badge true">true chunk</span> is what the question is about.</p>`
@@ -129,12 +129,18 @@ const chunkHtml = ({ source, heading = "", text }: AuditedRow["item"]["chunk"], 
   }${mark === "" ? "" : ` ${mark}`}</p>${shown}</li>`
 }
 
-const rejectedHtml = ({ item, stage, reason }: Rejected): string =>
-  article(
+const rejectedHtml = ({ item, stage, reason, turns = [] }: RejectedLine): string => {
+  const asked = turns.find(({ role }) => role === "user")?.text
+  const chunk = item.chunk.text.replace(/\s+/g, " ")
+  const title = asked ?? (chunk.length > 90 ? `${chunk.slice(0, 90).replace(/[\ud800-\udbff]$/, "")}…` : chunk)
+  const said = turns.map(({ role, text }) => `<p><b>${role}</b> ${escapeHtml(text)}</p>`)
+  return article(
     { kind: "rejected", stage, reasons: [reasonKind(reason)] },
-    `<span class="question">${escapeHtml(item.chunk.text.replace(/\s+/g, " ").slice(0, 90))}…</span><span class="badges">${badge(
-      "rejected",
-      `rejected by ${stage}`,
-    )}<span class="source">${escapeHtml(item.chunk.source)}</span></span><span class="reason">${prose(reason.slice(0, 240))}</span>`,
-    `${item.shown.length === 0 ? `<h3>The chunk</h3><ol class="chunks">${chunkHtml(item.chunk, badge("true", "true chunk"))}</ol>` : shownHtml(item)}`,
+    `<span class="question">${escapeHtml(title)}</span><span class="badges">${badge("rejected", `rejected by ${stage}`)}<span class="source">${escapeHtml(item.chunk.source)}</span></span><span class="reason">${escapeHtml(reason.slice(0, 300))}</span>`,
+    `${
+      item.shown.length === 0
+        ? `<h3>The chunk</h3><ol class="chunks">${chunkHtml(item.chunk, badge("true", "true chunk"))}</ol>`
+        : shownHtml(item)
+    }${said.length === 0 ? "" : `<h3>What was said</h3><div class="said">${said.join("")}</div>`}`,
   )
+}

@@ -46,6 +46,9 @@ export const itemsStyle = `
 .before { white-space: normal; margin-bottom: .5rem; }
 .before summary { cursor: pointer; color: var(--soft); font-size: .875rem; }
 .before[open] { white-space: pre-wrap; }
+.said { border-left: 3px solid var(--bad); padding-left: .75rem; font-size: .9375rem; overflow-wrap: anywhere; }
+.said p { margin: 0 0 .5rem; white-space: pre-line; }
+.said b { color: var(--soft); font-size: .8125rem; font-weight: 600; margin-right: .35em; }
 .thoughts { font-style: italic; color: var(--soft); white-space: pre-line; }
 @media (max-width: 46rem) { .filters { position: static; } .filters output { text-align: left; } .item > :not(summary), .item h3 { margin-left: 0; } }
 @media print { .filters { display: none; } }

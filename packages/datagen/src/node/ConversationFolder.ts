@@ -3,9 +3,9 @@ import { open } from "node:fs/promises"
 import { join } from "node:path"
 import { InvalidJsonError, UnreadableFileError } from "@tandem/datasets"
 import { writeWhole } from "@tandem/files/node/WriteWhole"
-import { conversationOf, type LinePlace, rejectedOf } from "../ConversationFile.ts"
+import { conversationOf, type LinePlace, type RejectedLine, rejectedOf } from "../ConversationFile.ts"
 import { type RowMaker, segmentsLine, trainingRows } from "../format/TrainingRows.ts"
-import type { Conversation, Rejected } from "../Item.ts"
+import type { Conversation } from "../Item.ts"
 
 /** The files of a pipeline's conversations, below its output folder. */
 export const conversationFiles = ["rag_success_convs.jsonl", "rag_failed_convs.jsonl"] as const
@@ -56,7 +56,7 @@ export async function* readConversations(folder: string): AsyncGenerator<Convers
 }
 
 /** The items of an output folder that were left out, in the order in which they were; none where there is no such file. */
-export async function* readRejected(folder: string): AsyncGenerator<Rejected> {
+export async function* readRejected(folder: string): AsyncGenerator<RejectedLine> {
   const file = join(folder, rejectedFile)
   if (!existsSync(file)) return
   for await (const { value, place } of linesOf(file)) yield rejectedOf(value, place)

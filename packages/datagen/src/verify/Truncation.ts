@@ -58,7 +58,7 @@ const endsOpen = (text: string): string | undefined => {
   if (last !== undefined && unfinished.has(last)) return "it ends within a sentence"
   if (/`$/.test(text) || unmarked.test(bare) || /(?:https?:\/\/|www\.)\S+$/.test(bare)) return undefined
   if (listItem.test(line)) return unlikeOthers(text) ? "its last item ends otherwise than the others" : undefined
-  if (/^\s*(?:#{1,6} |\|)/.test(line)) return undefined
+  if (/^\s*(?:#{1,6} |\||>)/.test(line)) return undefined
   const isShort = wordCount(bare) <= 6 && !/[,;:、，；。.!?]\s?/u.test(bare)
   return isShort ? undefined : "it ends without the mark that ends a sentence"
 }
