@@ -1,10 +1,11 @@
 import assert from "node:assert/strict"
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { mkdtempSync, readdirSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, describe, it } from "node:test"
 import { Effect } from "effect"
 import { type ChatServer, type ChatServerOptions, chatServer } from "../support/ChatServer.ts"
+import { filesIn } from "../support/KilledPipeline.ts"
 import { runPipeline, testSettings } from "../support/RunPipeline.ts"
 
 const root = mkdtempSync(join(tmpdir(), "tandem-datagen-"))
@@ -19,18 +20,6 @@ const served = async (options?: ChatServerOptions): Promise<ChatServer> => {
   servers.push(server)
   return server
 }
-
-/** The files that a run leaves, without the database. */
-const filesIn = (folder: string): Readonly<Record<string, string>> =>
-  Object.fromEntries(
-    readdirSync(folder, { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile() && !entry.name.includes(".sqlite"))
-      .map((entry) => {
-        const path = join(entry.parentPath, entry.name)
-        return [path.slice(folder.length + 1), readFileSync(path, "utf8")] as const
-      })
-      .toSorted(([a], [b]) => (a < b ? -1 : 1)),
-  )
 
 const lines = (text: string | undefined) =>
   (text ?? "")

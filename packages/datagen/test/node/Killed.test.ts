@@ -1,0 +1,6 @@
+import { test } from "node:test"
+import { killedPipeline } from "../support/KilledPipeline.ts"
+
+test("a pipeline that is killed twice leaves what an undisturbed one does, and pays for nothing again", async () => {
+  await killedPipeline(2, 5)
+})
