@@ -5,10 +5,9 @@ import { type DatagenSettings, InvalidDatagenSettings, type ObserveDatagen, Outp
 import { estimateCost } from "@tandem/datagen/node/EstimateCost"
 import { generateData } from "@tandem/datagen/node/GenerateData"
 import { resultsFile } from "@tandem/datagen/node/Pipeline"
+import type { Chunk } from "@tandem/documents"
 import { holdLock } from "@tandem/runs/node/RunFolder"
-import { layer } from "@tandem/runtime/node/NodeRuntime"
 import { Effect } from "effect"
-import { chunkNeighbours } from "./ChunkNeighbours.ts"
 import { openModels } from "./OpenModels.ts"
 import { readChunks } from "./ReadChunks.ts"
 
@@ -45,9 +44,9 @@ export const generateFromDocuments = Effect.fn("data.generate")(function* (
     models,
     compat,
     observe,
-    ...(encoder === undefined ? {} : { neighbours: (suitable) => chunkNeighbours(encoder, suitable) }),
+    ...(encoder === undefined ? {} : { neighbours: (suitable: readonly Chunk[]) => neighboursBy(encoder, suitable) }),
   })
-}, onCpu)
+}, Effect.scoped)
 
 /** What {@link generateFromDocuments} would ask and cost, without asking anything. Replies that are kept are counted as such. */
 export const estimateFromDocuments = Effect.fn("data.estimate")(function* (
@@ -59,12 +58,13 @@ export const estimateFromDocuments = Effect.fn("data.estimate")(function* (
   const models = yield* openModels(settings)
   const chunks = yield* readChunks(settings, observe)
   return yield* estimateCost({ settings, chunks, models, compat })
-}, onCpu)
+}, Effect.scoped)
 
-/** With the runtime that models of this process run on. */
-function onCpu<A, E, R>(effect: Effect.Effect<A, E, R>) {
-  return effect.pipe(Effect.scoped, Effect.provide(layer({ device: "cpu" })))
-}
+const neighboursBy = (encoder: string, chunks: readonly Chunk[]) =>
+  Effect.flatMap(
+    Effect.promise(() => import("./ChunkNeighbours.ts")),
+    ({ chunkNeighbours }) => chunkNeighbours(encoder, chunks),
+  )
 
 const holdFolder = Effect.fnUntraced(function* (folder: string) {
   yield* Effect.tryPromise({

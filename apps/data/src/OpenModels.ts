@@ -1,13 +1,15 @@
 import { type DatagenSettings, InvalidDatagenSettings, type ModelRole } from "@tandem/datagen"
-import { chatTemplateOf, type GeneratorShape, makeLocalGenerator, openAiGenerator } from "@tandem/generator"
-import { generatorFingerprint, openGeneratorFolder } from "@tandem/objectives/node/LoadGenerator"
+import { type GeneratorShape, openAiGenerator } from "@tandem/generator"
 import { Effect, Redacted } from "effect"
 
 /** The two models of a pipeline: behind their endpoints, or in this process as long as the scope lives. */
 export const openModels = Effect.fnUntraced(function* ({ api, system }: DatagenSettings) {
   const open = Effect.fnUntraced(function* (role: ModelRole) {
     const baseUrl = api[`${role}_base_url`]
-    return yield* baseUrl === undefined ? openLocal(api[`${role}_model`], role) : openRemote(baseUrl, role)
+    if (baseUrl !== undefined) return yield* openRemote(baseUrl, role)
+    // What models of this process need takes a while to load.
+    const { openLocal } = yield* Effect.promise(() => import("./OpenLocal.ts"))
+    return yield* openLocal(api[`${role}_model`], role)
   })
   const openRemote = Effect.fnUntraced(function* (baseUrl: string, role: ModelRole) {
     const apiKey = yield* keyOf(api[`${role}_api_key`], `api.${role}_api_key`)
@@ -27,20 +29,6 @@ export const openModels = Effect.fnUntraced(function* ({ api, system }: DatagenS
   const same =
     api.small_base_url === undefined && api.large_base_url === undefined && api.small_model === api.large_model
   return { small, large: same ? small : yield* open("large") } satisfies Record<ModelRole, GeneratorShape>
-})
-
-/** A model of this project: a folder, a hub id, or a run that trained one. Its weights are part of its name in records. */
-const openLocal = Effect.fnUntraced(function* (name: string, role: ModelRole) {
-  const { model } = yield* openGeneratorFolder(name)
-  if (chatTemplateOf(model.tokenizer) === undefined) {
-    return yield* new InvalidDatagenSettings({
-      message: "a model without a chat template cannot be asked for data",
-      field: `api.${role}_model`,
-      expected: "a model that was trained on conversations, or an address in its base_url",
-      found: name,
-    })
-  }
-  return yield* makeLocalGenerator({ model, name: `${name}@${generatorFingerprint(model).slice(0, 12)}` })
 })
 
 /** The key that an environment variable holds. What is written in settings is its name, and never shown. */
