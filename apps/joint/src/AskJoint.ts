@@ -1,15 +1,7 @@
-import type { Passage } from "@tandem/datasets"
-import { answerFromPassages, makeLocalGenerator, type RagDecoding } from "@tandem/generator"
-import {
-  attemptToPrompt,
-  decodingOf,
-  ragRequestOf,
-  renewalOf,
-  renewedAnswers,
-  renewedSources,
-} from "@tandem/objectives"
-import { openGenerator } from "@tandem/objectives/node/OpenGenerator"
-import { openSearched, type SearchedRun } from "@tandem/objectives/node/OpenSearch"
+import type { RagDecoding } from "@tandem/generator"
+import type { SearchedRun } from "@tandem/objectives/node/OpenSearch"
+import type { Answer } from "@tandem/rag"
+import { openRun } from "@tandem/rag/node/OpenRag"
 import type { RunOptions } from "@tandem/runs"
 import type { NodeProvider } from "@tandem/runtime"
 import { layer } from "@tandem/runtime/node/NodeRuntime"
@@ -45,64 +37,22 @@ export interface JointAnswer {
  * as the scope lives. So new knowledge needs a new index and no training.
  */
 export const openAsk = Effect.fn("joint.openAsk")(function* (
-  searched: SearchedRun,
-  options: Pick<RunOptions, "observe">,
+  { run, store }: SearchedRun,
+  { observe }: Pick<RunOptions, "observe">,
 ) {
-  const trained = yield* trainedAs(searched.run)
-  const { towers, retrieval, store } = yield* openSearched(searched, options)
-  const { model, prompts } = yield* openGenerator({ generator: searched.run }, { seed: 0, texts: () => [] })
-  const generator = yield* makeLocalGenerator({ model })
-  const renewed = typeof trained.renewEvery === "number" ? trained.renewEvery : undefined
-  const renewal = yield* renewalOf(
-    { model, query: towers.query, store },
-    { retrieval, prompts, k: trained.kEval },
-    renewed ?? prompts.settings.maxAnswer,
-  )
-  return Effect.fnUntraced(function* (questions: readonly string[], asked: AskOptions = {}) {
-    const { k = trained.kEval, decoding = decodingOf(trained.loss) } = asked
-    if (renewed !== undefined && decoding.kind === "token") {
-      const beams = decoding.beams === undefined ? {} : { beams: decoding.beams }
-      const answers = yield* renewedAnswers({ model, generator, ...beams }, questions, { ...renewal, k })
-      return answers.map((answer): JointAnswer => {
-        const { sources, tokens } = renewedSources(answer, trained.temperature)
-        return {
-          answer: answer.text.trim(),
-          confidence: confidenceOf(answer.logprob, tokens.length),
-          sources: sources.map(({ passage, prior, weight }) => ({ ...shown(passage), prior, weight })),
-          tokens,
-        }
-      })
-    }
-    const found = yield* renewal.search(questions, k)
-    const requests = yield* attemptToPrompt(() =>
-      questions.map((question, index) =>
-        ragRequestOf(
-          question,
-          (found[index] ?? []).map(({ passage, score }) => ({ ...passage, score })),
-          { prompts, temperature: trained.temperature },
-        ),
-      ),
-    )
-    const answers = yield* answerFromPassages(generator, requests, { decoding, maxTokens: prompts.settings.maxAnswer })
-    return answers.map(({ text, logprob, posterior, tokens }, index): JointAnswer => {
-      const { logPrior } = requests[index]!
-      return {
-        answer: text.trim(),
-        confidence: confidenceOf(logprob, tokens.length),
-        sources: (found[index] ?? []).map(({ passage }, place) => ({
-          ...shown(passage),
-          prior: Math.exp(logPrior[place]!),
-          weight: posterior[place]!,
-        })),
-        tokens,
-      }
-    })
-  })
+  yield* trainedAs(run)
+  yield* observe({ event: "phase", name: "opening the run" })
+  const rag = yield* openRun(run, store === undefined ? {} : { store })
+  return (questions: readonly string[], asked: AskOptions = {}) =>
+    Effect.map(rag.askBatch(questions, asked), (answers) => answers.map(jointAnswer))
 })
 
-const confidenceOf = (logprob: number, tokens: number) => ({ logprob, perToken: logprob / Math.max(1, tokens) })
-
-const shown = ({ id, title, text }: Passage) => ({ id, ...(title === undefined ? {} : { title }), text })
+const jointAnswer = ({ answer, confidence, sources, tokens }: Answer): JointAnswer => ({
+  answer,
+  confidence,
+  sources: sources.map(({ score: _, ...source }) => source),
+  tokens,
+})
 
 /** What `askJoint` is told. */
 export interface AskJointSettings extends SearchedRun, AskOptions {
@@ -113,8 +63,9 @@ export interface AskJointSettings extends SearchedRun, AskOptions {
 
 /** Asks a finished joint run once: see {@link openAsk}. */
 export const askJoint = Effect.fn("joint.ask")((settings: AskJointSettings, options: Pick<RunOptions, "observe">) => {
-  const { device, threads, questions } = settings
-  return Effect.flatMap(openAsk(settings, options), (ask) => ask(questions, settings)).pipe(
+  const { device, threads, questions, k, decoding } = settings
+  const asked = { ...(k === undefined ? {} : { k }), ...(decoding === undefined ? {} : { decoding }) }
+  return Effect.flatMap(openAsk(settings, options), (ask) => ask(questions, asked)).pipe(
     Effect.scoped,
     Effect.provide(layer({ device, ...(threads === undefined ? {} : { threads }) })),
   )
