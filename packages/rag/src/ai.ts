@@ -69,7 +69,7 @@ export const tandemEmbeddingModel = (
 /** A tool for any model of the AI SDK: finds the passages of a question. */
 export const retrievalTool = (rag: RagClient, { k }: { readonly k?: number } = {}) =>
   tool({
-    description: `Finds passages that answer a question in ${rag.facts.knowledge.name}.`,
+    description: `finds passages that answer a question in ${rag.facts.knowledge.name}`,
     inputSchema: z.object({ question: z.string().min(1).describe("the question, in full") }),
     execute: async ({ question }, { abortSignal }): Promise<readonly Source[]> =>
       rag.retrieve(question, {

@@ -35,8 +35,8 @@ export const toolServer = (
   server.registerTool(
     "retrieve",
     {
-      title: "Find passages",
-      description: `Finds the passages of ${knowledge.name} that fit a question best.`,
+      title: "find passages",
+      description: `finds the passages of ${knowledge.name} that fit a question best`,
       inputSchema: { question: z.string().min(1).describe("the question, in full"), k: count },
       outputSchema: { passages: z.array(passage) },
       annotations: { readOnlyHint: true, openWorldHint: false },
@@ -50,8 +50,8 @@ export const toolServer = (
   server.registerTool(
     "ask",
     {
-      title: "Answer a question",
-      description: `Answers a question from passages of ${knowledge.name}, with their weights and how sure it is.`,
+      title: "answer a question",
+      description: `answers a question from passages of ${knowledge.name}, with their weights and how sure it is`,
       inputSchema: { question: z.string().min(1).describe("the question, in full"), k: count },
       outputSchema: {
         answer: z.string(),
