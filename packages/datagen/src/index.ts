@@ -82,6 +82,7 @@ export {
   type Generated,
   generateConversation,
 } from "./stages/GenerateConversation.ts"
+export { type Judged, type JudgeOptions, judgeConversation } from "./stages/JudgeConversation.ts"
 export { readTurns, turnsFormat } from "./stages/ReadTurns.ts"
 export { readVerdict, type Verdict, verdictFormat } from "./stages/ReadVerdict.ts"
 export { type Check, type Finding, reasonOf, type Verifier } from "./verify/Finding.ts"

@@ -10,12 +10,13 @@ import type { DatagenEvent, DatagenSummary, ObserveDatagen } from "../DatagenEve
 import type { DatagenSettings } from "../DatagenSettings.ts"
 import type { OutputFolderFailed } from "../Errors.ts"
 import { type RowMaker, rowMaker } from "../format/TrainingRows.ts"
-import type { Conversation, Rejected } from "../Item.ts"
+import type { Conversation, Item, Rejected } from "../Item.ts"
 import type { Exchange } from "../model/Model.ts"
 import { addUsage, type ModelRole } from "../model/Results.ts"
 import type { Neighbours } from "../simulate/Candidates.ts"
 import { filterChunk } from "../stages/Filter.ts"
 import { generateConversation } from "../stages/GenerateConversation.ts"
+import { judgeConversation } from "../stages/JudgeConversation.ts"
 import { reasonOf } from "../verify/Finding.ts"
 import { findByBm25, roundTrip } from "../verify/RoundTrip.ts"
 import { conversationVerifier } from "../verify/Verify.ts"
@@ -205,20 +206,17 @@ const generateAll = Effect.fnUntraced(function* (run: Run, { items, suitable }: 
   let done = 0
   yield* progress(run, "generating", done, suitable.length)
   const generated = items.pipe(
-    Stream.mapEffect((item) => generateConversation(pipeline.models.large, item, pipeline.options), {
-      concurrency: pipeline.window,
-    }),
+    Stream.mapEffect((item) => checkedConversation(pipeline, item, faultsOf), { concurrency: pipeline.window }),
   )
-  yield* Stream.runForEach(generated, ({ item, conversation, exchanges }) =>
+  yield* Stream.runForEach(generated, ({ item, conversation, exchanges, judged, reasons }) =>
     Effect.gen(function* () {
       tally(run, "large", exchanges)
-      const rejected = Result.isFailure(conversation)
-        ? conversation.failure
-        : yield* Effect.map(faultsOf(conversation.success), (reason): Rejected | undefined =>
-            reason === undefined ? undefined : { item, stage: "verify", reason },
-          )
+      tally(run, "small", judged)
+      const faults: Rejected = { item, stage: "verify", reason: reasons.join("; ") }
+      const rejected = Result.isFailure(conversation) ? conversation.failure : reasons.length > 0 ? faults : undefined
       const debug = item.failed ? failedDebug : successDebug
-      yield* debug.write(debugEntry(item.key, item.chunk.source, exchanges, rejected?.reason ?? "accepted"))
+      const said = [...exchanges, ...judged]
+      yield* debug.write(debugEntry(item.key, item.chunk.source, said, rejected?.reason ?? "accepted"))
       if (rejected !== undefined) {
         yield* reject(rejected, Result.isSuccess(conversation) ? { turns: conversation.success.turns } : {})
       } else if (Result.isSuccess(conversation)) {
@@ -234,17 +232,34 @@ const generateAll = Effect.fnUntraced(function* (run: Run, { items, suitable }: 
   return counts
 })
 
-/** What a conversation is rejected for; nothing where it passes. */
-const checks = ({ verify, system }: DatagenSettings, chunks: readonly Chunk[]) => {
+type FaultsOf = (conversation: Conversation) => Effect.Effect<readonly string[]>
+
+/** What a conversation is rejected for, by rules; nothing where it passes. */
+const checks = ({ verify, system }: DatagenSettings, chunks: readonly Chunk[]): FaultsOf => {
   const { quotes, citations, round_trip } = verify
   const rules = conversationVerifier({ quotes, citations, failureBehavior: system.failure_behavior })
   const returns = round_trip ? roundTrip(findByBm25(chunks)) : undefined
-  return (conversation: Conversation): Effect.Effect<string | undefined> =>
-    Effect.map(returns?.(conversation) ?? Effect.succeed([]), (findings) => {
-      const reasons = [...rules(conversation), ...findings].map(reasonOf)
-      return reasons.length === 0 ? undefined : reasons.join("; ")
-    })
+  return (conversation) =>
+    Effect.map(returns?.(conversation) ?? Effect.succeed([]), (findings) =>
+      [...rules(conversation), ...findings].map(reasonOf),
+    )
 }
+
+/** A conversation with what it is rejected for; the judge is asked about those that pass the rules. */
+const checkedConversation = Effect.fnUntraced(function* (
+  { models, options, settings }: Pipeline,
+  item: Item,
+  faultsOf: FaultsOf,
+) {
+  const generated = yield* generateConversation(models.large, item, options)
+  const { conversation } = generated
+  const nothing: readonly Exchange[] = []
+  if (Result.isFailure(conversation)) return { ...generated, reasons: [], judged: nothing }
+  const reasons = yield* faultsOf(conversation.success)
+  if (reasons.length > 0 || !settings.verify.judge) return { ...generated, reasons, judged: nothing }
+  const { findings, exchanges } = yield* judgeConversation(models.small, conversation.success, options)
+  return { ...generated, reasons: findings.map(reasonOf), judged: exchanges }
+})
 
 const writeTokens = Effect.fnUntraced(function* ({ pipeline, folder, tokens }: Run) {
   for (const [role, file] of [

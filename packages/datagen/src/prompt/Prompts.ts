@@ -8,12 +8,14 @@ export interface DatagenPrompts {
   readonly rag_convs: PromptFile
   /** Asks for one where retrieval failed; sees `abstain`, too. */
   readonly rag_failed_convs: PromptFile
+  /** Asks whether answers are grounded; sees `chunks` and `turns`, each with `role` and `text`. */
+  readonly rag_judge: PromptFile
   /** Says what was wrong with a reply; sees `problem`. */
   readonly rag_correction: PromptFile
 }
 
 const nothing = {
-  ...{ text: "", source: "", heading: "", chunks: [], multi: [] },
+  ...{ text: "", source: "", heading: "", chunks: [], multi: [], turns: [] },
   ...{ thoughts: false, abstain: false, problem: "" },
 }
 const text: Needed = { name: "{{ text }}", variables: (mark) => ({ ...nothing, text: mark }) }
@@ -29,5 +31,15 @@ export const neededBy: Readonly<Record<keyof DatagenPrompts, readonly Needed[]>>
     },
   ],
   rag_failed_convs: [text],
+  rag_judge: [
+    {
+      name: "{{ chunk.text }} of its chunks",
+      variables: (mark) => ({ ...nothing, chunks: chunksWith(mark) }),
+    },
+    {
+      name: "{{ turn.text }} of its turns",
+      variables: (mark) => ({ ...nothing, turns: [{ role: "assistant", text: mark }] }),
+    },
+  ],
   rag_correction: [{ name: "{{ problem }}", variables: (mark) => ({ ...nothing, problem: mark }) }],
 }

@@ -118,6 +118,22 @@ describe("generateData", () => {
     assert.match(reasons("d2.txt")[0] ?? "", /^verify: invented-quote/)
   })
 
+  it("has a model judge what passes the rules, where it is to", async () => {
+    const server = await served({
+      reply: ([system, user]) =>
+        system?.content.startsWith("You check") === true
+          ? JSON.stringify({ reason: "so it is", grounded: user?.content.includes("Passage [d3.txt]") !== true })
+          : undefined,
+    })
+    const folder = join(root, "judged")
+    const settings = testSettings(folder, server.baseUrl, {}, { verify: { judge: true } })
+    const summary = await Effect.runPromise(runPipeline(settings, documents))
+    assert.ok(summary.rejected > 0 && summary.rejected < 10, `${summary.rejected}`)
+    const reasons = lines(filesIn(folder)["rejected.jsonl"]).map(({ stage, reason }) => `${stage} ${reason}`)
+    assert.deepEqual([...new Set(reasons)], ["verify ungrounded: so it is"])
+    assert.equal(server.calls(), 72 + summary.success + summary.rejected)
+  })
+
   it("stops at the budget without passing it, and goes on with a larger one", async () => {
     const server = await served()
     const folder = join(root, "budget")
