@@ -1,6 +1,6 @@
 // A run's folder that is opened and asked, as a service and with promises.
 import assert from "node:assert/strict"
-import { mkdtempSync, rmSync } from "node:fs"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, before, test } from "node:test"
@@ -136,4 +136,37 @@ test("the same run is a service", async () => {
   })
   const found = await Effect.runPromise(Effect.provide(program, layerRun(join(folder, "joint"), { threads })))
   assert.equal(found.answer, (await rag.ask(questions[2]!)).answer)
+})
+
+test("a run that searches again as its answers grow names all passages, streamed or not", async () => {
+  await using renewing = await openRag(await smallRun(join(folder, "renewed"), { renewEvery: 2 }), { threads })
+  const answer = await renewing.ask(questions[4]!)
+  for (const { weights } of answer.tokens) {
+    assert.equal(weights.length, answer.sources.length)
+    near(sum(weights), 1, "weights")
+  }
+  const events: AskEvent[] = []
+  for await (const event of renewing.askStream(questions[4]!)) events.push(event)
+  const last = events.at(-1)
+  assert.ok(last?.type === "done")
+  assert.equal(last.answer.answer, answer.answer)
+})
+
+test("rounds of a retriever and a reader are the last of each", async () => {
+  const rounds = join(folder, "dual")
+  const retriever = await smallRun(join(rounds, "round-1-retriever"), { retrieverAlone: true })
+  await smallRun(join(rounds, "round-2-reader"))
+  const rows = [
+    { round: 1, trained: "retriever", metrics: {} },
+    { round: 2, trained: "reader", metrics: {} },
+  ]
+  writeFileSync(
+    join(rounds, "report.json"),
+    JSON.stringify({ format: 1, command: "dual train", status: "completed", rows }),
+  )
+  await using dual = await openRag(rounds, { threads })
+  assert.equal(dual.facts.encoder?.model, "round-1-retriever")
+  assert.equal(dual.facts.generator?.model, "round-2-reader")
+  await using beside = await openRag(join(rounds, "round-2-reader"), { retriever, threads })
+  assert.equal((await dual.ask(questions[5]!)).answer, (await beside.ask(questions[5]!)).answer)
 })
