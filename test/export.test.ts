@@ -15,7 +15,7 @@ const run = join(folder, "run")
 before(async () => {
   await smallRun(run)
   const config = JSON.parse(readFileSync(join(run, "config.json"), "utf8"))
-  writeFileSync(join(run, "config.json"), JSON.stringify({ ...config, data: ["/home/somebody/questions.jsonl"] }))
+  writeFileSync(join(run, "config.json"), JSON.stringify({ ...config, data: ["/srv/somebody/questions.jsonl"] }))
 })
 after(() => rmSync(folder, { recursive: true, force: true }))
 
