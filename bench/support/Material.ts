@@ -29,7 +29,8 @@ export const withSquadParagraphs = async <A>(
   })
 }
 
-const squadParagraphs = async (count: number): Promise<readonly string[]> => {
+/** The first distinct paragraphs of SQuAD's training articles. */
+export const squadParagraphs = async (count: number): Promise<readonly string[]> => {
   const { corpus } = await Effect.runPromise(readExamples([needs("TANDEM_DATA", "squad/train.json")], {}))
   if (corpus.size < count) throw new Error(`there are ${corpus.size} paragraphs, and ${count} are needed`)
   return [...corpus.values()].slice(0, count).map(({ text }) => text)

@@ -44,6 +44,7 @@ const order = [
   "score-passages",
   "corpus-encoding",
   "tokenization",
+  "chunking",
   "startup",
 ]
 

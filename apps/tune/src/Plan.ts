@@ -1,6 +1,6 @@
 import type { Passage } from "@tandem/datasets"
 import { encodingOf, type RetrievalSettings } from "@tandem/objectives"
-import { encodeAll, type Tower } from "@tandem/retriever"
+import { makeTextEncoder, type Tower } from "@tandem/retriever"
 import { Effect, Schema } from "effect"
 import type { TuneData } from "./TuneData.ts"
 
@@ -65,10 +65,10 @@ export const measureSpeed = Effect.fnUntraced(function* (
   const step = Math.max(1, Math.floor(corpus.length / sampled))
   const sample = corpus.filter((_, index) => index % step === 0).slice(0, sampled)
   const tokens = tokensOf(tower, retrieval, sample)
-  const read = encodeAll(tower, sample, { ...encodingOf(retrieval, "passage"), kind: "passage" })
-  yield* read
+  const { encode } = yield* makeTextEncoder(tower, encodingOf(retrieval, "passage"))
+  yield* encode(sample, "passage")
   const began = performance.now()
-  yield* read
+  yield* encode(sample, "passage")
   return tokens / ((performance.now() - began) / 1000)
 })
 

@@ -170,7 +170,10 @@ const prepared = Effect.fnUntraced(function* (settings: TuneSettings, { observe 
   const retrieval = yield* retrievalSettings(models, towers)
   const { passage } = searchTowers(towers)
   const speed = measureSpeed(passage, retrieval, data.corpus)
-  const tokensPerSecond = yield* Effect.provide(speed, layer({ device, ...(threads === undefined ? {} : { threads }) }))
+  const tokensPerSecond = yield* Effect.provide(
+    Effect.scoped(speed),
+    layer({ device, ...(threads === undefined ? {} : { threads }) }),
+  )
   const corpusTokens = tokensOf(passage, retrieval, data.corpus)
   const epochTokens = epochTokensOf(data, corpusTokens, data.corpus.length)
   const evaluations = 2

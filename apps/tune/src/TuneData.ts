@@ -24,7 +24,7 @@ export interface TuneDataOptions {
 /** Fewer documents are divided into runs of so many chunks, each of which counts as one. */
 const fewDocuments = 8
 const chunksTogether = 6
-/** A share of the passages keep their questions' words in training: people use the words of what they look for, too. */
+/** More questions make the intervals little narrower, and measuring slower. */
 const mostHeldOut = 1000
 
 /**
@@ -39,8 +39,8 @@ export const tuneData = (chunks: readonly Chunk[], { seed, heldOut, perChunk }: 
   const asked = different.map((chunk) => askChunk(chunk, { ...options, random: random.derive(chunk.id) }))
 
   const groupOf = grouped(different)
-  const groups = random.derive("held out").shuffle([...new Set(different.map(groupOf))])
-  const held = new Set(groups.slice(0, Math.max(1, Math.round(heldOut * groups.length))))
+  const sizes = countOf(different.map(groupOf))
+  const held = heldOutOf(random.derive("held out").shuffle([...sizes]), heldOut * different.length)
   const corpus = asked.map(passageOf)
   const examplesOf = (isHeld: boolean): readonly Example[] =>
     asked
@@ -61,7 +61,21 @@ export const tuneData = (chunks: readonly Chunk[], { seed, heldOut, perChunk }: 
     examplesOf(true).filter(({ query }) => !known.has(comparable(query))),
     mostHeldOut,
   )
-  return { train, dev, corpus, groups: { train: groups.length - held.size, dev: held.size } }
+  return { train, dev, corpus, groups: { train: sizes.size - held.size, dev: held.size } }
+}
+
+/** Groups, one at least, that hold about so many chunks; those that would hold far more are passed over. */
+const heldOutOf = (groups: readonly (readonly [name: string, size: number])[], wanted: number): ReadonlySet<string> => {
+  const held = new Set<string>()
+  let chunks = 0
+  for (const [name, size] of groups) {
+    if (chunks >= wanted) break
+    if (chunks + size > 1.3 * wanted) continue
+    held.add(name)
+    chunks += size
+  }
+  const [smallest] = groups.toSorted(([, a], [, b]) => a - b)
+  return held.size > 0 || smallest === undefined ? held : new Set([smallest[0]])
 }
 
 const passageOf = ({ chunk, text }: AskedChunk): Passage => ({

@@ -1,4 +1,4 @@
-import type { Chunk } from "@tandem/documents"
+import { type Chunk, unwrapLines } from "@tandem/documents"
 import type { Random } from "@tandem/random"
 
 /** A question that nobody asked: words of a passage that stand for one. */
@@ -62,7 +62,7 @@ export const comparable = (query: string): string =>
 const sentencesOf = (text: string): readonly string[] =>
   text
     .split("\n\n")
-    .flatMap((paragraph) => [...segmenter.segment(paragraph.replaceAll(/([^\n]{60,})\n(?=\S)/g, "$1 "))])
+    .flatMap((paragraph) => [...segmenter.segment(unwrapLines(paragraph))])
     .map(({ segment }) => segment.trim())
 
 /** Sentences of 20 to 300 characters, three quarters of which are letters, that end as sentences do. */

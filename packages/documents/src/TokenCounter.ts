@@ -33,7 +33,7 @@ export const estimateBy = (count: CountTokens): CountTokens => {
   }
   return (text) => {
     let sum = 0
-    for (const [word] of text.matchAll(/\s*\S+/g)) {
+    for (const [word] of text.matchAll(words)) {
       if (word.length <= longestPart) sum += countWord(word)
       else for (const [part] of word.matchAll(/.{1,100}/gsu)) sum += countWord(part)
     }
@@ -41,6 +41,8 @@ export const estimateBy = (count: CountTokens): CountTokens => {
   }
 }
 
+/** Letters and numbers, or other signs, each with the white space before them. */
+const words = /\s*(?:[\p{L}\p{M}\p{N}]+|[^\s\p{L}\p{M}\p{N}]+)/gu
 const longestPart = 100
 const longestKept = 48
 const mostKept = 200_000

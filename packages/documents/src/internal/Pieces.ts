@@ -1,6 +1,7 @@
 import { isSpaceless } from "@tandem/datasets"
 import type { Heading } from "../Document.ts"
 import type { CountTokens } from "../TokenCounter.ts"
+import { unwrapLines } from "../Unwrap.ts"
 
 /** What stands before a piece; a chunk rather ends at a higher one. */
 export const bounds = { character: 0, word: 1, sentence: 2, paragraph: 3, heading: 4 } as const
@@ -86,14 +87,11 @@ function* paragraphs(text: string): Generator<Span> {
 
 /** The sentences of a paragraph. A line's end inside a sentence that goes on is none of a sentence. */
 function* sentences(text: string, start: number, end: number): Generator<Span> {
-  const paragraph = text.slice(start, end).replaceAll(wrappedLine, "$1 ")
+  const paragraph = unwrapLines(text.slice(start, end))
   for (const { index, segment } of sentenceSegmenter.segment(paragraph)) {
     yield* trimmed(text, start + index, start + index + segment.length)
   }
 }
-
-/** Lines are broken at a width, as a rule of 72 to 100 characters. */
-const wrappedLine = /([^\n]{60,})\n(?=[^\s\-*+|>#])/g
 
 function* words(text: string, { start, end }: Span, bound: Bound): Generator<Omit<Piece, "tokens">> {
   for (const { 0: word, index } of text.slice(start, end).matchAll(/\S+/g)) {
