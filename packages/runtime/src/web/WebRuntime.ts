@@ -123,7 +123,7 @@ const instantiating = (module: WebAssembly.Module): (() => void) => {
   const own = WebAssembly.instantiate
   const instantiate = async (_: unknown, imports?: WebAssembly.Imports) => ({
     module,
-    instance: new WebAssembly.Instance(module, imports),
+    instance: await own(module, imports),
   })
   Object.defineProperty(WebAssembly, "instantiate", { value: instantiate, configurable: true, writable: true })
   return () => Object.defineProperty(WebAssembly, "instantiate", { value: own, configurable: true, writable: true })
