@@ -31,6 +31,7 @@ test("an export has weights of 8 bits once, the index and its programs, and noth
   assert.equal(files[0]?.path, "server.js")
   assert.ok(files.every(({ bytes }, index) => index === 0 || bytes <= files[index - 1]!.bytes))
   assert.doesNotMatch(readFileSync(join(out, "run/config.json"), "utf8"), /somebody/)
+  assert.equal(readFileSync(join(out, ".dockerignore"), "utf8"), "node_modules\n")
 })
 
 test("what was exported for Node stands alone and answers as its files do", async () => {
@@ -51,6 +52,7 @@ test("an export replaces an earlier one, and no other folder; a precision that w
   const files = await exported({ run, target: "page", dtype: "fp32", out })
   assert.ok(files.some(({ path }) => path === "run/retriever/model.safetensors"))
   assert.ok(!existsSync(join(out, "server.js")))
+  assert.match(readFileSync(join(out, "index.html"), "utf8"), /type="module"><\/script>\n<script src="page\.js" defer>/)
   assert.deepEqual(
     readdirSync(folder).filter((name) => name !== "run" && name !== "node"),
     [],

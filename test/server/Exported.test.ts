@@ -1,6 +1,6 @@
 // A run exported for Deno and for Cloudflare Workers answers there as its files do on Node.
 import assert from "node:assert/strict"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, before, test } from "node:test"
@@ -47,6 +47,7 @@ const worker :Workerd.Worker = (
 test("Cloudflare's runtime serves an exported run, and none of its files", async () => {
   const cwd = join(folder, "workers")
   await exported({ run, target: "workers", dtype: "fp32", out: cwd })
+  assert.equal(readFileSync(join(cwd, ".assetsignore"), "utf8"), "*\n!run\n!run/**\n")
   const url = `http://127.0.0.1:${await freePort()}`
   writeFileSync(join(cwd, "config.capnp"), config(cwd, new URL(url).port))
   const server = await started(await installWorkerd(), ["serve", "config.capnp"], { url, cwd })

@@ -50,7 +50,7 @@ await serveFolder(new URL("./run", import.meta.url))`
     }
     await writeFile(join(folder, "package.json"), json(manifest))
     await writeFile(join(folder, "Dockerfile"), dockerfile)
-    await writeFile(join(folder, ".dockerignore"), "node_modules\\n")
+    await writeFile(join(folder, ".dockerignore"), "node_modules\n")
   },
   deno: async (folder) => {
     const source = `import { serveOnWasm } from "@tandem/edge/node/ServeOnWasm"
@@ -77,7 +77,7 @@ export default makeWorker(wasm)`
     })
     await wasm(folder)
     await writeFile(join(folder, "wrangler.jsonc"), json(wrangler))
-    await writeFile(join(folder, ".assetsignore"), "*\\n!run\\n!run/**\\n")
+    await writeFile(join(folder, ".assetsignore"), "*\n!run\n!run/**\n")
   },
   page: async (folder) => {
     const source = `import { pageSystem } from "@tandem/edge/web/PageSystem"
@@ -85,7 +85,7 @@ globalThis.tandem = pageSystem(new URL(".", import.meta.url))`
     await bundle(join(folder, "system.js"), { source, platform: "browser" })
     await wasm(folder)
     for (const [name, { content }] of Object.entries(pageFiles)) {
-      const system = '<script src="system.js" type="module"></script>\\n<script src="page.js" defer>'
+      const system = '<script src="system.js" type="module"></script>\n<script src="page.js" defer>'
       await writeFile(join(folder, name), content.replace('<script src="page.js" defer>', system))
     }
   },
