@@ -64,6 +64,7 @@ export const makeHandler = (served: Served, options: HandlerOptions = {}): Handl
       if (apiKey !== undefined) await checkBearerKey(request.headers, apiKey)
       const place = admission.enter()
       const { signal, end } = lifetimes.begin(request.signal)
+      visit.over = signal
       visit.leave = () => {
         end()
         place.leave()
@@ -126,7 +127,7 @@ export const makeHandler = (served: Served, options: HandlerOptions = {}): Handl
     response.headers.set("x-content-type-options", "nosniff")
     if (!response.headers.has("cache-control")) response.headers.set("cache-control", "no-store")
     const { status } = response
-    return whenSent(response, () => {
+    return whenSent(response, visit.over, () => {
       visit.leave()
       const line = { route: visit.route, status, seconds: visit.elapsed() }
       telemetry.went(line)

@@ -69,6 +69,21 @@ test("a client that goes away in mid-stream ends the writing, and so does one th
   unread.destroy()
 })
 
+test("a client that takes nothing of what it asked for gives its place back when its time is over", async () => {
+  const system = echoSystem({ pause: 20, tail: 1000 })
+  const server = await serve(system, { limits: { seconds: 0.5, running: 1 } })
+  const body = JSON.stringify({ query: "€".repeat(32_000), k: 100, stream: true })
+  const socket = connect(server.port, "127.0.0.1").pause()
+  socket.on("error", () => {})
+  socket.write(`${head([`content-length: ${Buffer.byteLength(body)}`])}${body}`)
+  await until(() => system.streams.begun === 1)
+  await until(() => system.streams.ended === 1)
+  assert.equal((await post(server.url, { query: "next" })).status, 200)
+  // Stopping does not wait for it either.
+  await server[Symbol.asyncDispose]()
+  socket.destroy()
+})
+
 /** Waits until something is so; what never is lets the test run into its time. */
 const until = async (isSo: () => boolean): Promise<void> => {
   while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 10))
