@@ -10,7 +10,8 @@ export interface FilesAtOptions {
 
 /**
  * The files below an address (`https://…/run`, an object storage, a server's static folder). A file that is not there is one
- * whose answer is 404 or 410; any other failure throws. A server that ignores ranges is read as a whole.
+ * whose answer is 404 or 410; any other failure throws. Of a server that ignores ranges a file is fetched once as a whole, and
+ * held until another is read.
  */
 export const filesAt = (address: string | URL, options: FilesAtOptions = {}): ReadFiles => {
   const { fetch = (url, init) => globalThis.fetch(url, init), headers = {} } = options
@@ -23,9 +24,21 @@ export const filesAt = (address: string | URL, options: FilesAtOptions = {}): Re
     if (response.status === 404 || response.status === 410) return undefined
     throw new Error(`the server answered ${response.status} for ${path}`)
   }
+  // What came as a whole where a part was asked for: the next part is most likely of the same file.
+  let whole: { readonly path: string; readonly bytes: Promise<Uint8Array> } | undefined
+  const fetchWhole = (path: string, response: Response): Promise<Uint8Array> => {
+    const bytes = response.arrayBuffer().then((buffer) => new Uint8Array(buffer))
+    const mine = { path, bytes }
+    whole = mine
+    bytes.catch(() => {
+      if (whole === mine) whole = undefined
+    })
+    return bytes
+  }
   return {
     location,
     read: async (path) => {
+      whole = undefined
       const response = await ask(path, { headers: { ...headers } })
       return response && new Uint8Array(await response.arrayBuffer())
     },
@@ -38,10 +51,14 @@ export const filesAt = (address: string | URL, options: FilesAtOptions = {}): Re
     },
     readRange: async (path, start, end) => {
       if (end <= start) return new Uint8Array(0)
+      if (whole?.path === path) return (await whole.bytes).slice(start, end)
       const response = await ask(path, { headers: { ...headers, range: `bytes=${start}-${end - 1}` } })
       if (response === undefined) throw new Error(`the server has no ${path}`)
-      const bytes = new Uint8Array(await response.arrayBuffer())
-      return response.status === 206 ? bytes : bytes.subarray(start, end)
+      if (response.status === 206) return new Uint8Array(await response.arrayBuffer())
+      if (whole?.path !== path) return (await fetchWhole(path, response)).slice(start, end)
+      // Another part that was asked for at the same time has begun to take it.
+      await response.body?.cancel()
+      return (await whole.bytes).slice(start, end)
     },
   }
 }

@@ -11,6 +11,7 @@ import { filesIn } from "@tandem/files/node/FilesIn"
 const contents: Readonly<Record<string, string>> = { "a.json": "{}", "onnx/model with space.onnx": "0123456789" }
 const folder = mkdtempSync(join(tmpdir(), "tandem-files-"))
 const seen: string[] = []
+let sent = 0
 let server: Server
 let address = ""
 before(async () => {
@@ -25,6 +26,7 @@ before(async () => {
     if (text === undefined) return response.writeHead(404).end()
     const range = place === "whole" ? null : /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? "")
     const body = range === null ? text : text.slice(Number(range[1]), Number(range[2]) + 1)
+    if (request.method !== "HEAD") sent += body.length
     return response
       .writeHead(range === null ? 200 : 206, { "content-length": body.length })
       .end(request.method === "HEAD" ? undefined : body)
@@ -77,4 +79,18 @@ test("a server that fails is no server without the file, and requests bring what
   await assert.rejects(files.read("a.json"), /answered 500 for a\.json/)
   await assert.rejects(holdsFile(files, "a.json"), /500/)
   assert.equal(seen.at(-1), "Bearer key")
+})
+
+test("of a server without ranges a file is sent once, however many of its parts are asked for", async () => {
+  const { readRange, read } = filesAt(`${address}/whole`)
+  assert.ok(readRange !== undefined)
+  const model = "onnx/model with space.onnx"
+  assert.equal(text(await readRange(model, 0, 2)), "01")
+  sent = 0
+  const parts = await Promise.all([readRange(model, 2, 4), readRange(model, 4, 6), readRange(model, 9, 12)])
+  assert.deepEqual(parts.map(text), ["23", "45", "9"])
+  assert.equal(sent, 0)
+  assert.deepEqual((await Promise.all([readRange("a.json", 0, 1), readRange("a.json", 1, 2)])).map(text), ["{", "}"])
+  await assert.rejects(readRange("none", 0, 1), /the server has no none/)
+  assert.equal(text(await read(model)), "0123456789")
 })
