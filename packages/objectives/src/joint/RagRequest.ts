@@ -26,6 +26,10 @@ export const ragRequestOf = (
         ),
       }
 
+/** Tokens of all prompts of a request. */
+export const promptTokensOf = ({ prompts }: RagRequest): number =>
+  prompts.reduce((sum, prompt) => sum + (typeof prompt !== "string" && "ids" in prompt ? prompt.ids.length : 0), 0)
+
 /** What is made of prompts; one that does not fit is a failure. */
 export const attemptToPrompt = <A>(body: () => A): Effect.Effect<A, InvalidPrompt> =>
   Effect.suspend(() => {

@@ -12,7 +12,7 @@ import {
 } from "@tandem/generator"
 import type { LanguageModel } from "@tandem/models"
 import { Effect } from "effect"
-import { attemptToPrompt, ragRequestOf } from "./RagRequest.ts"
+import { attemptToPrompt, promptTokensOf, ragRequestOf } from "./RagRequest.ts"
 import { renewals } from "./RenewedQueries.ts"
 
 /** A passage that was found, and how well it fits. */
@@ -93,6 +93,8 @@ export interface RenewedAnswer extends Pick<RagAnswer, "text" | "ids" | "finish"
     /** Tokens that were written from these passages. */
     readonly tokens: RagAnswer["tokens"]
   }[]
+  /** Tokens of all prompts that were read for it; what was written before a retrieval is one more time part of them. */
+  readonly promptTokens: number
 }
 
 /** An answer while it is written. */
@@ -102,6 +104,7 @@ interface Writing {
   finish: RagAnswer["finish"] | undefined
   retrievals: RenewedAnswer["retrievals"]
   logprob: number
+  promptTokens: number
 }
 
 /**
@@ -128,7 +131,7 @@ export const renewedAnswers = Effect.fnUntraced(function* <E, R>(
   }
   const most = prompts.settings.maxAnswer
   const states = questions.map(
-    (question): Writing => ({ question, ids: [], finish: undefined, retrievals: [], logprob: 0 }),
+    (question): Writing => ({ question, ids: [], finish: undefined, retrievals: [], logprob: 0, promptTokens: 0 }),
   )
   for (let written = 0; written < most; written += every) {
     const open = states.filter(({ finish }) => finish === undefined)
@@ -155,11 +158,12 @@ export const renewedAnswers = Effect.fnUntraced(function* <E, R>(
       const { ids, finish, tokens, logprob } = answers[index]!
       state.ids = [...state.ids, ...ids]
       state.logprob += logprob
+      state.promptTokens += promptTokensOf(requests[index]!)
       state.retrievals = [...state.retrievals, { query: texts[index]!, passages: hits[index] ?? [], tokens }]
       if (finish !== "length" || written + every >= most) state.finish = finish
     }
   }
-  return states.map(({ ids, finish = "length", retrievals, logprob }) => {
+  return states.map(({ ids, finish = "length", retrievals, logprob, promptTokens }) => {
     const pieces = generator.pieces(ids)
     let at = 0
     return {
@@ -171,6 +175,7 @@ export const renewedAnswers = Effect.fnUntraced(function* <E, R>(
         tokens: each.tokens.map((token) => ({ ...token, text: pieces[at++] ?? "" })),
       })),
       logprob,
+      promptTokens,
     }
   })
 })
@@ -178,24 +183,24 @@ export const renewedAnswers = Effect.fnUntraced(function* <E, R>(
 /** The passages that an answer came from. */
 export interface RenewedSources {
   /**
-   * All that its retrievals found, in the order in which they were found first: `prior` before the answer is known, in that
-   * retrieval, and `weight`, the mean of what each contributes to the answer's tokens.
+   * All that its retrievals found, in the order in which they were found first: `score` and `prior` before the answer is known,
+   * in that retrieval, and `weight`, the mean of what each contributes to the answer's tokens.
    */
-  readonly sources: readonly { readonly passage: Passage; readonly prior: number; readonly weight: number }[]
+  readonly sources: readonly (FoundHit & { readonly prior: number; readonly weight: number })[]
   /** The answer's tokens, with what each source contributes: 0 for those that its own retrieval did not find. */
   readonly tokens: RagAnswer["tokens"]
 }
 
 /** Brings the passages of all of an answer's retrievals together. */
 export const renewedSources = ({ retrievals }: RenewedAnswer, temperature: number): RenewedSources => {
-  const found = new Map<string, { readonly passage: Passage; readonly prior: number }>()
+  const found = new Map<string, FoundHit & { readonly prior: number }>()
   for (const { passages } of retrievals) {
     const prior = logPriorOf(
       passages.map(({ score }) => score),
       temperature,
     )
-    for (const [place, { passage }] of passages.entries())
-      if (!found.has(passage.id)) found.set(passage.id, { passage, prior: Math.exp(prior[place]!) })
+    for (const [place, { passage, score }] of passages.entries())
+      if (!found.has(passage.id)) found.set(passage.id, { passage, score, prior: Math.exp(prior[place]!) })
   }
   const order = [...found.keys()]
   const tokens = retrievals.flatMap(({ passages, tokens: written }) => {

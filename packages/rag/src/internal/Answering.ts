@@ -9,7 +9,7 @@ import {
   streamFromPassages,
 } from "@tandem/generator"
 import type { ModelError } from "@tandem/models"
-import { attemptToPrompt, ragRequestOf } from "@tandem/objectives/joint/RagRequest"
+import { attemptToPrompt, promptTokensOf, ragRequestOf } from "@tandem/objectives/joint/RagRequest"
 import { renewedAnswers, renewedSources } from "@tandem/objectives/joint/RenewedAnswers"
 import { renewedQuery } from "@tandem/objectives/joint/RenewedQueries"
 import type { Runtime } from "@tandem/runtime"
@@ -87,8 +87,7 @@ export const makeAnswering = Effect.fnUntraced(function* (
   ): Effect.fn.Return<Prepared, RagError> {
     const { question, decoding } = asked
     const request = yield* attemptToPrompt(() => requestOf(question, found, { prompts, temperature, decoding }))
-    const promptTokens = request.prompts.reduce((sum, prompt) => sum + tokensOf(prompt), 0)
-    return { ...asked, found, prior: priorOf(found, temperature), request, promptTokens }
+    return { ...asked, found, prior: priorOf(found, temperature), request, promptTokens: promptTokensOf(request) }
   })
   const answered = ({ found, prior, decoding, promptTokens }: Prepared, written: RagAnswer): Answer => {
     const { text, logprob, tokens, finish, posterior } = written
@@ -133,23 +132,20 @@ export const makeAnswering = Effect.fnUntraced(function* (
     )
     return answers.map((answer): Answer => {
       const { sources, tokens } = renewedSources(answer, temperature)
-      const scores = new Map(
-        answer.retrievals.flatMap(({ passages }) => passages.map(({ passage, score }) => [passage.id, score] as const)),
-      )
       return {
         answer: answer.text.trim(),
         confidence: confidenceOf(answer.logprob, tokens.length),
-        sources: sources.map(({ passage: { id, title, text }, prior, weight }) => ({
+        sources: sources.map(({ passage: { id, title, text }, score, prior, weight }) => ({
           id,
           ...(title === undefined ? {} : { title }),
           text,
-          score: scores.get(id) ?? 0,
+          score,
           prior,
           weight,
         })),
         tokens,
         finish: answer.finish,
-        promptTokens: 0,
+        promptTokens: answer.promptTokens,
       }
     })
   })
@@ -241,9 +237,6 @@ const requestOf = (
     ? { prompts: [prompts.prompt(question, passages)], logPrior: [0] }
     : ragRequestOf(question, passages, { prompts, temperature })
 }
-
-const tokensOf = (prompt: RagRequest["prompts"][number]): number =>
-  typeof prompt !== "string" && "ids" in prompt ? prompt.ids.length : 0
 
 const confidenceOf = (logprob: number, tokens: number) => ({ logprob, perToken: logprob / Math.max(1, tokens) })
 

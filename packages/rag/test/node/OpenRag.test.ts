@@ -141,6 +141,15 @@ test("the same run is a service", async () => {
 test("a run that searches again as its answers grow names all passages, streamed or not", async () => {
   await using renewing = await openRag(await smallRun(join(folder, "renewed"), { renewEvery: 2 }), { threads })
   const answer = await renewing.ask(questions[4]!)
+  assert.ok(answer.promptTokens > 20)
+  // What the first retrieval found, that of the question alone, has that retrieval's scores.
+  const first = await renewing.retrieve(questions[4]!, { k: renewing.facts.k })
+  for (const [place, { id, score, weight }] of first.entries()) {
+    const source = answer.sources[place]!
+    assert.equal(source.id, id)
+    near(source.score, score, "score")
+    near(source.prior, weight, "prior")
+  }
   for (const { weights } of answer.tokens) {
     assert.equal(weights.length, answer.sources.length)
     near(sum(weights), 1, "weights")
