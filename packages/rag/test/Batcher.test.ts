@@ -93,6 +93,34 @@ test("who leaves while waiting is not run, and a batch that all have left ends",
   assert.deepEqual(batches, [["slow"], ["other"]])
 })
 
+test("who leaves is not tried again after a failure, and nobody waits for a try that all have left", async () => {
+  const tries: (readonly number[])[] = []
+  await scoped(
+    Effect.gen(function* () {
+      const go = yield* Deferred.make<void>()
+      const ended = yield* Deferred.make<void>()
+      const ask = yield* makeBatcher<number, number, string>({
+        most: 3,
+        run: (items) => {
+          tries.push(items)
+          if (items.length > 1) return Effect.andThen(Deferred.await(go), Effect.fail("one of them"))
+          if (items[0] !== 3) return Effect.succeed(items)
+          return Effect.onInterrupt(Effect.never, () => Deferred.succeed(ended, undefined))
+        },
+      })
+      const [first, second, third] = yield* Effect.forEach([1, 2, 3], (item) => Effect.forkChild(ask(item)))
+      yield* Effect.sleep(5)
+      yield* Fiber.interrupt(second!)
+      yield* Deferred.succeed(go, undefined)
+      assert.equal(yield* Fiber.join(first!), 1)
+      yield* Fiber.interrupt(third!)
+      yield* Deferred.await(ended)
+      assert.equal(yield* ask(4), 4)
+    }),
+  )
+  assert.deepEqual(tries, [[1, 2, 3], [1], [3], [4]])
+})
+
 test("who waits when everything ends is told", async () => {
   const scope = Scope.makeUnsafe()
   const ask = await Effect.runPromise(

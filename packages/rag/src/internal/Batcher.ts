@@ -36,12 +36,21 @@ export const makeBatcher = Effect.fnUntraced(function* <A, B, E>({
     if (waiting.length === 0) some.closeUnsafe()
     return batch
   }
-  const settle = Effect.fnUntraced(function* (batch: readonly Entry<A, B, E>[]): Effect.fn.Return<void> {
+  /** `present` are those who have not left. */
+  const settle = Effect.fnUntraced(function* (
+    batch: readonly Entry<A, B, E>[],
+    present: Set<Entry<A, B, E>>,
+  ): Effect.fn.Return<void> {
     const exit = yield* Effect.exit(run(batch.map(({ item }) => item)))
     if (Exit.isSuccess(exit)) {
       for (const [index, { result }] of batch.entries()) yield* Deferred.succeed(result, exit.value[index]!)
     } else if (batch.length === 1) yield* Deferred.failCause(batch[0]!.result, exit.cause)
-    else for (const entry of batch) yield* settle([entry])
+    else
+      for (const entry of batch) {
+        if (!present.has(entry)) continue
+        yield* settle([entry], present)
+        present.delete(entry)
+      }
   })
   const loop = Effect.gen(function* () {
     yield* some.await
@@ -49,8 +58,9 @@ export const makeBatcher = Effect.fnUntraced(function* <A, B, E>({
     yield* Effect.yieldNow
     const batch = take()
     if (batch.length === 0) return
-    const fiber = yield* Effect.forkChild(settle(batch))
-    running = { entries: new Set(batch), fiber }
+    const entries = new Set(batch)
+    const fiber = yield* Effect.forkChild(settle(batch, entries))
+    running = { entries, fiber }
     yield* Fiber.await(fiber)
     running = undefined
   })
