@@ -1,17 +1,21 @@
 import type { HandlerOptions } from "../HandlerOptions.ts"
+import { checkedKey } from "../internal/Key.ts"
 
 /**
  * Options out of the variables that platforms set: `TANDEM_API_KEY`, `TANDEM_NAME`, and `TANDEM_ORIGINS`, which commas part.
- * What is absent or empty is as usual.
+ * What is absent is as usual, and so is an empty name or origin. A key that is set and protects nothing throws `InvalidKeyError`:
+ * a secret that came out empty must not open the server to everyone.
  */
 export const optionsFrom = (variable: (name: string) => unknown): HandlerOptions => {
   const text = (name: string): string | undefined => {
     const value = variable(name)
     return typeof value === "string" && value !== "" ? value : undefined
   }
-  const [apiKey, name, origins] = ["TANDEM_API_KEY", "TANDEM_NAME", "TANDEM_ORIGINS"].map(text)
+  const keyName = "TANDEM_API_KEY"
+  const key = variable(keyName)
+  const [name, origins] = ["TANDEM_NAME", "TANDEM_ORIGINS"].map(text)
   return {
-    ...(apiKey === undefined ? {} : { apiKey }),
+    ...(key === undefined ? {} : { apiKey: checkedKey(keyName, key) }),
     ...(name === undefined ? {} : { name }),
     ...(origins === undefined ? {} : { origins: origins.split(",").map((origin) => origin.trim()) }),
   }
