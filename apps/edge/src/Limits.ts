@@ -18,6 +18,8 @@ export interface Limits {
   readonly tokens: number
   /** Passages that a request may ask for. */
   readonly passages: number
+  /** Those that an answer may be read from, each of which takes memory for its prompt; what the run reads is always allowed. */
+  readonly read: number
 }
 
 /** The limits where nothing else is said. */
@@ -31,4 +33,5 @@ export const defaultLimits: Limits = {
   characters: 32_768,
   tokens: 65_536,
   passages: 100,
+  read: 20,
 }

@@ -34,10 +34,17 @@ export const countedTokens = async (
 }
 
 /** A number of passages as options have it; absent where the run's own counts. */
-export const passagesOf = ({ limits }: Desk, k: number | null | undefined): { readonly k?: number } => {
+export const passagesOf = ({ limits }: Desk, k: number | null | undefined): { readonly k?: number } =>
+  atMost(k, limits.passages)
+
+/** A number of passages that an answer is read from as options have it; absent where the run's own counts. */
+export const readOf = ({ served, limits }: Desk, k: number | null | undefined): { readonly k?: number } =>
+  atMost(k, Math.max(served.facts.k, Math.min(limits.read, limits.passages)))
+
+const atMost = (k: number | null | undefined, most: number): { readonly k?: number } => {
   if (k === undefined || k === null) return {}
-  if (k <= limits.passages) return { k }
-  throw new Refusal(400, `\`k\` is ${k}: at most ${limits.passages}`, { code: "invalid_value", param: "k" })
+  if (k <= most) return { k }
+  throw new Refusal(400, `\`k\` is ${k}: at most ${most}`, { code: "invalid_value", param: "k" })
 }
 
 /** The longest answer that a request asks for as options have it: never longer than the run's own. */

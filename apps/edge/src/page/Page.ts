@@ -26,7 +26,7 @@ export const pageFiles: Readonly<Record<string, { readonly type: string; readonl
 <button id="send" type="submit">Ask</button></div>
 <p class="note" id="keys">Enter asks, Shift and Enter begins a line, Escape stops.</p>
 <details class="more"><summary>Settings</summary>
-<label for="k">Passages to read <input id="k" name="k" type="number" min="1" max="100" placeholder="as trained"></label>
+<label for="k">Passages to read <input id="k" name="k" type="number" min="1" max="20" placeholder="as trained"></label>
 <label for="key">Key, where the server asks for one <input id="key" type="password" autocomplete="off"></label>
 </details>
 </form>

@@ -71,7 +71,7 @@ test("a client that goes away in mid-stream ends the writing, and so does one th
 
 test("a client that takes nothing of what it asked for gives its place back when its time is over", async () => {
   const system = echoSystem({ pause: 20, tail: 1000 })
-  const server = await serve(system, { limits: { seconds: 0.5, running: 1 } })
+  const server = await serve(system, { limits: { seconds: 0.5, running: 1, read: 100 } })
   const body = JSON.stringify({ query: "€".repeat(32_000), k: 100, stream: true })
   const socket = connect(server.port, "127.0.0.1").pause()
   socket.on("error", () => {})

@@ -1,6 +1,6 @@
 import type { Answer, AskEvent } from "@tandem/rag"
 import type { Schema } from "effect"
-import { checkAnswers, checkTexts, longestOf, passagesOf } from "../Checks.ts"
+import { checkAnswers, checkTexts, longestOf, readOf } from "../Checks.ts"
 import type { Call, Desk } from "../Desk.ts"
 import { eventResponse, type ServerEvent } from "../EventStream.ts"
 import type { AskBody } from "../RequestBodies.ts"
@@ -11,7 +11,7 @@ export const ask = async (desk: Desk, call: Call<Schema.Schema.Type<typeof AskBo
   const { body, signal } = call
   checkAnswers(desk)
   checkTexts(desk, [body.query], "query")
-  const options = { ...passagesOf(desk, body.k), ...longestOf(desk, body.max_tokens) }
+  const options = { ...readOf(desk, body.k), ...longestOf(desk, body.max_tokens) }
   if (body.stream === true) {
     const events = desk.served.askStream(body.query, { ...options, signal })
     return eventResponse(named(told(desk, call, events), body.query), call)

@@ -1,6 +1,6 @@
 import type { Answer, AnswerToken, AskEvent } from "@tandem/rag"
 import type { Schema } from "effect"
-import { checkAnswers, checkTexts, longestOf, passagesOf } from "../Checks.ts"
+import { checkAnswers, checkTexts, longestOf, readOf } from "../Checks.ts"
 import { type Question, questionOf } from "../Conversation.ts"
 import type { Call, Desk } from "../Desk.ts"
 import { eventResponse, type ServerEvent } from "../EventStream.ts"
@@ -21,7 +21,7 @@ export const chat = async (desk: Desk, call: Call<Body>): Promise<Response> => {
   const question = questionOf(body.messages)
   checkTexts(desk, [question.query], "messages")
   const longest = longestOf(desk, body.max_completion_tokens ?? body.max_tokens)
-  const options = { ...passagesOf(desk, body.k), ...longest }
+  const options = { ...readOf(desk, body.k), ...longest }
   const frame = {
     id: `chatcmpl-${crypto.randomUUID()}`,
     created: Math.floor(Date.now() / 1000),
