@@ -7,7 +7,9 @@ export {
   variantFigures,
   variantValues,
 } from "./answers/EvaluateAnswers.ts"
+export { evaluateTexts, type TextGroup, type TextResults, textGroups, textReports } from "./answers/EvaluateTexts.ts"
 export { type AnswerMeasurement, measureAnswers, measuredAnswers } from "./answers/MeasureAnswers.ts"
+export { measuredTexts, measureTexts, type TextMeasurement, textCounts } from "./answers/MeasureTexts.ts"
 export { type DprBatch, type DprBatches, type DprBatchOptions, dprBatches } from "./dpr/DprBatches.ts"
 export { type DprOptions, dprObjective } from "./dpr/DprObjective.ts"
 export { type DprProgramOptions, type DprShape, dprProgram } from "./dpr/DprProgram.ts"

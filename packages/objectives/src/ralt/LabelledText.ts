@@ -12,6 +12,8 @@ export interface LabelledText {
   readonly labels: readonly boolean[]
   /** What the text counts for. */
   readonly weight: number
+  /** Whether retrieval failed for the context that it shows, where its row says so: `metadata.failed`. */
+  readonly failed?: boolean
 }
 
 type Asking = Pick<Prompts, "prompt" | "answer" | "settings">
@@ -64,8 +66,12 @@ const labelledText = (model: LanguageModel, prompts: Asking, example: Instructio
       found: `${ids.length} tokens`,
     })
   }
-  const { id, weight = 1 } = example
-  return { id, prompt: ids.slice(0, from), answer: ids.slice(from), labels: labels.slice(from), weight }
+  const { id, weight = 1, metadata } = example
+  const failed = metadata?.["failed"]
+  return {
+    ...{ id, prompt: ids.slice(0, from), answer: ids.slice(from), labels: labels.slice(from), weight },
+    ...(typeof failed === "boolean" ? { failed } : {}),
+  }
 }
 
 type Of<Kind extends InstructionExample["kind"]> = Extract<InstructionExample, { readonly kind: Kind }>
