@@ -157,14 +157,25 @@ test("generated data train a model: masked places have gradient 0, and held-out 
 
   const settings = await Effect.runPromise(
     decodeTrainSettings(raltTrainApp, {
-      ...{ data: train.file, template: train.template, generator: join(folder, "start"), out: join(folder, "run") },
+      ...{
+        data: train.file,
+        dev: dev.file,
+        template: train.template,
+        generator: join(folder, "start"),
+        out: join(folder, "run"),
+      },
       ...{ maxPrompt: 200, maxAnswer: 40, epochs: 6, batchSize: 8, lr: 1e-2, threads: 1 },
     }),
   )
-  await Effect.runPromise(trainRalt(settings, { runtime: layer({ threads: 1 }), observe: () => Effect.void }))
+  const report = await Effect.runPromise(
+    trainRalt(settings, { runtime: layer({ threads: 1 }), observe: () => Effect.void }),
+  )
   const model = await Effect.runPromise(loadLanguageModel(join(folder, "run", "generator")))
   const { nll } = await logitGradients(model, (await batchOf(model, dev.file, template)).batch)
   assert.ok(nll < before.nll / 2, `${before.nll} to ${nll} nats a token`)
+  const { nll: all, "success.nll": success, "failed.nll": failed } = report.after ?? {}
+  assert.ok(Math.abs(all! - nll) < 1e-4, `${all}, not ${nll}`)
+  assert.ok(Math.min(success!, failed!) < nll && nll < Math.max(success!, failed!), `${success}, ${failed}`)
   const saved = JSON.parse(readFileSync(join(folder, "run", "generator", "rag.json"), "utf8"))
   assert.equal(saved.template.text, template)
 })

@@ -3,15 +3,18 @@ import {
   generatorPart,
   labelledTexts,
   measureAnswers,
+  measureTexts,
   type PreparedQuestion,
   type RaltBatch,
   raltObjective,
+  textCounts,
 } from "@tandem/objectives"
+import { readEvaluationData } from "@tandem/objectives/node/EvaluationData"
 import type { DrawnSet } from "@tandem/objectives/node/InstructionSets"
 import { generatorFingerprint } from "@tandem/objectives/node/LoadGenerator"
 import { openGenerator } from "@tandem/objectives/node/OpenGenerator"
 import type { FoundBy, writePrepared } from "@tandem/objectives/node/PreparedFile"
-import { askable, readQuestions, textsOf } from "@tandem/objectives/node/Questions"
+import { askable, textsOf } from "@tandem/objectives/node/Questions"
 import { peftDescription, saveGenerator } from "@tandem/objectives/node/SaveGenerator"
 import { readTrainingData, type TrainingData } from "@tandem/objectives/node/TrainingData"
 import { type RunOptions, SettingsError, type TrainPlan } from "@tandem/runs"
@@ -19,13 +22,15 @@ import { loraFor } from "@tandem/runs/LoraSetting"
 import { trainRun } from "@tandem/runs/node/TrainRun"
 import type { Passes } from "@tandem/trainers"
 import { Effect } from "effect"
+import { refuseTexts, wordsOf } from "./AloneTexts.ts"
 import { checkSource } from "./CheckSource.ts"
 import { runQuestions } from "./RunQuestions.ts"
 import type { RaltSettings } from "./Settings.ts"
 
 /**
  * Fine-tunes a language model on retrieved passages as `tandem ralt train` does: finds the passages of all questions once,
- * measures answers before, trains, measures again, and leaves the run folder of docs/formats.md.
+ * measures answers before, or held-out texts where those are what there is, trains, measures again, and leaves the run
+ * folder of docs/formats.md.
  */
 export const trainRalt = Effect.fn("ralt.train")((settings: RaltSettings, options: RunOptions) =>
   trainRun({
@@ -40,14 +45,21 @@ export const trainRalt = Effect.fn("ralt.train")((settings: RaltSettings, option
 const prepare = Effect.fnUntraced(function* (settings: RaltSettings, { observe }: RunOptions) {
   yield* observe({ event: "phase", name: "reading data" })
   const train = yield* readTrainingData(settings.data, settings)
-  const dev = settings.dev.length === 0 ? undefined : yield* readQuestions(settings.dev, "dev", settings)
+  const dev = settings.dev.length === 0 ? undefined : yield* readEvaluationData(settings.dev, "dev", settings)
+  const asked = dev?.kind === "questions" ? dev.questions : undefined
   yield* checkSource(
     settings,
-    [train.questions, dev].filter((set) => set !== undefined),
+    [train.questions, asked].filter((set) => set !== undefined),
   )
   yield* observe({ event: "phase", name: "loading the model" })
   const { model, prompts } = yield* openGenerator(settings, { seed: settings.seed, texts: () => trainedTexts(train) })
-  return { train, dev, prompts, model: yield* frozenIn(model, settings) }
+  return {
+    train,
+    dev: asked,
+    held: dev?.kind === "texts" ? dev.instructions : undefined,
+    prompts,
+    model: yield* frozenIn(model, settings),
+  }
 })
 
 /** The model with the weights of its products in few bits, where settings ask for it. */
@@ -76,7 +88,7 @@ type Loaded = Effect.Success<ReturnType<typeof prepare>>
 /** What a model and the data that were found for it rule out together. */
 const refuseUnfit = Effect.fnUntraced(function* (
   settings: RaltSettings,
-  { model, train }: Pick<Loaded, "model" | "train">,
+  { model, train, held }: Pick<Loaded, "model" | "train" | "held">,
   foundBy: FoundBy | undefined,
 ) {
   if (model.kind === "decoder" && model.quantized === undefined && model.frozen.size > 0) {
@@ -105,21 +117,16 @@ const refuseUnfit = Effect.fnUntraced(function* (
       hint: "leave it out",
     })
   }
-  if (train.instructions === undefined || train.instructions.texts.length === 0) return
-  return yield* new SettingsError({
-    message: "an encoder-decoder reads a text and writes another, so it cannot learn parts of one",
-    field: "data",
-    file: train.instructions.files.join(", "),
-    expected: "questions with answers; or a decoder",
-    found: "conversations or texts in segments",
-  })
+  const { instructions } = train
+  if (instructions !== undefined && instructions.texts.length > 0) yield* refuseTexts(model, "data", instructions.files)
+  if (held !== undefined) yield* refuseTexts(model, "dev", held.files)
 })
 
 const noTexts = { texts: [], warnings: [] }
 
 const planOf = Effect.fnUntraced(function* (
   settings: RaltSettings,
-  { train: rawTrain, dev: rawDev, model, prompts }: Loaded,
+  { train: rawTrain, dev: rawDev, held, model, prompts }: Loaded,
   options: RunOptions,
 ) {
   const { observe } = options
@@ -127,11 +134,12 @@ const planOf = Effect.fnUntraced(function* (
   const { instructions } = rawTrain
   const found = yield* runQuestions(settings, { train: rawTrain.questions, dev: rawDev }, options)
   const foundBy = found.train?.header.foundBy
-  yield* refuseUnfit(settings, { model, train: rawTrain }, foundBy)
+  yield* refuseUnfit(settings, { model, train: rawTrain, held }, foundBy)
   const train =
     found.train === undefined ? { questions: [], warnings: [] } : yield* askable(found.train.questions, prompts, "data")
   const dev = found.dev === undefined ? undefined : yield* askable(found.dev.questions, prompts, "dev")
   const alone = instructions === undefined ? noTexts : yield* labelledTexts(model, prompts, instructions.texts)
+  const heldOut = held === undefined ? undefined : yield* labelledTexts(model, prompts, held.texts)
   const temperature = settings.weightTemperature ?? (foundBy?.kind === "retriever" ? foundBy.temperature : 1)
   const lora = loraFor(settings.lora, generatorPart)
   const shape = model.kind === "decoder" && model.quantized !== undefined && lora !== undefined ? lora : undefined
@@ -153,22 +161,24 @@ const planOf = Effect.fnUntraced(function* (
     dropout: settings.dropout,
   })
   const measurement =
-    dev &&
-    (yield* measureAnswers({
-      model,
-      ...adapters,
-      questions: dev.questions,
-      prompts,
-      k: kEval,
-      seed,
-      written: settings.answers,
-      decidedBy: settings.closedBookShare === 1 ? "closedBook" : "retrieved",
-      observe,
-    }))
+    heldOut !== undefined
+      ? yield* measureTexts({ model, ...adapters, texts: heldOut.texts, observe })
+      : dev &&
+        (yield* measureAnswers({
+          model,
+          ...adapters,
+          questions: dev.questions,
+          prompts,
+          k: kEval,
+          seed,
+          written: settings.answers,
+          decidedBy: settings.closedBookShare === 1 ? "closedBook" : "retrieved",
+          observe,
+        }))
   const corpus = settings.corpus === undefined ? [] : [settings.corpus]
   const statistics = {
     train: countsOf(train.questions),
-    dev: dev === undefined ? null : countsOf(dev.questions),
+    dev: heldOut !== undefined ? textCounts(heldOut.texts) : dev === undefined ? null : countsOf(dev.questions),
     ...(instructions === undefined
       ? {}
       : { instructions: { texts: alone.texts.length, sets: setCounts(instructions.sets) } }),
@@ -197,6 +207,8 @@ const planOf = Effect.fnUntraced(function* (
       ...train.warnings,
       ...alone.warnings,
       ...(dev?.warnings ?? []),
+      ...(held?.warnings ?? []),
+      ...(heldOut?.warnings ?? []),
       ...(settings.dropout === "model" && model.source.kind === "onnx"
         ? ["the model is an ONNX file, which holds no dropout: it is trained without"]
         : []),
@@ -212,7 +224,9 @@ const planOf = Effect.fnUntraced(function* (
 type PlanFailure =
   | Effect.Error<ReturnType<typeof saveGenerator>>
   | Effect.Error<ReturnType<typeof writePrepared>>
-  | Effect.Error<ReturnType<NonNullable<Effect.Success<ReturnType<typeof measureAnswers>>["measure"]>>>
+  | Effect.Error<
+      ReturnType<NonNullable<Effect.Success<ReturnType<typeof measureAnswers | typeof measureTexts>>["measure"]>>
+    >
 
 /** What was drawn of instruction sets by their names; of several with one name the later ones have a number. */
 const setCounts = (sets: readonly DrawnSet[]) =>
@@ -226,11 +240,7 @@ const setCounts = (sets: readonly DrawnSet[]) =>
 /** What word pieces of a tiny model are made of. */
 const trainedTexts = ({ questions, instructions }: TrainingData): readonly string[] => [
   ...(questions === undefined ? [] : textsOf(questions)),
-  ...(instructions?.texts ?? []).flatMap((example) =>
-    example.kind === "segments"
-      ? example.segments.map(({ text }) => text)
-      : example.messages.map(({ content }) => content),
-  ),
+  ...wordsOf(instructions?.texts ?? []),
 ]
 
 /** What there is to count of prepared questions. */

@@ -1,5 +1,7 @@
+export { evaluationKind } from "@tandem/objectives/node/EvaluationData"
 export type { GeneratorSource } from "@tandem/objectives/node/OpenGenerator"
 export { type EvaluateRaltSettings, evaluateRalt, type RaltFigures } from "./EvaluateRalt.ts"
+export { evaluateRaltTexts, type RaltTextFigures } from "./EvaluateRaltTexts.ts"
 export { type PassageSource, sourceKind } from "./FindPassages.ts"
 export { LsrSettings } from "./lsr/LsrSettings.ts"
 export { type ScoredCounts, scoreLsr } from "./lsr/ScoreLsr.ts"

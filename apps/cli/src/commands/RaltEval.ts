@@ -1,9 +1,11 @@
+import type { RaltTextFigures } from "@tandem/dual"
 import { Command, Flag } from "effect/cli"
 import * as Effect from "effect/Effect"
 import { printJson, printLine } from "../Console.ts"
 import { FlagWithoutEffect, InvalidFlag, MissingFlag } from "../Errors.ts"
 import { observing } from "../Progress.ts"
-import { metricsTable } from "../Tables.ts"
+import { figure } from "../ProgressText.ts"
+import { metricsTable, table } from "../Tables.ts"
 import { withoutAbsent } from "../WithoutAbsent.ts"
 import { json, quiet } from "./OutputFlags.ts"
 import { passageFlags } from "./RaltPrepare.ts"
@@ -11,7 +13,9 @@ import { device, format, optional, threads, wholeNumber } from "./RunFlags.ts"
 
 const data = Flag.String("data").pipe(
   Flag.withMetavar("F"),
-  Flag.withDescription("questions with answers, or a prepared file; may be repeated"),
+  Flag.withDescription(
+    "questions with answers, a prepared file, or conversations and texts in segments; may be repeated",
+  ),
   Flag.atLeast(1),
 )
 const kEval = Flag.String("k-eval").pipe(
@@ -30,6 +34,20 @@ const absent = (name: string, about: string) =>
     Flag.map((count): number | undefined => count),
     Flag.withDefault(undefined),
   )
+
+/** Figures of texts with their intervals, a group in a line. */
+const textTable = ({ n, success, failed, intervals }: RaltTextFigures): string => {
+  const rows = Object.entries({ nll: n, "success.nll": success?.n, "failed.nll": failed?.n })
+  return table([
+    ["", "rows", "nats a token", "95 %"],
+    ...rows.flatMap(([name, count]) => {
+      const interval = intervals[name]
+      return interval === undefined
+        ? []
+        : [[name, `${count}`, figure(interval.estimate), `[${figure(interval.low)}, ${figure(interval.high)}]`]]
+    }),
+  ])
+}
 
 /** `tandem ralt eval` */
 export const raltEval = Command.make(
@@ -77,7 +95,7 @@ export const raltEval = Command.make(
         found: asked,
       })
     }
-    const { evaluateRalt } = yield* Effect.promise(() => import("@tandem/dual"))
+    const { evaluateRalt, evaluateRaltTexts, evaluationKind } = yield* Effect.promise(() => import("@tandem/dual"))
     const { observe, end } = observing(silent)
     const { data: files, answers: written, seed: drawn, device: place, ...rest } = flags
     const settings = {
@@ -88,6 +106,10 @@ export const raltEval = Command.make(
       seed: drawn,
       device: place,
       ...withoutAbsent(rest),
+    }
+    if ((yield* evaluationKind(files, "data", flags.format)) === "texts") {
+      const figures = yield* Effect.ensuring(evaluateRaltTexts(settings, { observe }), end)
+      return machine ? printJson(figures) : printLine(textTable(figures))
     }
     const { n, k, variants, sweep, verdict } = yield* Effect.ensuring(evaluateRalt(settings, { observe }), end)
     if (machine)

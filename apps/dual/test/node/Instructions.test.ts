@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, test } from "node:test"
-import { trainRalt } from "@tandem/dual"
+import { evaluateRaltTexts, evaluationKind, trainRalt } from "@tandem/dual"
 import { raltTrainApp } from "@tandem/dual/TrainApp"
 import { decodeTrainSettings, SettingsError } from "@tandem/runs"
 import { layer } from "@tandem/runtime/node/NodeRuntime"
@@ -73,7 +73,7 @@ const run = async (out: string, more: object, stopAt = Number.POSITIVE_INFINITY)
   const decoded = await Effect.runPromise(
     decodeTrainSettings(raltTrainApp, { ...settings, out: join(folder, out), ...more }),
   )
-  await Effect.runPromise(
+  const report = await Effect.runPromise(
     trainRalt(decoded, {
       runtime: layer({ threads: 1 }),
       observe: (event) => Effect.sync(() => void (event.event === "step" && losses.push(event.loss))),
@@ -81,7 +81,7 @@ const run = async (out: string, more: object, stopAt = Number.POSITIVE_INFINITY)
     }),
   )
   const config = JSON.parse(readFileSync(join(folder, out, "config.json"), "utf8"))
-  return { losses, config }
+  return { losses, config, report }
 }
 const refused = async (more: object) => {
   const decoded = await Effect.runPromise(
@@ -143,4 +143,66 @@ test("sets that nobody can draw from, and sources of passages that nothing is sh
   ])
   const several = await refused({ data: [write({ sets: [{ files: turns, passages: true }] })], corpus })
   assert.ok(several instanceof SettingsError && /more than a question/.test(several.message), String(several))
+})
+
+const told = (failed: (at: number) => boolean | undefined) =>
+  things.map((thing, at) => ({
+    id: `row ${at}`,
+    segments: [
+      { label: false, text: `the ${thing} is` },
+      { label: true, text: failed(at) === true ? " not known[SEP]" : " old[SEP]" },
+    ],
+    ...(failed(at) === undefined ? {} : { metadata: { failed: failed(at) } }),
+  }))
+
+test("held-out rows are measured, also by whether retrieval had failed, in training and of its result", async () => {
+  const rows = lines(
+    "held.jsonl",
+    told((at) => at === 3),
+  )
+  const { losses, report, config } = await run("held", { data: [segments], dev: rows, epochs: 6 })
+  const { before, after: result, intervals, differences } = report
+  assert.deepEqual(Object.keys(result!), ["n", "nll", "success.nll", "failed.nll"])
+  assert.ok(result!["success.nll"]! < before!["success.nll"]!, JSON.stringify({ before, result }))
+  assert.deepEqual(Object.keys(intervals!), ["nll", "success.nll", "failed.nll"])
+  assert.ok(differences!["before"]!["success.nll"]!.high < 0)
+  assert.deepEqual(config.statistics.dev, { texts: 4, success: 3, failed: 1 })
+  const page = readFileSync(join(folder, "held/report.html"), "utf8")
+  assert.match(page, /Rows by their context/)
+  assert.match(page, /rows whose retrieval failed/)
+
+  const settings = { generator: join(folder, "held"), data: [rows], seed: 0, device: "cpu", threads: 1 } as const
+  const observe = { observe: () => Effect.void }
+  const figures = await Effect.runPromise(evaluateRaltTexts(settings, observe))
+  assert.deepEqual([figures.n, figures.success?.n, figures.failed?.n], [4, 3, 1])
+  for (const [name, { estimate, low, high }] of Object.entries(figures.intervals)) {
+    assert.ok(Math.abs(estimate - result![name]!) < 1e-4, `${name}: ${estimate}, ${result![name]}`)
+    assert.ok(low <= estimate && estimate <= high, name)
+  }
+  const idle = await Effect.runPromise(Effect.flip(evaluateRaltTexts({ ...settings, without: "closed" }, observe)))
+  assert.ok(idle instanceof SettingsError && idle.field === "without", String(idle))
+
+  // What is measured has no part in what is learned.
+  const silent = await run("silent", {
+    data: [segments],
+    dev: lines(
+      "silent.jsonl",
+      told(() => undefined),
+    ),
+    epochs: 6,
+  })
+  assert.deepEqual(silent.losses, losses)
+  assert.deepEqual(Object.keys(silent.report.after!), ["n", "nll"])
+  assert.ok(!readFileSync(join(folder, "silent/report.html"), "utf8").includes("Rows by their context"))
+})
+
+test("questions beside texts, and passages that no text is shown, are refused in measuring", async () => {
+  const both = await refused({ data: [chat], dev: [questions, segments] })
+  assert.ok(both instanceof SettingsError && both.field === "dev", String(both))
+  const idle = await refused({ data: [chat], dev: segments, corpus })
+  assert.ok(idle instanceof SettingsError && idle.field === "corpus", String(idle))
+  const kinds = [[questions], [segments, chat]].map((files) =>
+    Effect.runPromise(evaluationKind(files, "data", undefined)),
+  )
+  assert.deepEqual(await Promise.all(kinds), ["questions", "texts"])
 })

@@ -31,7 +31,7 @@ export const readTrainingData = Effect.fnUntraced(function* (
   { seed, ...options }: TrainingDataOptions,
 ) {
   const format = instructionFormats.find((name) => name === options.format)
-  const kinds = yield* Effect.forEach(files, (file) => kindOf(file, options.format))
+  const kinds = yield* Effect.forEach(files, (file) => trainingKind(file, options.format))
   const of = (kind: Kind): readonly string[] => files.filter((_, index) => kinds[index] === kind)
   const [asked, plain] = [of("questions"), of("instructions")]
   const read = [
@@ -62,7 +62,8 @@ export const readTrainingData = Effect.fnUntraced(function* (
 
 type Kind = "questions" | "instructions" | "sets"
 
-const kindOf = Effect.fnUntraced(function* (file: string, format: string | undefined) {
+/** What a file of training data is, by its content or by the format that is named. */
+export const trainingKind = Effect.fnUntraced(function* (file: string, format: string | undefined) {
   if (yield* isSetsFile(file)) return "sets" satisfies Kind
   if (yield* isPrepared(file)) return "questions" satisfies Kind
   const found = format ?? (yield* fileFormat(file))
