@@ -79,6 +79,7 @@ const startsAsPdf = (bytes: Uint8Array): boolean =>
  */
 const checkStreams = (bytes: Uint8Array, { maxUnpackedBytes }: ReadLimits): void => {
   let total = 0
+  let end = 0
   for (let at = indexOf(bytes, "stream", 0); at >= 0; at = indexOf(bytes, "stream", at + 6)) {
     if (bytes[at + 6] !== 13 && bytes[at + 6] !== 10) continue
     const start = at + (bytes[at + 6] === 13 && bytes[at + 7] === 10 ? 8 : 7)
@@ -86,8 +87,10 @@ const checkStreams = (bytes: Uint8Array, { maxUnpackedBytes }: ReadLimits): void
     const own = dictionary.slice(dictionary.lastIndexOf(" obj") + 1)
     const isZlib = (bytes[start]! & 15) === 8 && ((bytes[start]! << 8) | bytes[start + 1]!) % 31 === 0
     if (!isZlib || /\/Subtype\s*\/Image/.test(own)) continue
-    const end = indexOf(bytes, "endstream", start)
-    total += unpackedSize(bytes.subarray(start + 2, end < 0 ? bytes.length : end), maxUnpackedBytes - total)
+    // An end that lies ahead, or that there is none, holds for the next stream, too.
+    if (end < start) end = indexOf(bytes, "endstream", start)
+    if (end < 0) end = bytes.length
+    total += unpackedSize(bytes.subarray(start + 2, end), maxUnpackedBytes - total)
     if (total > maxUnpackedBytes) {
       throw new Unreadable("too-large", `unpacks to more than the ${maxUnpackedBytes} bytes that are allowed`)
     }

@@ -129,6 +129,8 @@ test("files that are protected, damaged or too large when unpacked are told apar
   assert.equal(await reasonOf("a.epub", docx), "damaged")
   assert.equal(await reasonOf("a.pdf", "no PDF"), "damaged")
   assert.equal(await reasonOf("a.pdf", pdf, limit), "too-large")
+  const endless = `%PDF-1.4\n${"stream\n\u0078\u0001".repeat(100)}`
+  assert.equal(await reasonOf("a.pdf", endless), "damaged")
   assert.equal(await reasonOf("a.pdf", pdfOf([[]])), "empty")
   assert.equal(
     await reasonOf("a.pdf", pdfOf([[{ text: "secret", y: 700, size: 10 }]], { password: true })),
