@@ -29,7 +29,8 @@ const mostHeldOut = 1000
 
 /**
  * Questions of chunks, those of some documents held out, with a hard negative that BM25 finds and one of the same document.
- * Chunks of one text count once, and no held-out question is one of those that are trained on.
+ * Chunks of one text count once, no held-out question is one of those that are trained on, and no held-out passage is a
+ * negative; nor is one that holds the question, or stands under the heading that it is.
  */
 export const tuneData = (chunks: readonly Chunk[], { seed, heldOut, perChunk }: TuneDataOptions): TuneData => {
   const random = Random.fromSeed(seed)
@@ -55,7 +56,8 @@ export const tuneData = (chunks: readonly Chunk[], { seed, heldOut, perChunk }: 
           metadata: { kind },
         })),
       )
-  const train = withNegatives(examplesOf(false), corpus, random.derive("negatives"))
+  const seen = asked.filter(({ chunk }) => !held.has(groupOf(chunk)))
+  const train = withNegatives(examplesOf(false), seen, random.derive("negatives"))
   const known = new Set(train.map(({ query }) => comparable(query)))
   const dev = random.derive("measured").sample(
     examplesOf(true).filter(({ query }) => !known.has(comparable(query))),
@@ -96,20 +98,24 @@ const searchDepth = 10
 
 const withNegatives = (
   examples: readonly Example[],
-  corpus: readonly Passage[],
+  asked: readonly AskedChunk[],
   random: Random,
 ): readonly Example[] => {
-  const index = Bm25.make(corpus)
-  const byDocument = new Map<string, string[]>()
-  for (const { id, metadata } of corpus) {
-    const document = String(metadata?.["document"])
-    byDocument.set(document, [...(byDocument.get(document) ?? []), id])
-  }
-  const documents = new Map([...byDocument].flatMap(([, ids]) => ids.map((id) => [id, ids] as const)))
+  const index = Bm25.make(asked.map(passageOf))
+  const passages = new Map(asked.map(({ chunk, text }) => [chunk.id, { chunk, text: comparable(text) }]))
+  const byDocument = Map.groupBy(passages.keys(), (id) => passages.get(id)?.chunk.source)
   return examples.map((example) => {
     const [positive = ""] = example.positives
-    const found = index.search(example.query, searchDepth).find(({ id }) => id !== positive)
-    const near = random.derive(example.id).shuffle((documents.get(positive) ?? []).filter((id) => id !== positive))
+    const own = passages.get(positive)?.chunk
+    const query = comparable(example.query)
+    const isNegative = (id: string): boolean => {
+      const other = passages.get(id)
+      if (other === undefined || id === positive || other.text.includes(query)) return false
+      const { source, heading } = other.chunk
+      return example.metadata?.["kind"] !== "heading" || source !== own?.source || heading !== own.heading
+    }
+    const found = index.search(example.query, searchDepth).find(({ id }) => isNegative(id))
+    const near = random.derive(example.id).shuffle((byDocument.get(own?.source) ?? []).filter(isNegative))
     const negatives = new Set([...(found === undefined ? [] : [found.id]), ...near.slice(0, 1)])
     return { ...example, negatives: [...negatives] }
   })

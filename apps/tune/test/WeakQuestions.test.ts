@@ -66,6 +66,33 @@ test("held-out questions are about other documents, none is one that was trained
   for (const { positives, negatives } of data.train) {
     assert.ok(negatives.length > 0)
     assert.ok(!negatives.includes(positives[0]!))
+    for (const id of negatives) assert.ok(!of(data.dev).has(documents.get(id)))
+  }
+})
+
+test("what answers a question, too, is no negative: a copy of the sentence, and the rest of its section", () => {
+  const long = (part: string) =>
+    Array.from({ length: 5 }, (_, i) => `The pump of kind ${i} has a ${part} that is told about here.`).join(" ")
+  const copied = "Whoever owns a pump takes two litres of clean water along."
+  const chunks = Array.from({ length: 10 }, (_, n) =>
+    chunksOf(`${n}.md`, [
+      `# Starting pump ${n}`,
+      long(`valve ${n}`),
+      long(`hose ${n}`),
+      `${long(`lid ${n}`)} ${copied}`,
+    ]),
+  ).flat()
+  const parts = new Map(chunks.map((chunk) => [chunk.id, chunk]))
+  const { train, corpus } = tuneData(chunks, { seed: 1, heldOut: 0.2, perChunk: 3 })
+  const texts = new Map(corpus.map(({ id, text }) => [id, comparable(text)]))
+  assert.ok(train.some(({ metadata }) => metadata?.["kind"] === "heading"))
+  for (const { query, positives, negatives, metadata } of train) {
+    const own = parts.get(positives[0]!)
+    for (const id of negatives) {
+      const other = parts.get(id)
+      assert.ok(!texts.get(id)?.includes(comparable(query)), query)
+      assert.ok(metadata?.["kind"] !== "heading" || other?.source !== own?.source || other?.heading !== own?.heading)
+    }
   }
 })
 
