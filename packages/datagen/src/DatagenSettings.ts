@@ -150,14 +150,17 @@ export const readDatagenSettings = (
   if (Result.isSuccess(result)) return Effect.succeed(result.success)
   const first = format(result.failure.issue).issues[0]
   const field = (first?.path ?? []).map((part) => String(typeof part === "object" ? part.key : part)).join(".")
-  const secret = field.endsWith("api_key")
+  const found = valueAt(value, first?.path ?? [])
+  // What no setting is known by may be a key itself, as configurations of other programs hold them.
+  const isUnknown = first?.message.includes("excess") === true
+  const isSecret = isUnknown || field.endsWith("api_key") || (typeof found === "object" && found !== null)
   return Effect.fail(
     new InvalidDatagenSettings({
       message: field === "" ? "these are no settings" : `\`${field}\` cannot be used`,
       ...(file === undefined ? {} : { file }),
       ...(field === "" ? {} : { field }),
       expected: (first?.message ?? "settings").replace(/^Expected /, ""),
-      ...(secret ? {} : { found: shown(valueAt(value, first?.path ?? [])) }),
+      ...(isSecret ? {} : { found: shown(found) }),
     }),
   )
 }

@@ -39,5 +39,11 @@ describe("readDatagenSettings", () => {
     )
     assert.equal(secret.field, "api.small_api_key")
     assert.ok(!JSON.stringify(secret).includes("12345"))
+    // As configurations of other programs have them.
+    for (const more of [{ API: { KEY: "12345" } }, { api: { ...least.api, large_key: "12345" } }]) {
+      const unknown = await Effect.runPromise(Effect.flip(readDatagenSettings({ ...least, ...more })))
+      assert.equal(unknown.expected, "no excess property")
+      assert.ok(!JSON.stringify(unknown).includes("12345"))
+    }
   })
 })

@@ -166,7 +166,7 @@ export const makeModel = (options: ModelOptions, { results, budget, turns }: Sha
           const reply = yield* answered(request)
           pay(costOf(reply.usage))
           // What was not paid for may go well another time.
-          if (reply.usage.inputTokens > 0) yield* results.put(key, role, reply)
+          if (reply.finish !== "refused" || reply.usage.inputTokens > 0) yield* results.put(key, role, reply)
           return reply
         }),
       ),

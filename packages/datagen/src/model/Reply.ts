@@ -4,20 +4,22 @@ export interface Spoken {
   readonly thoughts?: string
 }
 
+const json = /^\s*(?:```\w*\s*)?\{/
 const opening = /<(?:think|thinking|thought|reasoning)>/i
 const closing = /<\/(?:think|thinking|thought|reasoning)>/gi
 
 /**
  * Takes thoughts off: all up to the last closing tag, whose opening one a chat template may have written itself; where a
- * thought never ends, all from its opening tag on.
+ * thought never ends, all from its opening tag on. Tags within a JSON object that the reply begins with are of its texts.
  */
 export const withoutThoughts = (reply: string): Spoken => {
+  const begin = opening.exec(reply)
+  if (begin !== null && json.test(reply.slice(0, begin.index))) return { text: reply.trim() }
   const last = [...reply.matchAll(closing)].at(-1)
   if (last !== undefined) {
     const thoughts = reply.slice(0, last.index).replace(opening, "").trim()
     return { text: reply.slice(last.index + last[0].length).trim(), ...(thoughts === "" ? {} : { thoughts }) }
   }
-  const begin = opening.exec(reply)
   if (begin === null) return { text: reply.trim() }
   return {
     text: reply.slice(0, begin.index).trim(),

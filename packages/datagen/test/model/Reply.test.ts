@@ -15,6 +15,8 @@ describe("withoutThoughts", () => {
     })
     assert.deepEqual(withoutThoughts("<think>never ends {}"), { text: "", thoughts: "never ends {}" })
     assert.deepEqual(withoutThoughts("<Thinking></Thinking>no"), { text: "no" })
+    const inside = '{"turns": [{"question": "What?", "answer": "<think>hm</think> That."}]}'
+    assert.deepEqual(withoutThoughts(`${inside}\n`), { text: inside })
   })
 })
 

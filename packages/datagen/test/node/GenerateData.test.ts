@@ -29,7 +29,20 @@ const lines = (text: string | undefined) =>
 
 const documents = 12
 
+/** Settings of a small run whose filter does not ask. */
+const fewSettings = (folder: string, baseUrl: string) =>
+  testSettings(folder, baseUrl, {}, { skip: { skip_filter_chunks: true } })
+
 describe("generateData", () => {
+  it("keeps the replies of an endpoint that counts no tokens", async () => {
+    const server = await served({ usage: "none" })
+    const settings = fewSettings(join(root, "uncounted"), server.baseUrl)
+    await Effect.runPromise(runPipeline(settings, 3))
+    const calls = server.calls()
+    await Effect.runPromise(runPipeline(settings, 3))
+    assert.equal(server.calls(), calls)
+  })
+
   it("makes conversations, rows and records out of chunks, and asks nothing twice", async () => {
     const server = await served()
     const folder = join(root, "plain")

@@ -22,7 +22,8 @@ export interface ChatServerOptions {
   readonly latency?: number
   /** Told after each reply that was delivered as a whole. */
   readonly delivered?: (count: number) => void
-  readonly usage?: boolean
+  /** Whether tokens are counted; `none` says that there were none. True where absent. */
+  readonly usage?: boolean | "none"
 }
 
 export interface ChatServer {
@@ -82,7 +83,8 @@ export const chatServer = async (options: ChatServerOptions = {}): Promise<ChatS
             finish_reason: fault === "truncated" ? "length" : "stop",
           },
         ],
-        ...(usage ? { usage: { prompt_tokens: 100, completion_tokens: 20 } } : {}),
+        ...(usage === true ? { usage: { prompt_tokens: 100, completion_tokens: 20 } } : {}),
+        ...(usage === "none" ? { usage: { prompt_tokens: 0, completion_tokens: 0 } } : {}),
       }),
     )
   }
