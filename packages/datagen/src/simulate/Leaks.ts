@@ -46,9 +46,9 @@ export const makeLeaks = (): Leaks => {
   }
 }
 
-/** Whether two chunks of one document touch. */
+/** Whether two chunks of one document, or of copies of it, touch. */
 const nearness = (a: Chunk, b: Chunk): "overlap" | "neighbour" | undefined => {
-  if (a.source !== b.source || a.document !== b.document) return undefined
+  if (a.document !== b.document) return undefined
   if (a.start < b.end && b.start < a.end) return "overlap"
   return Math.abs(a.index - b.index) <= 1 ? "neighbour" : undefined
 }

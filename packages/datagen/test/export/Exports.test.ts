@@ -14,7 +14,7 @@ import {
   rowMaker,
   type TrainingRow,
 } from "../../src/index.ts"
-import { threeConversations } from "../support/Conversations.ts"
+import { chunkOf, turnsOf as textsOf, threeConversations } from "../support/Conversations.ts"
 
 const settings: RowSettings = {
   final_assistant_prompts: ["Use:\n{data}"],
@@ -140,6 +140,23 @@ test("a retriever's pairs: the first question, the true chunk, and the distracto
   assert.deepEqual([first?.example.positives, first?.example.negatives], [["c1"], ["c2"]])
   assert.deepEqual([second?.example.positives, second?.example.negatives], [["c2"], ["c3"]])
   assert.equal(retrieverPair({ ...threeConversations[0]!, turns: [] }), undefined)
+})
+
+test("a distractor that overlaps with the true chunk, or holds the answer, is no negative of a retriever", () => {
+  const truth = chunkOf("c", "pump.md", "Prime the pump with two litres of clean water before its first start.", 1)
+  const shown = [
+    truth,
+    { ...chunkOf("overlap", "pump.md", "Something else stands here.", 2), start: truth.end - 5 },
+    chunkOf("next", "pump.md", "Then close both of the valves.", 2),
+    chunkOf("answer", "water.md", "Whoever owns one takes two litres of clean water along."),
+    chunkOf("other", "oven.md", "Bake for 50 minutes."),
+  ]
+  const turns = textsOf("What does it need?", "It is primed with two litres of clean water [pump.md].")
+  const pair = retrieverPair({ item: { key: "c", chunk: truth, shown, failed: false }, turns })
+  assert.deepEqual(
+    pair?.negatives.map(({ id }) => id),
+    ["next", "other"],
+  )
 })
 
 test("the template that a trained model is asked with writes prompts as rows begin", () => {

@@ -103,6 +103,22 @@ describe("simulateRetrieval", () => {
     assert.ok(seen.has("truth.txt#2"))
   })
 
+  it("leaks no neighbour out of a copy of the document", async () => {
+    const texts = ["The pump is primed with clean water.", "Then it runs for a year."]
+    const document = chunksOf({ "a.txt": texts })
+    const copy = document.map((chunk): Chunk => ({ ...chunk, id: `copy ${chunk.id}`, source: "b.txt" }))
+    const items = await simulated([...document, ...copy, ...manyChunks(3)], {
+      failureShare: 1,
+      maxChunks: 9,
+      tooFew: "fewer",
+    })
+    const [first] = items
+    assert.deepEqual(
+      first?.shown.filter(({ document: of }) => of === "a.txt"),
+      [],
+    )
+  })
+
   it("shows all chunks that a question needs", async () => {
     const items = await simulated(manyChunks(30), { multiChunkShare: 0.5, failureShare: 0.2, maxChunks: 2 })
     const several = items.filter(({ multi }) => multi !== undefined)
