@@ -72,15 +72,10 @@ test("held-out questions are about other documents, none is one that was trained
 
 test("what answers a question, too, is no negative: a copy of the sentence, and the rest of its section", () => {
   const long = (part: string) =>
-    Array.from({ length: 5 }, (_, i) => `The pump of kind ${i} has a ${part} that is told about here.`).join(" ")
+    Array.from({ length: 3 }, (_, i) => `The pump of kind ${i} has a ${part} that is told about here.`).join(" ")
   const copied = "Whoever owns a pump takes two litres of clean water along."
   const chunks = Array.from({ length: 10 }, (_, n) =>
-    chunksOf(`${n}.md`, [
-      `# Starting pump ${n}`,
-      long(`valve ${n}`),
-      long(`hose ${n}`),
-      `${long(`lid ${n}`)} ${copied}`,
-    ]),
+    chunksOf(`${n}.md`, [`# Starting pump ${n}`, long(`valve ${n}`), `${copied} ${long(`lid ${n}`)}`]),
   ).flat()
   const parts = new Map(chunks.map((chunk) => [chunk.id, chunk]))
   const { train, corpus } = tuneData(chunks, { seed: 1, heldOut: 0.2, perChunk: 3 })
