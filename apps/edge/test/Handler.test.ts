@@ -100,12 +100,17 @@ test("what would change an answer and is not done is refused by name", async () 
   const refused: readonly (readonly [object, string])[] = [
     [{ temperature: 0.7 }, "temperature"],
     [{ n: 2 }, "n"],
-    [{ tools: [] }, "tools"],
+    [{ tools: [{ type: "function" }] }, "tools.0"],
+    [{ stop: ["."] }, "stop.0"],
+    [{ stop: "." }, "stop"],
+    [{ tool_choice: "auto" }, "tool_choice"],
     [{ messages: [] }, "messages.0"],
     [{ messages: [{ role: "assistant", content: "a" }] }, "messages.0"],
     [{ messages: [{ role: "user", content: [{ type: "image_url" }] }] }, "messages.0.content.0.type"],
     [{ model: "gpt" }, "model"],
   ]
+  const neutral = { temperature: 0, n: 1, tools: [], stop: null, seed: 7, user: "u" }
+  assert.equal((await post("/v1/chat/completions", { ...chat, ...neutral })).status, 200)
   for (const [more, param] of refused) {
     const response = await post("/v1/chat/completions", { ...chat, ...more })
     assert.equal((await errorOf(response, param === "model" ? 404 : 400)).param, param)

@@ -42,6 +42,8 @@ export const EmbeddingsBody = Schema.Struct({
   ...noted,
 })
 
+const none = Schema.Tuple([])
+
 const Part = Schema.Struct({ type: Schema.Literal("text"), text: Schema.String })
 
 /** A turn of a conversation. */
@@ -72,6 +74,8 @@ export const ChatBody = Schema.Struct({
   presence_penalty: maybe(Schema.Literal(0)),
   frequency_penalty: maybe(Schema.Literal(0)),
   response_format: maybe(Schema.Struct({ type: Schema.Literal("text") })),
+  stop: maybe(none),
+  tools: maybe(none),
   /** Passages that are read for the question. */
   k: maybe(count),
   ...noted,
