@@ -10,6 +10,10 @@ export const holds = (run: ReadFiles, path: string): Effect.Effect<boolean, RunF
 export const readFile = (run: ReadFiles, path: string): Effect.Effect<Uint8Array | undefined, RunFolderError> =>
   reached(run, path, () => run.read(path))
 
+/** Names of what lies in a folder of a run's, as `ReadFiles` lists them; none where its place lists none. */
+export const list = (run: ReadFiles, folder: string): Effect.Effect<readonly string[], RunFolderError> =>
+  reached(run, folder, async () => (await run.list?.(folder)) ?? [])
+
 /** Reads JSON of a run's folder, wherever it lies; a file that is missing or no JSON ends in `InvalidRunError`. */
 export const readJson = Effect.fnUntraced(function* (
   run: ReadFiles,

@@ -1,6 +1,6 @@
 import { fileName, type ReadFiles } from "@tandem/files"
-import { InvalidRunError } from "@tandem/runs/Errors"
-import { holds, readFile, readRecord } from "@tandem/runs/ReadRun"
+import { InvalidRunError, type RunFolderError } from "@tandem/runs/Errors"
+import { holds, list, readFile, readRecord } from "@tandem/runs/ReadRun"
 import { Effect, Schema } from "effect"
 
 const Recorded = Schema.Struct({ format: Schema.Literal(1), files: Schema.Record(Schema.String, Schema.String) })
@@ -9,12 +9,13 @@ const Recorded = Schema.Struct({ format: Schema.Literal(1), files: Schema.Record
 export const retrieverRecord = "retriever-files.json"
 
 /** The tokenizer's and settings' files of a run's retriever, by their path in the run; none where a folder cannot be listed. */
-export const retrieverFiles = Effect.fnUntraced(function* (run: ReadFiles): Effect.fn.Return<readonly string[]> {
+export const retrieverFiles = Effect.fnUntraced(function* (
+  run: ReadFiles,
+): Effect.fn.Return<readonly string[], RunFolderError> {
   const found: string[] = []
   const folders = ["retriever", "passage-retriever"]
   for (let folder = folders.shift(); folder !== undefined; folder = folders.shift()) {
-    const names = yield* Effect.promise(async () => (await run.list?.(folder)) ?? [])
-    for (const name of names) {
+    for (const name of yield* list(run, folder)) {
       const path = `${folder}/${name}`
       if (name.endsWith("/")) folders.push(path.slice(0, -1))
       else if (/\.(json|txt|model|jinja)$/.test(name)) found.push(path)
