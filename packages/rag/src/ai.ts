@@ -132,8 +132,21 @@ const usageOf = (read: number, written: number): LanguageModelV4Usage => ({
 
 /** What is asked for and has no effect here. */
 const warningsOf = (call: LanguageModelV4CallOptions): SharedV4Warning[] =>
-  (["temperature", "topP", "topK", "stopSequences", "tools"] as const)
-    .filter((feature) => call[feature] !== undefined)
+  (
+    [
+      "temperature",
+      "topP",
+      "topK",
+      "presencePenalty",
+      "frequencyPenalty",
+      "stopSequences",
+      "tools",
+      "responseFormat",
+    ] as const
+  )
+    .filter((feature) =>
+      feature === "responseFormat" ? call.responseFormat?.type === "json" : call[feature] !== undefined,
+    )
     .map((feature) => ({ type: "unsupported", feature }))
 
 const asked = (prompt: LanguageModelV4Prompt): Promise<string> =>

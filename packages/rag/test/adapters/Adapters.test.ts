@@ -78,6 +78,12 @@ test("AI SDK: a language model with sources, an embedding model and a tool", asy
   )
   assert.equal(finishReason, expected.finish === "length" ? "length" : "stop")
   assert.equal(usage.outputTokens, expected.tokens.length)
+  const prompt = [{ role: "user" as const, content: [{ type: "text" as const, text: question }] }]
+  const asked = { prompt, frequencyPenalty: 1, responseFormat: { type: "json" as const } }
+  assert.deepEqual((await model.doGenerate(asked)).warnings, [
+    { type: "unsupported", feature: "frequencyPenalty" },
+    { type: "unsupported", feature: "responseFormat" },
+  ])
   let streamed = ""
   for await (const part of streamText({ model, prompt: question }).textStream) streamed += part
   assert.equal(streamed.trim(), expected.answer)
