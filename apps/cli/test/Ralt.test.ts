@@ -20,6 +20,16 @@ write(
   "corpus.jsonl",
   things.map((thing, at) => ({ id: thing, text: `The ${thing} belongs to ${owners[at]}.` })),
 )
+write(
+  "rows.jsonl",
+  things.map((thing, at) => ({
+    segments: [
+      { label: false, text: `who owns the ${thing}?` },
+      { label: true, text: ` ${owners[at]}` },
+    ],
+    metadata: { failed: at === 3 },
+  })),
+)
 writeFileSync(join(folder.path, "prompt.txt"), "{query} {context} {response}")
 
 const run = async (text: string) => {
@@ -64,6 +74,9 @@ test("a retriever's passages train a reader, and three runs say what the data ne
   assert.match(figures.verdict.words[0], /fine-tuned without retrieval/)
   const tinyBase = await run("ralt eval --run base --data prepared.jsonl --k-eval 1 --without closed")
   assert.deepEqual([tinyBase.code, tinyBase.last.error.field], [2, "without"])
+  const rows = await succeed("ralt eval --run base --data rows.jsonl")
+  assert.deepEqual([rows.n, rows.success.n, rows.failed.n], [4, 3, 1])
+  assert.equal(rows.intervals["failed.nll"].estimate, rows.failed.nll)
 })
 
 test("settings that have no effect or contradict one another are refused by their flags", async () => {

@@ -51,6 +51,13 @@ const prepare = Effect.fnUntraced(function* (settings: RaltSettings, { observe }
     settings,
     [train.questions, asked].filter((set) => set !== undefined),
   )
+  if (dev?.kind === "texts" && settings.kEval !== undefined) {
+    return yield* new SettingsError({
+      message: "`kEval` has no effect where no question is measured",
+      field: "kEval",
+      hint: "leave it out",
+    })
+  }
   yield* observe({ event: "phase", name: "loading the model" })
   const { model, prompts } = yield* openGenerator(settings, { seed: settings.seed, texts: () => trainedTexts(train) })
   return {

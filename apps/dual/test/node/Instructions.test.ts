@@ -201,6 +201,8 @@ test("questions beside texts, and passages that no text is shown, are refused in
   assert.ok(both instanceof SettingsError && both.field === "dev", String(both))
   const idle = await refused({ data: [chat], dev: segments, corpus })
   assert.ok(idle instanceof SettingsError && idle.field === "corpus", String(idle))
+  const unasked = await refused({ data: [chat], dev: segments, kEval: 2 })
+  assert.ok(unasked instanceof SettingsError && unasked.field === "kEval", String(unasked))
   const kinds = [[questions], [segments, chat]].map((files) =>
     Effect.runPromise(evaluationKind(files, "data", undefined)),
   )
