@@ -33,7 +33,7 @@ export type Chunker = (document: Document) => readonly Chunk[]
  * const text = "Rivers carry snow to the sea.\n\nIslands wait for ships."
  * const tokenizer = makeTokenizer(trainWordPiece([text], { vocabularySize: 90 }))
  * const chunk = makeChunker({ maxTokens: 24, countTokens: countBy(tokenizer) })
- * for (const { text, start } of chunk(makeDocument("notes.txt", paragraphsOf(text)))) console.log(start, text)
+ * for (const part of chunk(makeDocument("notes.txt", paragraphsOf(text)))) console.log(part.start, part.text)
  * ```
  */
 export const makeChunker = (options: ChunkOptions): Chunker => {
