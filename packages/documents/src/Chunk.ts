@@ -4,9 +4,9 @@ import type { Passage } from "@tandem/datasets"
 export interface Chunk {
   /** Made of source and text, so that what did not change keeps its id when the rest of the document changes. */
   readonly id: string
-  /** {@link Document.source}. */
+  /** `Document.source`. */
   readonly source: string
-  /** {@link Document.hash}. */
+  /** `Document.hash`. */
   readonly document: string
   /** Its place among the document's chunks, from 0. */
   readonly index: number

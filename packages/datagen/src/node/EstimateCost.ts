@@ -40,7 +40,7 @@ export interface Estimate {
 const usual: Readonly<Record<ModelRole, number>> = { small: 60, large: 700 }
 
 /**
- * What {@link generateData} would ask with these settings and chunks, and what that would cost, without asking anything: every
+ * What `generateData` would ask with these settings and chunks, and what that would cost, without asking anything: every
  * prompt is made and its tokens are estimated. As if every chunk were fit for questions, so that it is rather too much.
  */
 export const estimateCost = Effect.fn("datagen.estimateCost")(function* (options: {

@@ -7,7 +7,7 @@ import { formatOf } from "../readers/Formats.ts"
 
 /** A file of a folder that a reader is for. */
 export interface DocumentFile {
-  /** As {@link Document.source}. */
+  /** As `Document.source`. */
   readonly source: string
   readonly path: string
   readonly bytes: number
