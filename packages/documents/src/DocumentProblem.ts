@@ -29,7 +29,7 @@ export type ProblemReason = (typeof problemReasons)[number]
 
 /** A file, or a line of one, that was skipped. */
 export class DocumentProblem extends Schema.TaggedError<DocumentProblem>()("DocumentProblem", {
-  /** As {@link Document.source}. */
+  /** As `Document.source`. */
   source: Schema.String,
   reason: Schema.Literals(problemReasons),
   message: Schema.String,
