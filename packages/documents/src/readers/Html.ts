@@ -35,6 +35,9 @@ const deepest = 5000
 
 class Page {
   readonly #paragraphs: Paragraph[] = []
+  /** Lines of the paragraph that have ended; long ones are not looked into again. */
+  #before = ""
+  /** What follows them. */
   #current = ""
   #level: number | undefined
   #title = ""
@@ -51,7 +54,7 @@ class Page {
     const level = levelOf(name)
     if (level !== undefined) this.#end(level)
     else if (name === "title") this.#inTitle = true
-    else if (name === "br") this.#current += "\n"
+    else if (name === "br") this.#break()
     else if (name === "li" || name === "tr" || name === "dd" || name === "dt") this.#line(name === "li" ? "- " : "")
     else if (name === "td" || name === "th") this.#cell()
     else if (blocks.has(name)) {
@@ -97,9 +100,14 @@ class Page {
     if (this.#current !== "" && !this.#current.endsWith("\n")) {
       // An item whose text stands in a paragraph of its own.
       if (this.#current.endsWith("\n- ") || this.#current === "- ") return
-      this.#current += "\n"
+      this.#break()
     }
     this.#current += start
+  }
+
+  #break(): void {
+    this.#before += `${this.#current}\n`
+    this.#current = ""
   }
 
   #cell(): void {
@@ -107,11 +115,13 @@ class Page {
   }
 
   #end(next?: number): void {
-    if (this.#current.trim() !== "") {
+    const whole = this.#before + this.#current
+    if (whole.trim() !== "") {
       const level = this.#level === undefined ? {} : { level: this.#level }
-      const text = this.#level === undefined ? this.#current : this.#current.trim().replaceAll(/\s+/g, " ")
+      const text = this.#level === undefined ? whole : whole.trim().replaceAll(/\s+/g, " ")
       this.#paragraphs.push({ text, ...level })
     }
+    this.#before = ""
     this.#current = ""
     this.#level = next
   }

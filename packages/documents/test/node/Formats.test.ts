@@ -70,6 +70,13 @@ test("a page is read without what is around it", async (t) => {
   )
 })
 
+test("a table of very many rows is read in time that grows with it alone", async (t) => {
+  const row = "<tr><td>some words</td><td>and more</td></tr>"
+  const item = await only(t, "a.html", `<table>${row.repeat(30_000)}</table>`)
+  assert.ok(!isProblem(item))
+  assert.equal(item.text, Array(30_000).fill("some words | and more").join("\n"))
+})
+
 test("PDF keeps paragraphs and headings, and leaves out page numbers", async (t) => {
   const pages = ["1", "2", "3"].map((page) => [
     { text: `About ${page}`, y: 760, size: 18 },
