@@ -39,7 +39,7 @@ interface Env {
 
 /** A handler over a system that is open; it needs nothing but what Web standards have. */
 export const makeHandler = (served: Served, options: HandlerOptions = {}): Handler => {
-  const { name = "tandem", apiKey, origins = [], page = true, observe = () => {} } = options
+  const { name = "tandem", apiKey, origins = [], hosts, page = true, observe = () => {} } = options
   const limits: Limits = { ...defaultLimits, ...options.limits }
   const telemetry = makeTelemetry()
   const admission = makeAdmission(limits, seconds)
@@ -47,6 +47,13 @@ export const makeHandler = (served: Served, options: HandlerOptions = {}): Handl
   const desk: Desk = { served, name, limits, telemetry }
 
   const app = new Hono<Env>()
+  if (hosts !== undefined)
+    app.use(async ({ req }, next) => {
+      const asked = new URL(req.url).hostname.replace(/^\[|\]$/g, "")
+      if (!hosts.includes(asked))
+        throw new Refusal(403, "this server is not asked under this name", { code: "unknown_host" })
+      return next()
+    })
   if (origins.length > 0) {
     const allowHeaders = ["authorization", "content-type", "x-request-id"]
     const exposeHeaders = ["x-request-id", "retry-after"]

@@ -20,6 +20,11 @@ export interface HandlerOptions {
   readonly apiKey?: string
   /** Origins whose pages may ask, such as `https://example.org`; none where absent. */
   readonly origins?: readonly string[]
+  /**
+   * Names and addresses under which the server may be asked, without a port; any where absent. A page of another origin whose
+   * own name leads here asks under that name.
+   */
+  readonly hosts?: readonly string[]
   /** Limits other than the usual ones. */
   readonly limits?: Partial<Limits>
   /** Whether `/` is a page to ask in; true where absent. */

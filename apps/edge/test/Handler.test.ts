@@ -324,3 +324,11 @@ test("metrics are Prometheus' text, with routes and never addresses", async () =
   assert.match(text, /^tandem_tokens_total\{kind="written"\} 2$/m)
   assert.doesNotMatch(text, /path/)
 })
+
+test("a server of this machine is asked under its own names, not under one that was made to lead here", async () => {
+  const { fetch, get } = open({ hosts: ["localhost", "127.0.0.1", "::1"] })
+  for (const own of ["http://localhost:8080", "http://127.0.0.1:8080", "http://[::1]:8080"])
+    assert.equal((await fetch(new Request(`${own}/v1/models`))).status, 200, own)
+  assert.equal((await errorOf(await get("/v1/models"), 403)).code, "unknown_host")
+  for (const path of ["/", "/healthz", "/metrics"]) assert.equal((await get(path)).status, 403, path)
+})

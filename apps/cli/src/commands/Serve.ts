@@ -45,6 +45,13 @@ const flags = {
     Flag.withDescription("origin whose pages may ask; may be given several times (default: none)"),
     Flag.atLeast(0),
   ),
+  allowHosts: Flag.String("allow-host").pipe(
+    Flag.withMetavar("NAME"),
+    Flag.withDescription(
+      "name under which it may be asked, beside localhost's own; may be given several times (default: on this machine alone without a key none, else any)",
+    ),
+    Flag.atLeast(0),
+  ),
   page: Flag.Boolean("page").pipe(Flag.withDescription("a page to ask in at /"), Flag.withDefault(true)),
   maxBody: maybe("max-body", "bytes of a request (default 1048576)"),
   maxRequests: maybe("max-requests", "requests that are read, wait or run; more are refused (default 256)"),
@@ -88,7 +95,7 @@ export const serveCommand = Command.make(
       const observe = (line: RequestLine): void => tell("request", textOf(line), line)
       const handler = makeHandler(clientOf(Context.get(context, Rag)), {
         ...{ name, origins, page, observe, limits: limitsOf(options) },
-        ...withoutAbsent({ apiKey }),
+        ...withoutAbsent({ apiKey, hosts: hostsOf(host, options.allowHosts, apiKey) }),
       })
       const server = yield* listen(handler.fetch, { host, port })
       tell("listening", `listens on ${server.url}`, { url: server.url })
@@ -127,6 +134,19 @@ const limitsOf = (options: {
     running: options.maxRunning,
     seconds: options.timeout,
   })
+
+/**
+ * Names under which a server may be asked. Without a key one on this machine is asked under this machine's names alone: a page in
+ * a browser here, whose own name was made to lead here, must not reach it.
+ */
+const hostsOf = (
+  host: string,
+  allowed: readonly string[],
+  apiKey: string | undefined,
+): readonly string[] | undefined =>
+  allowed.length > 0 || (isLoopback(host) && apiKey === undefined)
+    ? ["localhost", "127.0.0.1", "::1", host, ...allowed]
+    : undefined
 
 const isLoopback = (host: string): boolean => /^(127\.[\d.]+|::1|localhost)$/.test(host)
 
