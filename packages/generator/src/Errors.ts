@@ -29,4 +29,6 @@ export class RemoteFailed extends Schema.TaggedError<RemoteFailed>()("RemoteFail
   ...details,
   url: Schema.optional(Schema.String),
   status: Schema.optional(Schema.Number),
+  /** Seconds that the server asked to wait for before the next request. */
+  retryAfter: Schema.optional(Schema.Number),
 }) {}

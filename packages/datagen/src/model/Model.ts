@@ -94,20 +94,20 @@ const longestWait = 60_000
  * the shared turns, and kept before its reply is given.
  *
  * Waits with longer and longer pauses for an endpoint that does not answer. One that gives no answer for `giveUpAfter`, or
- * refuses the key or the model, ends in `EndpointDown`. A reply that the endpoint itself withholds, and a prompt that it does
+ * refuses the key or the model, ends in `EndpointDown`. One that does not hold replies to a form is asked by the prompt alone. A reply that the endpoint itself withholds, and a prompt that it does
  * not take, are replies with the finish `refused`, for the item's stage to reject.
  */
 export const makeModel = (options: ModelOptions, { results, budget, turns }: Shared): Model => {
   const { role, generator, maxTokens, temperature, structured, prices, giveUpAfter, retryDelay } = options
   const limit = makeRateLimit(options.limits)
   let lastAnswer = Number.NEGATIVE_INFINITY
+  /** How replies are held to a form: by the prompt alone, once the endpoint has refused another way and taken this. */
+  let held = structured
 
-  const settingsOf = ({ format, seed }: ModelRequest): GenerateOptions => ({
+  const settingsOf = ({ format, seed }: ModelRequest, by = structured): GenerateOptions => ({
     decoding: { kind: "sample", temperature, seed },
     maxTokens,
-    ...(format === undefined || structured === "text"
-      ? {}
-      : { format: structured === "schema" ? format : { kind: "object" } }),
+    ...(format === undefined || by === "text" ? {} : { format: by === "schema" ? format : { kind: "object" } }),
   })
   const keyOf = (request: ModelRequest): Effect.Effect<string> =>
     hashOf(JSON.stringify([generator.model, request.messages, settingsOf(request)]))
@@ -119,11 +119,11 @@ export const makeModel = (options: ModelOptions, { results, budget, turns }: Sha
   })
 
   /** One try; what may pass is tried again later. */
-  const attempt = (request: ModelRequest): Effect.Effect<StoredReply, GeneratorError> =>
+  const attempt = (request: ModelRequest, by: ModelOptions["structured"]): Effect.Effect<StoredReply, GeneratorError> =>
     Effect.gen(function* () {
       const { inputTokens, outputTokens } = mostOf(request)
       const settle = yield* limit.enter(inputTokens + outputTokens)
-      const [[generation] = []] = yield* generator.generate([request.messages], settingsOf(request))
+      const [[generation] = []] = yield* generator.generate([request.messages], settingsOf(request, by))
       if (generation === undefined) {
         return yield* new RemoteFailed({ message: `no answer of ${generator.model}`, expected: "one" })
       }
@@ -134,8 +134,9 @@ export const makeModel = (options: ModelOptions, { results, budget, turns }: Sha
 
   const answered = Effect.fnUntraced(function* (request: ModelRequest): Effect.fn.Return<StoredReply, ModelFailure> {
     const began = yield* Clock.currentTimeMillis
+    let by = request.format === undefined ? "text" : held
     for (let tries = 1, wait = retryDelay * 1000; ; tries++, wait = Math.min(longestWait, wait * 2)) {
-      const found = yield* attempt(request).pipe(
+      const found = yield* attempt(request, by).pipe(
         Effect.map((reply) => ({ reply })),
         Effect.catchTags({
           InvalidPrompt: (error) => Effect.succeed({ reply: refused(error.message) }),
@@ -145,16 +146,21 @@ export const makeModel = (options: ModelOptions, { results, budget, turns }: Sha
       const now = yield* Clock.currentTimeMillis
       if ("reply" in found) {
         lastAnswer = now
+        if (request.format !== undefined) held = by
         return found.reply
       }
       const { error } = found
       const kind = failureOf(error)
+      if (kind === "item" && by !== "text") {
+        by = "text"
+        continue
+      }
       if (kind === "item") return refused(reasonOf(error))
       if (kind === "withheld") return refused(reasonOf(error), mostOf(request).inputTokens)
       if (kind === "endpoint") return yield* down(role, generator.model, error)
       if (lastAnswer > began && tries >= mostTries) return refused(reasonOf(error))
       if (now - Math.max(lastAnswer, began) >= giveUpAfter * 1000) return yield* down(role, generator.model, error)
-      yield* Effect.sleep(wait)
+      yield* Effect.sleep(Math.max(wait, 1000 * (error.retryAfter ?? 0)))
     }
   })
 

@@ -43,6 +43,14 @@ describe("generateData", () => {
     assert.equal(server.calls(), calls)
   })
 
+  it("asks an endpoint that knows no forms of replies by the prompt alone", async () => {
+    const server = await served({ forms: false })
+    const summary = await Effect.runPromise(runPipeline(fewSettings(join(root, "formless"), server.baseUrl), 3))
+    assert.ok(summary.rows > 0 && summary.rows === summary.success + summary.failed)
+    // The first ones find it out, each for itself.
+    assert.ok(server.calls() > server.delivered() && server.calls() <= server.delivered() + 4, `${server.calls()}`)
+  })
+
   it("makes conversations, rows and records out of chunks, and asks nothing twice", async () => {
     const server = await served()
     const folder = join(root, "plain")

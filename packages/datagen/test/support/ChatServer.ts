@@ -22,6 +22,8 @@ export interface ChatServerOptions {
   readonly latency?: number
   /** Told after each reply that was delivered as a whole. */
   readonly delivered?: (count: number) => void
+  /** Whether replies are held to a form; an endpoint that cannot refuses requests that ask for it. True where absent. */
+  readonly forms?: boolean
   /** Whether tokens are counted; `none` says that there were none. True where absent. */
   readonly usage?: boolean | "none"
 }
@@ -60,6 +62,10 @@ export const chatServer = async (options: ChatServerOptions = {}): Promise<ChatS
     const fault = faultOf(body)
     calls += 1
     const { messages }: { readonly messages: readonly Message[] } = JSON.parse(body)
+    if (options.forms === false && body.includes('"response_format"')) {
+      response.writeHead(400, { "content-type": "application/json" })
+      return response.end('{"error": {"message": "response_format is not supported"}}')
+    }
     if (fault === "reset") return response.destroy()
     if (fault === "429" || fault === "500" || fault === "503" || fault === "401") {
       response.writeHead(Number(fault), { "content-type": "application/json", "retry-after": "0.01" })

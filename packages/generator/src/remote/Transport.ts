@@ -156,7 +156,8 @@ const failureAt =
   ({ shown }: Endpoint, url: string) =>
   (what: string, { again = false, wait = 0, found = "", ...rest }: Details = {}): Failure => {
     const said = found === "" ? {} : { found: shown(found) }
-    return { error: new RemoteFailed({ message: `${what} ${url}`, url, ...said, ...rest }), again, wait }
+    const after = wait === 0 ? {} : { retryAfter: wait / 1000 }
+    return { error: new RemoteFailed({ message: `${what} ${url}`, url, ...said, ...after, ...rest }), again, wait }
   }
 
 const headersOf = ({ apiKey }: Endpoint, accept: string): Readonly<Record<string, string>> => ({
