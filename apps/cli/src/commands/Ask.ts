@@ -8,28 +8,22 @@ import { observing } from "../Progress.ts"
 import { askedQuestions, noQuestion, readQuestions } from "../Questions.ts"
 import { withoutAbsent } from "../WithoutAbsent.ts"
 import { json, quiet } from "./OutputFlags.ts"
-import { device, openRun, optional, questionsFile, runFolder, threads, wholeNumber } from "./RunFlags.ts"
+import { device, maybe, openRun, optional, questionsFile, runFolder, threads, wholeNumber } from "./RunFlags.ts"
 
-const k = wholeNumber("k", "passages that are read for a question (default: as in the run's evaluations)").pipe(
-  Flag.map((count): number | undefined => count),
-  Flag.withDefault(undefined),
-)
-const decoding = Flag.Literals("decoding", ["token", "fast", "thorough", "draw"]).pipe(
-  Flag.withDescription(
-    "token: each token from all passages; fast, thorough: the likeliest of what each passage answers; draw: from one that is drawn (default: as the run was trained, token or fast)",
+const k = maybe(wholeNumber("k", "passages that are read for a question (default: as in the run's evaluations)"))
+const decoding = maybe(
+  Flag.Literals("decoding", ["token", "fast", "thorough", "draw"]).pipe(
+    Flag.withDescription(
+      "token: each token from all passages; fast, thorough: the likeliest of what each passage answers; draw: from one that is drawn (default: as the run was trained, token or fast)",
+    ),
   ),
-  Flag.map((kind): "token" | "fast" | "thorough" | "draw" | undefined => kind),
-  Flag.withDefault(undefined),
 )
-const beams = wholeNumber("beams", "beam search over so many beginnings (default 1)").pipe(
-  Flag.map((count): number | undefined => count),
-  Flag.withDefault(undefined),
-)
-const seed = Flag.Int("seed").pipe(
-  Flag.withMetavar("N"),
-  Flag.withDescription("decides which passage --decoding draw draws (default 0)"),
-  Flag.map((value): number | undefined => value),
-  Flag.withDefault(undefined),
+const beams = maybe(wholeNumber("beams", "beam search over so many beginnings (default 1)"))
+const seed = maybe(
+  Flag.Int("seed").pipe(
+    Flag.withMetavar("N"),
+    Flag.withDescription("decides which passage --decoding draw draws (default 0)"),
+  ),
 )
 const store = optional(
   "store",

@@ -1,9 +1,10 @@
 import { Flag } from "effect/cli"
+import { maybe } from "./RunFlags.ts"
 
 /** `--config F` of commands that train. */
-export const config = Flag.String("config").pipe(
-  Flag.withMetavar("F"),
-  Flag.withDescription("settings from a YAML or JSON file; flags override them"),
-  Flag.map((file): string | undefined => file),
-  Flag.withDefault(undefined),
+export const config = maybe(
+  Flag.String("config").pipe(
+    Flag.withMetavar("F"),
+    Flag.withDescription("settings from a YAML or JSON file; flags override them"),
+  ),
 )

@@ -9,13 +9,8 @@ import { FlagWithoutEffect, MissingFlag } from "../Errors.ts"
 import { askedQuestions } from "../Questions.ts"
 import { withoutAbsent } from "../WithoutAbsent.ts"
 import { json } from "./OutputFlags.ts"
-import { device, optional, threads, wholeNumber } from "./RunFlags.ts"
+import { device, maybe, optional, threads, wholeNumber } from "./RunFlags.ts"
 
-const maybe = (flag: Flag.Flag<number>): Flag.Flag<number | undefined> =>
-  flag.pipe(
-    Flag.map((value): number | undefined => value),
-    Flag.withDefault(undefined),
-  )
 const number = (name: string, about: string): Flag.Flag<number | undefined> =>
   maybe(Flag.Finite(name).pipe(Flag.withMetavar("X"), Flag.withDescription(about)))
 

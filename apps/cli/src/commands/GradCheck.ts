@@ -6,7 +6,7 @@ import { CheckFailed, InvalidFlag } from "../Errors.ts"
 import { gradCheckTable } from "../ModelTables.ts"
 import { quantity } from "../ProgressText.ts"
 import { json, quiet } from "./OutputFlags.ts"
-import { optional, threads } from "./RunFlags.ts"
+import { maybe, optional, threads } from "./RunFlags.ts"
 
 const model = Argument.String("model").pipe(
   Argument.withDescription("an ONNX file, a folder that holds one, or a hub id"),
@@ -17,15 +17,15 @@ const against = optional(
   "F",
   "safetensors of a reference: in.<input>, R, out, loss, w.<parameter>, g.<parameter>",
 )
-const rtol = Flag.Finite("rtol").pipe(
-  Flag.withMetavar("X"),
-  Flag.withDescription("largest relative error (default 1e-4 against a reference, 1e-2 without one)"),
-  Flag.filter(
-    (value) => value > 0,
-    (value) => `a number above 0, not ${value}`,
+const rtol = maybe(
+  Flag.Finite("rtol").pipe(
+    Flag.withMetavar("X"),
+    Flag.withDescription("largest relative error (default 1e-4 against a reference, 1e-2 without one)"),
+    Flag.filter(
+      (value) => value > 0,
+      (value) => `a number above 0, not ${value}`,
+    ),
   ),
-  Flag.map((value): number | undefined => value),
-  Flag.withDefault(undefined),
 )
 
 /** `tandem gradcheck` */

@@ -5,17 +5,14 @@ import { observing } from "../Progress.ts"
 import { metricsTable } from "../Tables.ts"
 import { withoutAbsent } from "../WithoutAbsent.ts"
 import { json, quiet } from "./OutputFlags.ts"
-import { device, format, openRun, optional, runFolder, threads, wholeNumber } from "./RunFlags.ts"
+import { device, format, maybe, openRun, optional, runFolder, threads, wholeNumber } from "./RunFlags.ts"
 
 const data = Flag.String("data").pipe(
   Flag.withMetavar("F"),
   Flag.withDescription("questions with answers; may be repeated"),
   Flag.atLeast(1),
 )
-const kEval = wholeNumber("k-eval", "passages of a question (default: as in the run's evaluations)").pipe(
-  Flag.map((count): number | undefined => count),
-  Flag.withDefault(undefined),
-)
+const kEval = maybe(wholeNumber("k-eval", "passages of a question (default: as in the run's evaluations)"))
 const answers = Flag.Int("answers").pipe(
   Flag.withMetavar("N"),
   Flag.withDescription("questions that answers are written for, 0 for none (default 100)"),

@@ -6,16 +6,13 @@ import { noteLine } from "../Console.ts"
 import { listen } from "../Interrupt.ts"
 import { withoutAbsent } from "../WithoutAbsent.ts"
 import { quiet } from "./OutputFlags.ts"
-import { device, openRun, optional, runFolder, threads, wholeNumber } from "./RunFlags.ts"
+import { device, maybe, openRun, optional, runFolder, threads, wholeNumber } from "./RunFlags.ts"
 
 const flags = {
   run: runFolder,
   store: optional("store", "DIR", "another index that the run's passage encoder made"),
   retriever: optional("retriever", "RUN", "a run whose retriever and index are searched, where the run has none"),
-  k: wholeNumber("k", "passages that are found for a question (default: as in the run's evaluations)").pipe(
-    Flag.map((count): number | undefined => count),
-    Flag.withDefault(undefined),
-  ),
+  k: maybe(wholeNumber("k", "passages that are found for a question (default: as in the run's evaluations)")),
   name: Flag.String("name").pipe(
     Flag.withMetavar("NAME"),
     Flag.withDescription("what the server says it is called (default tandem)"),

@@ -9,7 +9,7 @@ import { metricsTable, table } from "../Tables.ts"
 import { withoutAbsent } from "../WithoutAbsent.ts"
 import { json, quiet } from "./OutputFlags.ts"
 import { passageFlags } from "./RaltPrepare.ts"
-import { device, format, optional, threads, wholeNumber } from "./RunFlags.ts"
+import { device, format, maybe, optional, threads, wholeNumber } from "./RunFlags.ts"
 
 const data = Flag.String("data").pipe(
   Flag.withMetavar("F"),
@@ -29,12 +29,6 @@ const answers = Flag.Int("answers").pipe(
   Flag.withDefault(100),
 )
 const seed = Flag.Int("seed").pipe(Flag.withDescription("draws random passages (default 0)"), Flag.withDefault(0))
-const absent = (name: string, about: string) =>
-  wholeNumber(name, about).pipe(
-    Flag.map((count): number | undefined => count),
-    Flag.withDefault(undefined),
-  )
-
 /** Figures of texts with their intervals, a group in a line. */
 const textTable = ({ n, success, failed, intervals }: RaltTextFigures): string => {
   const rows = Object.entries({ nll: n, "success.nll": success?.n, "failed.nll": failed?.n })
@@ -56,8 +50,8 @@ export const raltEval = Command.make(
     run: optional("run", "RUN", "folder of a finished run that trained a generator"),
     generator: optional("generator", "M", "a model without a run: a folder, a hub id (ID@REVISION)"),
     template: optional("template", "F", "text of prompts (default: that of training, or the model's own)"),
-    maxPrompt: absent("max-prompt", "longest prompt in tokens"),
-    maxAnswer: absent("max-answer", "longest answer in tokens, its end included"),
+    maxPrompt: maybe(wholeNumber("max-prompt", "longest prompt in tokens")),
+    maxAnswer: maybe(wholeNumber("max-answer", "longest answer in tokens, its end included")),
     data,
     ...passageFlags,
     format,

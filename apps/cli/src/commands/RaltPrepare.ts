@@ -5,7 +5,7 @@ import { observing } from "../Progress.ts"
 import { leftTable } from "../Tables.ts"
 import { withoutAbsent } from "../WithoutAbsent.ts"
 import { json, quiet } from "./OutputFlags.ts"
-import { corpus, device, format, optional, threads, wholeNumber } from "./RunFlags.ts"
+import { corpus, device, format, maybe, optional, threads, wholeNumber } from "./RunFlags.ts"
 
 const data = Flag.String("data").pipe(
   Flag.withMetavar("F"),
@@ -17,10 +17,10 @@ const k = wholeNumber("k", "passages of a question (default 5)").pipe(Flag.withD
 
 /** Where passages come from. */
 export const passageFlags = {
-  passages: Flag.Literals("passages", ["bm25", "retriever", "data"]).pipe(
-    Flag.withDescription("what finds passages (default: retriever where one is named, else bm25)"),
-    Flag.map((kind): "bm25" | "retriever" | "data" | undefined => kind),
-    Flag.withDefault(undefined),
+  passages: maybe(
+    Flag.Literals("passages", ["bm25", "retriever", "data"]).pipe(
+      Flag.withDescription("what finds passages (default: retriever where one is named, else bm25)"),
+    ),
   ),
   retriever: optional("retriever", "RUN", "the run whose trained retriever finds passages"),
   store: optional("store", "DIR", "the index that it searches (default: the run's own)"),

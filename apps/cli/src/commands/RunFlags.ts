@@ -7,14 +7,17 @@ import * as Effect from "effect/Effect"
 import { FlagWithoutEffect, MissingFlag, NoRun } from "../Errors.ts"
 import { withoutAbsent } from "../WithoutAbsent.ts"
 
-/** A flag that may be left out. */
-export const optional = (name: string, metavar: string, about: string): Flag.Flag<string | undefined> =>
-  Flag.String(name).pipe(
-    Flag.withMetavar(metavar),
-    Flag.withDescription(about),
-    Flag.map((text): string | undefined => text),
+/** A flag that may be left out; its value is `undefined` then. */
+export function maybe<A>(flag: Flag.Flag<A>): Flag.Flag<A | undefined> {
+  return flag.pipe(
+    Flag.map((value): A | undefined => value),
     Flag.withDefault(undefined),
   )
+}
+
+/** A text that may be left out. */
+export const optional = (name: string, metavar: string, about: string): Flag.Flag<string | undefined> =>
+  maybe(Flag.String(name).pipe(Flag.withMetavar(metavar), Flag.withDescription(about)))
 
 /** `--run`: the folder of a finished run. */
 export const runFolder = Flag.String("run").pipe(
@@ -30,19 +33,16 @@ export const modelFlags = {
   model: optional("model", "M", "a model without a run: a folder, a hub id (ID@REVISION), tiny"),
   queryEncoder: optional("query-encoder", "M", "a model that encodes questions"),
   passageEncoder: optional("passage-encoder", "M", "a model that encodes passages"),
-  maxLength: wholeNumber("max-length", "longest text in tokens (default: the model's own, at most 256)").pipe(
-    Flag.map((count): number | undefined => count),
-    Flag.withDefault(undefined),
+  maxLength: maybe(wholeNumber("max-length", "longest text in tokens (default: the model's own, at most 256)")),
+  similarity: maybe(
+    Flag.Literals("similarity", ["dot", "cosine"]).pipe(
+      Flag.withDescription("how a question and a passage are compared (default: as the model's own files say)"),
+    ),
   ),
-  similarity: Flag.Literals("similarity", ["dot", "cosine"]).pipe(
-    Flag.withDescription("how a question and a passage are compared (default: as the model's own files say)"),
-    Flag.map((kind): "dot" | "cosine" | undefined => kind),
-    Flag.withDefault(undefined),
-  ),
-  titles: Flag.Literals("titles", ["pair", "prefix", "none"]).pipe(
-    Flag.withDescription("how a passage's title is seen (default: pair for DPR's models, else none)"),
-    Flag.map((kind): "pair" | "prefix" | "none" | undefined => kind),
-    Flag.withDefault(undefined),
+  titles: maybe(
+    Flag.Literals("titles", ["pair", "prefix", "none"]).pipe(
+      Flag.withDescription("how a passage's title is seen (default: pair for DPR's models, else none)"),
+    ),
   ),
 }
 
@@ -112,10 +112,7 @@ export const device = Flag.Literals("device", ["cpu", "webgpu", "cuda", "auto"])
 )
 
 /** `--threads` */
-export const threads = wholeNumber("threads", "threads (default: one for each core)").pipe(
-  Flag.map((count): number | undefined => count),
-  Flag.withDefault(undefined),
-)
+export const threads = maybe(wholeNumber("threads", "threads (default: one for each core)"))
 
 /** A flag whose value is 1 or more. */
 export function wholeNumber(name: string, about: string): Flag.Flag<number> {

@@ -7,19 +7,13 @@ import { noteLine, printJson } from "../Console.ts"
 import { listen as listenToInterrupts } from "../Interrupt.ts"
 import { withoutAbsent } from "../WithoutAbsent.ts"
 import { json, quiet } from "./OutputFlags.ts"
-import { device, openRun, optional, runFolder, threads, wholeNumber } from "./RunFlags.ts"
-
-const maybe = (name: string, about: string) =>
-  wholeNumber(name, about).pipe(
-    Flag.map((count): number | undefined => count),
-    Flag.withDefault(undefined),
-  )
+import { device, maybe, openRun, optional, runFolder, threads, wholeNumber } from "./RunFlags.ts"
 
 const flags = {
   run: runFolder,
   store: optional("store", "DIR", "another index that the run's passage encoder made"),
   retriever: optional("retriever", "RUN", "a run whose retriever and index are searched, where the run has none"),
-  k: maybe("k", "passages that are read for a question (default: as in the run's evaluations)"),
+  k: maybe(wholeNumber("k", "passages that are read for a question (default: as in the run's evaluations)")),
   host: Flag.String("host").pipe(
     Flag.withMetavar("HOST"),
     Flag.withDescription("address to listen on (default 127.0.0.1: this machine alone can ask)"),
@@ -53,10 +47,12 @@ const flags = {
     Flag.atLeast(0),
   ),
   page: Flag.Boolean("page").pipe(Flag.withDescription("a page to ask in at /"), Flag.withDefault(true)),
-  maxBody: maybe("max-body", "bytes of a request (default 1048576)"),
-  maxRequests: maybe("max-requests", "requests that are read, wait or run; more are refused (default 256)"),
-  maxRunning: maybe("max-running", "requests that run at once (default 32)"),
-  timeout: maybe("timeout", "seconds within which an answer has to be complete (default 120)"),
+  maxBody: maybe(wholeNumber("max-body", "bytes of a request (default 1048576)")),
+  maxRequests: maybe(
+    wholeNumber("max-requests", "requests that are read, wait or run; more are refused (default 256)"),
+  ),
+  maxRunning: maybe(wholeNumber("max-running", "requests that run at once (default 32)")),
+  timeout: maybe(wholeNumber("timeout", "seconds within which an answer has to be complete (default 120)")),
   device,
   threads,
   json,

@@ -6,19 +6,16 @@ import { quantity } from "../ProgressText.ts"
 import { leftTable } from "../Tables.ts"
 import { withoutAbsent } from "../WithoutAbsent.ts"
 import { json, quiet } from "./OutputFlags.ts"
-import { device, modelFlags, optional, runOrModels, sourceOf, threads, wholeNumber } from "./RunFlags.ts"
+import { device, maybe, modelFlags, optional, runOrModels, sourceOf, threads, wholeNumber } from "./RunFlags.ts"
 
 const folder = Argument.String("dir").pipe(Argument.withDescription("a folder of documents"))
 const store = optional("store", "DIR", "folder of the index (default: the run's own index)")
-const chunkSize = wholeNumber("chunk-size", "most tokens of a passage (default: as before, at first 200)").pipe(
-  Flag.map((count): number | undefined => count),
-  Flag.withDefault(undefined),
-)
-const overlap = Flag.Int("overlap").pipe(
-  Flag.withMetavar("N"),
-  Flag.withDescription("tokens that a passage repeats of the one before (default: as before, at first 0)"),
-  Flag.map((count): number | undefined => count),
-  Flag.withDefault(undefined),
+const chunkSize = maybe(wholeNumber("chunk-size", "most tokens of a passage (default: as before, at first 200)"))
+const overlap = maybe(
+  Flag.Int("overlap").pipe(
+    Flag.withMetavar("N"),
+    Flag.withDescription("tokens that a passage repeats of the one before (default: as before, at first 0)"),
+  ),
 )
 
 /** `tandem store add` */

@@ -9,13 +9,7 @@ import { shellCommand } from "../ShellCommand.ts"
 import { comparisonTable, leftTable } from "../Tables.ts"
 import { withoutAbsent } from "../WithoutAbsent.ts"
 import { json, quiet } from "./OutputFlags.ts"
-import { device, threads, wholeNumber } from "./RunFlags.ts"
-
-const maybe = (flag: Flag.Flag<number>): Flag.Flag<number | undefined> =>
-  flag.pipe(
-    Flag.map((value): number | undefined => value),
-    Flag.withDefault(undefined),
-  )
+import { device, maybe, threads, wholeNumber } from "./RunFlags.ts"
 
 const flags = {
   folder: Argument.String("dir").pipe(Argument.withDescription("a folder of documents")),

@@ -94,8 +94,9 @@ const longestWait = 60_000
  * the shared turns, and kept before its reply is given.
  *
  * Waits with longer and longer pauses for an endpoint that does not answer. One that gives no answer for `giveUpAfter`, or
- * refuses the key or the model, ends in `EndpointDown`. One that does not hold replies to a form is asked by the prompt alone. A reply that the endpoint itself withholds, and a prompt that it does
- * not take, are replies with the finish `refused`, for the item's stage to reject.
+ * refuses the key or the model, ends in `EndpointDown`. One that does not hold replies to a form is asked by the prompt
+ * alone. A reply that the endpoint itself withholds, and a prompt that it does not take, are replies with the finish
+ * `refused`, for the item's stage to reject.
  */
 export const makeModel = (options: ModelOptions, { results, budget, turns }: Shared): Model => {
   const { role, generator, maxTokens, temperature, structured, prices, giveUpAfter, retryDelay } = options
