@@ -112,7 +112,7 @@ export const run: Experiment = async ({ args, log }) => {
         return status === 400 || status === 429 ? undefined : `status ${status} for what is no JSON`
       },
       "too much": async () => {
-        const { status } = await post("/v1/embeddings", { model: "tandem", input: Array(300).fill("x") })
+        const { status } = await post("/v1/embeddings", { model: "tandem", input: Array(3000).fill("x") })
         return status === 400 || status === 429 ? undefined : `status ${status} for too many texts`
       },
     }

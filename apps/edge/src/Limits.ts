@@ -16,22 +16,25 @@ export interface Limits {
   readonly characters: number
   /** Tokens of all texts of one request. */
   readonly tokens: number
-  /** Passages that a request may ask for. */
+  /** Passages that a request may ask for, for one question. */
   readonly passages: number
+  /** Passages that a request may ask for, for all its questions together. */
+  readonly found: number
   /** Those that an answer may be read from, each of which takes memory for its prompt; what the run reads is always allowed. */
   readonly read: number
 }
 
-/** The limits where nothing else is said. */
+/** The limits where nothing else is said. Clients of OpenAI's interface part their texts by that interface's 2048 and 300,000. */
 export const defaultLimits: Limits = {
   bodyBytes: 2 ** 20,
   bodySeconds: 10,
   seconds: 120,
   requests: 256,
   running: 32,
-  items: 256,
+  items: 2048,
   characters: 32_768,
-  tokens: 65_536,
+  tokens: 300_000,
   passages: 100,
+  found: 4096,
   read: 20,
 }

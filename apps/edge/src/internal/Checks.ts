@@ -37,6 +37,15 @@ export const countedTokens = async (
 export const passagesOf = ({ limits }: Desk, k: number | null | undefined): { readonly k?: number } =>
   atMost(k, limits.passages)
 
+/** Refuses questions that ask for more passages, all together, than a request may be given. */
+export const checkFound = ({ served, limits }: Desk, questions: number, k = served.facts.k): void => {
+  if (questions * k <= limits.found) return
+  throw new Refusal(400, `${questions} questions with ${k} passages each: at most ${limits.found} passages together`, {
+    code: "invalid_value",
+    param: "queries",
+  })
+}
+
 /** A number of passages that an answer is read from as options have it; absent where the run's own counts. */
 export const readOf = ({ served, limits }: Desk, k: number | null | undefined): { readonly k?: number } =>
   atMost(k, Math.max(served.facts.k, Math.min(limits.read, limits.passages)))

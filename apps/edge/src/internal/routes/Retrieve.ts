@@ -1,6 +1,6 @@
 import type { Schema } from "effect"
 import { Refusal } from "../../Refusal.ts"
-import { checkTexts, passagesOf } from "../Checks.ts"
+import { checkFound, checkTexts, passagesOf } from "../Checks.ts"
 import type { Call, Desk } from "../Desk.ts"
 import type { RetrieveBody } from "../RequestBodies.ts"
 
@@ -18,7 +18,9 @@ export const retrieve = async (
   }
   const texts = queries ?? [query ?? ""]
   checkTexts(desk, texts, queries ? "queries" : "query")
-  const options = { ...passagesOf(desk, k), signal }
+  const asked = passagesOf(desk, k)
+  checkFound(desk, texts.length, asked.k)
+  const options = { ...asked, signal }
   const found = await Promise.all(texts.map((text) => desk.served.retrieve(text, options)))
   return Response.json({ results: queries ? found : (found[0] ?? []) })
 }
