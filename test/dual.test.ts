@@ -52,6 +52,14 @@ test("two rounds measure the system after each half, and go on where they stoppe
   const nll = report.rows.map(({ metrics }) => metrics["gold.nll"]!)
   assert.ok(nll[1]! < nll[0]! && nll[2] === nll[1] && nll[3]! < nll[2]!, String(nll))
   assert.equal(events.filter(({ event }) => event === "step").length, 8)
+  const { estimate = 0 } = report.rows[3]?.change?.["gold.nll"] ?? {}
+  assert.ok(Math.abs(estimate - (nll[3]! - nll[2]!)) < 1e-9)
+  assert.ok("recall@1" in (report.rows[4]?.change ?? {}))
+  // A system is measured once: before and after each half of a reader, and the last one.
+  const measured = events.filter(
+    (event) => event.event === "phase" && event.name.startsWith("writing answers, closed book"),
+  )
+  assert.equal(measured.length, 5)
 
   const written = statSync(join(out, "round-2-retriever/report.json")).mtimeMs
   const steps = events.length

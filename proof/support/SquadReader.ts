@@ -82,7 +82,7 @@ export const readerMaterial = Effect.fnUntraced(function* (
   const { maxPrompt, maxAnswer } = readerSettings
   const prompts = makePrompts(model, { template: usualTemplate(model), maxPrompt, maxAnswer })
   const retriever = join(folders.work, "retriever")
-  if (!existsSync(runPaths(retriever).config)) yield* asRun(folders.encoder, retriever)
+  if (!existsSync(runPaths(retriever).config)) yield* encoderAsRun(folders.encoder, retriever)
   const of = Effect.fnUntraced(function* (name: "train" | "dev", count: number) {
     const out = join(folders.work, `${name}.jsonl`)
     if (!existsSync(out)) {
@@ -122,7 +122,7 @@ export const readerMaterial = Effect.fnUntraced(function* (
 export const lines = (rows: readonly unknown[]): string => rows.map((row) => `${JSON.stringify(row)}\n`).join("")
 
 /** An encoder as a run folder's retriever, as it comes. */
-const asRun = Effect.fnUntraced(function* (folder: string, run: string) {
+export const encoderAsRun = Effect.fnUntraced(function* (folder: string, run: string) {
   const encoder = yield* loadEncoder(folder)
   const paths = runPaths(run)
   yield* saveEncoder(paths.retriever, encoder, encoder.parameters)

@@ -38,11 +38,35 @@ export const dualPage = ({ rows, status }: DualReport, config: unknown): Report<
         head: ["", ...columns],
         rows: rows.map((row) => [nameOf(row), ...columns.map((name) => row.metrics[name]?.toFixed(3) ?? "–")]),
       },
+      ...changeTable(rows),
       outcomeFigures(outcome),
       configFacts(config, undefined),
     ],
   }
 }
+
+/** What each half moved, with 95 % intervals. */
+const changeTable = (rows: readonly DualRow[]): readonly Section[] => {
+  const halves = rows.flatMap((row) => (row.change === undefined ? [] : [{ row, change: row.change }]))
+  const columns = shown.filter((name) => halves.some(({ change }) => name in change))
+  if (columns.length === 0) return []
+  return [
+    {
+      kind: "table",
+      title: "What each half moved, with 95 % intervals",
+      head: ["", ...columns],
+      rows: halves.map(({ row, change }) => [nameOf(row), ...columns.map((name) => moved(change[name]))]),
+    },
+  ]
+}
+
+const moved = (interval: NonNullable<DualRow["change"]>[string] | undefined): string => {
+  if (interval === undefined) return "–"
+  const [estimate, low, high] = [interval.estimate, interval.low, interval.high].map(signed)
+  return `${estimate} (${low} to ${high})`
+}
+
+const signed = (value: number): string => `${value > 0 ? "+" : ""}${value.toFixed(3)}`
 
 const nameOf = ({ round, trained }: DualRow): string =>
   trained === "nothing" ? "before" : `round ${round}, ${trained}: round-${round}-${trained}`

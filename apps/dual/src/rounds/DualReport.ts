@@ -1,5 +1,14 @@
 import { Schema } from "effect"
 
+/** How far figures moved, by name: after minus before, question by question, with its 95 % interval. */
+export const Changes = Schema.Record(
+  Schema.String,
+  Schema.Struct({
+    ...{ estimate: Schema.Number, low: Schema.Number, high: Schema.Number },
+    ...{ confidence: Schema.Number, n: Schema.Number },
+  }),
+)
+
 /** A system after one half of a round, or before the first. */
 export const DualRow = Schema.Struct({
   round: Schema.Number,
@@ -7,6 +16,8 @@ export const DualRow = Schema.Struct({
   trained: Schema.Literals(["nothing", "reader", "retriever"]),
   /** Of retrieval, and of answers without passages, with those that were found and with the one that answers. */
   metrics: Schema.Record(Schema.String, Schema.Number),
+  /** What this half moved on the questions that it was measured by. */
+  change: Schema.optionalKey(Changes),
 })
 export type DualRow = typeof DualRow.Type
 

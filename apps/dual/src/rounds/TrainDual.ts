@@ -13,7 +13,7 @@ import { trainLsr } from "../lsr/TrainLsr.ts"
 import { raltTrainApp } from "../TrainApp.ts"
 import { trainRalt } from "../TrainRalt.ts"
 import { dualPage } from "./DualPage.ts"
-import { DualReport, type DualRow } from "./DualReport.ts"
+import { Changes, DualReport, type DualRow } from "./DualReport.ts"
 import type { DualSettings } from "./DualSettings.ts"
 
 /**
@@ -46,26 +46,29 @@ const rounds = Effect.fnUntraced(function* (settings: DualSettings, options: Run
     yield* writeWhole(page, renderReport(dualPage(report, config), yield* onDisk(page, readUplot)))
     yield* writeJson(file, report)
   })
-  const measured = Effect.fnUntraced(function* (row: Omit<DualRow, "metrics">, system: System, found: Figures) {
-    const before = known.find(({ round, trained }) => round === row.round && trained === row.trained)
-    rows.push(before ?? { ...row, metrics: { ...found, ...(yield* evaluated(settings, system, options)) } })
-    yield* write(reportOf(rows, "interrupted"))
-  })
+  /** The system that the next half of a reader begins with: it is measured there. */
+  let waiting: Omit<DualRow, "metrics"> = { round: 0, trained: "nothing" }
   let system: System = { retriever: settings.retriever, generator: settings.generator }
   let found: Figures = {}
-  yield* measured({ round: 0, trained: "nothing" }, system, found)
+  const add = Effect.fnUntraced(function* (row: Omit<DualRow, "metrics">, metrics: Figures) {
+    rows.push({ ...row, metrics: { ...found, ...metrics } })
+    yield* write(reportOf(rows, "interrupted"))
+  })
   for (let round = 1; round <= settings.rounds; round++) {
     const reader = join(out, `round-${round}-reader`)
-    yield* half(reader, readerHalf(settings, system, reader, options))
+    const read = yield* half(reader, readerHalf(settings, system, reader, options))
+    yield* add(waiting, answers(read.before))
+    yield* add({ round, trained: "reader", change: read.differences?.before ?? {} }, answers(read.after))
     system = { ...system, generator: reader }
-    yield* measured({ round, trained: "reader" }, system, found)
     const retriever = join(out, `round-${round}-retriever`)
-    const report = yield* half(retriever, retrieverHalf(settings, system, retriever, options))
-    if (round === 1) for (const [at, row] of rows.entries()) rows[at] = withFigures(row, retrieval(report.before))
-    found = retrieval(report.after)
+    const taught = yield* half(retriever, retrieverHalf(settings, system, retriever, options))
+    if (round === 1) for (const [at, row] of rows.entries()) rows[at] = withFigures(row, retrieval(taught.before))
     system = { ...system, retriever }
-    yield* measured({ round, trained: "retriever" }, system, found)
+    found = retrieval(taught.after)
+    waiting = { round, trained: "retriever", change: taught.differences?.before ?? {} }
   }
+  const before = known.find(({ round, trained }) => round === settings.rounds && trained === "retriever")
+  yield* add(waiting, before?.metrics ?? (yield* evaluated(settings, system, options)))
   const report = reportOf(rows, "completed")
   yield* write(report)
   return report
@@ -146,6 +149,7 @@ const HalfReport = Schema.Struct({
   status: Schema.String,
   before: Schema.optionalKey(Metrics),
   after: Schema.optionalKey(Metrics),
+  differences: Schema.optionalKey(Schema.Struct({ before: Changes })),
 })
 
 const shared = ({ data, dev, corpus, format, seed, device, threads, maxPrompt, maxAnswer }: DualSettings) => ({
@@ -199,6 +203,10 @@ const evaluated = Effect.fnUntraced(function* (
   )
 })
 
-/** The figures of retrieval in a report. */
+/** The figures of retrieval in a half's report. */
 const retrieval = (metrics: Figures = {}): Figures =>
   Object.fromEntries(Object.entries(metrics).filter(([name]) => /^(recall|answerRecall|mrr|ndcg)@/.test(name)))
+
+/** The figures of answers in a half's report. */
+const answers = (metrics: Figures = {}): Figures =>
+  Object.fromEntries(Object.entries(metrics).filter(([name]) => name.includes(".")))
