@@ -33,7 +33,10 @@ export type RagDecoding =
    * under a passage that did not write it.
    */
   | { readonly kind: "sequence"; readonly beams?: number; readonly search?: "thorough" | "fast" }
-  /** A passage is drawn by its prior, and the answer written from it alone. */
+  /**
+   * A passage is drawn by its prior, and the answer written from it alone. Equal seeds draw the same passage of a request,
+   * whatever stands beside it in its batch.
+   */
   | { readonly kind: "draw"; readonly seed?: number }
 
 export interface RagOptions {
@@ -159,9 +162,7 @@ const write = Effect.fnUntraced(function* (
     case "token":
       return yield* generator.mix(requests, { beams: decoding.beams ?? 1, maxTokens })
     case "draw": {
-      const drawn = requests.map(
-        ({ prompts, logPrior }, index) => prompts[drawFrom(logPrior, decoding.seed ?? 0, index)]!,
-      )
+      const drawn = requests.map((request) => request.prompts[drawFrom(request, decoding.seed ?? 0)]!)
       const generations = yield* generator.generate(drawn, { maxTokens })
       return generations.map(([one]) => one!)
     }
@@ -225,9 +226,9 @@ const likeliest = Effect.fnUntraced(function* (
   })
 })
 
-/** A passage, as likely as its prior says; decided by seed and place. */
-const drawFrom = (logPrior: readonly number[], seed: number, place: number): number => {
-  let rest = Random.fromSeed(seed).derive("passage", place).next()
+/** A passage, as likely as its prior says; decided by the seed and the prompts, whatever is answered beside them. */
+const drawFrom = ({ prompts, logPrior }: RagRequest, seed: number): number => {
+  let rest = Random.fromSeed(seed).derive("passage", JSON.stringify(prompts)).next()
   for (const [passage, each] of logPrior.entries()) {
     rest -= Math.exp(each)
     if (rest < 0) return passage

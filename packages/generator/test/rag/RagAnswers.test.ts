@@ -199,6 +199,26 @@ test("one passage is the generator's own answer; a passage without a chance chan
   )
 })
 
+test("what is drawn for a question is decided by it and the seed, not by its place among others", async () => {
+  const even = prompts.map(() => -Math.log(prompts.length))
+  const requests: readonly RagRequest[] = [
+    { prompts, logPrior: even },
+    { prompts: [...prompts].reverse(), logPrior: even },
+  ]
+  await withModel("llama", (generator) =>
+    Effect.gen(function* () {
+      for (let seed = 0; seed < 6; seed++) {
+        const options = { decoding: { kind: "draw", seed }, maxTokens: 3 } as const
+        const turned = yield* answerFromPassages(generator, [...requests].reverse(), options)
+        for (const [place, each] of requests.entries()) {
+          const [alone] = yield* answerFromPassages(generator, [each], options)
+          assert.deepEqual(alone!.ids, turned[1 - place]!.ids, `seed ${seed}`)
+        }
+      }
+    }),
+  )
+})
+
 test("no prompts are refused", async () => {
   const empty: RagRequest = { prompts: [], logPrior: [] }
   for (const kind of ["token", "sequence", "draw"] as const) {
