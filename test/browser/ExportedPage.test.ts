@@ -38,6 +38,9 @@ test("the page opens the run that lies beside it and answers as its files do", a
   const browser = await chromium.launch({ executablePath: chromiumProgram(), args: ["--no-sandbox"] })
   try {
     const page = await browser.newPage()
+    const printed: string[] = []
+    page.on("console", (message) => printed.push(message.text()))
+    page.on("pageerror", (error) => printed.push(error.message))
     await page.goto(`http://127.0.0.1:${address.port}/`)
     await page.keyboard.type(questions[0]!)
     await page.keyboard.press("Enter")
@@ -50,6 +53,17 @@ test("the page opens the run that lies beside it and answers as its files do", a
     assert.deepEqual(
       shown,
       sources.map(({ id }) => id),
+    )
+    // The page says itself what it may do, and does nothing else.
+    const evaluated = page.evaluate(() => {
+      const script = document.createElement("script")
+      script.textContent = "globalThis.foreign = true"
+      document.body.append(script)
+    })
+    await assert.rejects(evaluated, /TrustedScript/)
+    assert.deepEqual(
+      printed.filter((line) => !/TrustedScript|status of 404/.test(line)),
+      [],
     )
   } finally {
     await browser.close()

@@ -1,5 +1,5 @@
 /** Statuses that a request can be refused with. */
-export type RefusalStatus = 400 | 401 | 403 | 404 | 405 | 408 | 413 | 415 | 429 | 431 | 499 | 500 | 503
+export type RefusalStatus = 400 | 401 | 403 | 404 | 405 | 408 | 413 | 415 | 417 | 429 | 431 | 499 | 500 | 503
 
 /** What a client is told beside the message. */
 export interface RefusalDetails {

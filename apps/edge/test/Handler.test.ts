@@ -1,7 +1,7 @@
 // What a handler answers, without a server: it is a function from requests to responses.
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { type HandlerOptions, makeHandler, type RequestLine, type Served } from "@tandem/edge"
+import { type HandlerOptions, lazyHandler, makeHandler, type RequestLine, type Served } from "@tandem/edge"
 import { type EchoOptions, echoSystem, echoVector } from "./support/EchoSystem.ts"
 
 const origin = "http://edge.test"
@@ -335,4 +335,30 @@ test("a server of this machine is asked under its own names, not under one that 
     assert.equal((await fetch(new Request(`${own}/v1/models`))).status, 200, own)
   assert.equal((await errorOf(await get("/v1/models"), 403)).code, "unknown_host")
   for (const path of ["/", "/healthz", "/metrics"]) assert.equal((await get(path)).status, 403, path)
+})
+
+test("a system that cannot be opened is a 503 whose line names the kind of fault, and the next request tries again", async () => {
+  const lines: RequestLine[] = []
+  let tries = 0
+  const open = async (): Promise<Served> => {
+    tries++
+    if (tries === 1) throw Object.assign(new Error("/secret/path is no run folder"), { _tag: "InvalidRun" })
+    return echoSystem()
+  }
+  const fetch = lazyHandler(open, { observe: (line) => lines.push(line) })
+  const asked = () => fetch(new Request(`${origin}/v1/models`))
+  const [first, beside] = await Promise.all([asked(), asked()])
+  assert.equal((await errorOf(first, 503)).code, "server_error")
+  assert.equal(beside.status, 503)
+  assert.equal((await asked()).status, 200)
+  assert.equal(tries, 2)
+  assert.deepEqual(
+    lines.map(({ status, fault }) => [status, fault]),
+    [
+      [503, "InvalidRun"],
+      [503, "InvalidRun"],
+      [200, undefined],
+    ],
+  )
+  assert.doesNotMatch(JSON.stringify(lines), /secret/)
 })

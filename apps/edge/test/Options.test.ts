@@ -3,7 +3,10 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 import { optionsFrom } from "../src/web/EnvironmentOptions.ts"
 
-const from = (variables: Readonly<Record<string, unknown>>) => optionsFrom((name) => variables[name])
+const from = (variables: Readonly<Record<string, unknown>>) => {
+  const { observe, ...options } = optionsFrom((name) => variables[name])
+  return options
+}
 
 test("what is not set is as usual, and what is set is taken", () => {
   assert.deepEqual(from({}), {})

@@ -1,9 +1,8 @@
 import { filesBelow, type ReadFiles } from "@tandem/files"
 import { type AskedAs, readGenerator } from "@tandem/objectives/generator/ReadGenerator"
 import { decodingOf } from "@tandem/objectives/joint/EvaluateRag"
-import { holdsFolder } from "@tandem/objectives/retrieval/ReadRetriever"
+import { checkHasRetriever, holdsFolder } from "@tandem/objectives/retrieval/ReadRetriever"
 import { type ReadSearchedOptions, readSearched } from "@tandem/objectives/retrieval/ReadSearched"
-import { InvalidRunError } from "@tandem/runs/Errors"
 import { Effect } from "effect"
 import type { KnowledgeSource } from "./KnowledgeSource.ts"
 import { makeRag } from "./MakeRag.ts"
@@ -65,17 +64,7 @@ const readKnowledge = Effect.fnUntraced(function* (
 ) {
   if (source !== undefined) return { knowledge: source satisfies Knowledge, temperature: 1 }
   yield* runConfig(run)
-  const isReader = !(yield* holdsFolder(run, "retriever")) && (yield* holdsFolder(run, "generator"))
-  if (isReader) {
-    return yield* new InvalidRunError({
-      message: `the run in ${run.location} trained a generator alone, so that there is nothing to search`,
-      file: run.location,
-      field: "retriever",
-      expected: "a run with a retriever and its index beside it",
-      found: "nothing",
-      hint: "name the run whose retriever found its passages with `retriever`",
-    })
-  }
+  yield* checkHasRetriever(run)
   const searched = yield* readSearched(run, {
     ...(store === undefined ? {} : { store }),
     ...(folderOf === undefined ? {} : { folderOf }),

@@ -1,9 +1,10 @@
-import { createServer } from "node:http"
+import { createServer, type ServerResponse, STATUS_CODES } from "node:http"
+import type { Duplex } from "node:stream"
 import { getRequestListener } from "@hono/node-server"
 import { Effect } from "effect"
 import { AddressUnavailableError } from "../Errors.ts"
 import type { Handler } from "../Handler.ts"
-import { Refusal, refusalResponse } from "../Refusal.ts"
+import { Refusal, refusalBody, refusalResponse } from "../Refusal.ts"
 
 /** Where a server listens. */
 export interface Address {
@@ -70,12 +71,47 @@ const connections = 2048
 const malformed = () =>
   refusalResponse(new Refusal(400, "the address or the host of the request is malformed", { code: "invalid_url" }))
 
+/** What is said of a request that Node's parser refuses, by the error's code. */
+const refusedByNode = (code: string | undefined): Refusal => {
+  if (code === "HPE_HEADER_OVERFLOW")
+    return new Refusal(431, "the head of the request is too long", { code: "request_header_too_large" })
+  if (code === "HPE_CHUNK_EXTENSIONS_OVERFLOW")
+    return new Refusal(413, "the chunks' extensions are too long", { code: "request_too_large" })
+  if (code === "ERR_HTTP_REQUEST_TIMEOUT")
+    return new Refusal(408, "the request was not there in time", { code: "request_timeout" })
+  return new Refusal(400, "the request is no HTTP", { code: "invalid_request" })
+}
+
+/** The last response of a connection. */
+const lastResponse = (refusal: Refusal) => {
+  const body = JSON.stringify(refusalBody(refusal))
+  const headers = {
+    "content-type": "application/json",
+    "content-length": `${Buffer.byteLength(body)}`,
+    connection: "close",
+  }
+  return { body, headers }
+}
+
+/** Milliseconds that a refused client may take for what it is told, before its connection is closed. */
+const lingers = 1_000
+
+/** Writes a refusal to a connection that no response has begun on, and ends it. */
+const refuseOn = (socket: Duplex, refusal: Refusal): void => {
+  const { body, headers } = lastResponse(refusal)
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
+  socket.end(`HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status]}\r\n${lines.join("")}\r\n${body}`)
+  setTimeout(() => socket.destroy(), lingers).unref()
+}
+
 /** Milliseconds: how long a client may take for its headers and all it sends, and an idle connection is kept. */
 const times = {
   headersTimeout: 10_000,
   requestTimeout: 60_000,
   keepAliveTimeout: 5_000,
   connectionsCheckingInterval: 5_000,
+  // What has no host is refused below, in words.
+  requireHostHeader: false,
 }
 
 const onNode: Listen = async (fetch, host, port) => {
@@ -84,6 +120,19 @@ const onNode: Listen = async (fetch, host, port) => {
     getRequestListener(fetch, { overrideGlobalObjects: false, errorHandler: malformed }),
   )
   server.maxConnections = connections
+  const answering = new WeakMap<Duplex, ServerResponse>()
+  server.on("request", ({ socket }, response) => answering.set(socket, response))
+  server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
+    const response = answering.get(socket)
+    const isAnswering = response?.headersSent === true && !response.writableFinished
+    if (isAnswering || error.code === "ECONNRESET") socket.destroy()
+    else if (socket.writable) refuseOn(socket, refusedByNode(error.code))
+  })
+  server.on("checkExpectation", (_, response) => {
+    const refusal = new Refusal(417, "nothing can be expected but `100-continue`", { code: "expectation_failed" })
+    const { body, headers } = lastResponse(refusal)
+    response.writeHead(refusal.status, headers).end(body)
+  })
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject)
     server.listen(port, host, () => {

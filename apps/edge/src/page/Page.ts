@@ -3,7 +3,7 @@ import { pageScript } from "./PageScript.ts"
 import { pageStyle } from "./PageStyle.ts"
 
 /** The files of the page to ask in, by name: the page itself is `index.html`. They need one another and nothing else. */
-export const pageFiles: Readonly<Record<string, { readonly type: string; readonly content: string }>> = {
+export const pageFiles = {
   "index.html": {
     type: "text/html; charset=utf-8",
     content: `<!doctype html>
@@ -47,20 +47,29 @@ export const pageFiles: Readonly<Record<string, { readonly type: string; readonl
   },
   "page.css": { type: "text/css; charset=utf-8", content: `${style}${pageStyle}` },
   "page.js": { type: "text/javascript; charset=utf-8", content: pageScript },
-}
+} satisfies Readonly<Record<string, { readonly type: string; readonly content: string }>>
 
 /** What the page may do: run its own script, take its own style, and ask the server that it came from. */
-const policy = [
+const allowed = [
   "default-src 'none'",
-  "script-src 'self'",
   "style-src 'self'",
   "connect-src 'self'",
   "img-src data:",
   "base-uri 'none'",
   "form-action 'none'",
-  "frame-ancestors 'none'",
   "require-trusted-types-for 'script'",
-].join("; ")
+]
+
+const policy = [...allowed, "script-src 'self'", "frame-ancestors 'none'"].join("; ")
+
+/** The page beside a run that answers within it: it runs WebAssembly, and says itself what it may do, wherever it is served. */
+export const standalonePage = (script: string): string => {
+  const own = [...allowed, "script-src 'self' 'wasm-unsafe-eval'"].join("; ")
+  const meta = `<meta http-equiv="content-security-policy" content="${own}">`
+  return pageFiles["index.html"].content
+    .replace("<title>", `${meta}\n<title>`)
+    .replace('<script src="page.js"', `<script src="${script}" type="module"></script>\n<script src="page.js"`)
+}
 
 /** Serves the page at `/`, and its files beside it. */
 export const addPage = (get: (route: string, open: boolean, answer: () => Response) => void): void => {

@@ -28,9 +28,13 @@ test("bodies that are too long, slow or endless are refused, and the server answ
     sendBytes(server.port, [head(["transfer-encoding: chunked"]), "zz\r\n"]),
     sendBytes(server.port, ["no HTTP at all\r\n\r\n"]),
     sendBytes(server.port, ["GET http://[ HTTP/1.1\r\nhost: a b\r\n\r\n"]),
+    sendBytes(server.port, [`GET / HTTP/1.1\r\nhost: a\r\nlong: ${"x".repeat(20_000)}\r\n\r\n`]),
+    sendBytes(server.port, ["GET /healthz HTTP/1.1\r\n\r\n"]),
+    sendBytes(server.port, [head(["expect: the-moon", "content-length: 0"])]),
+    sendBytes(server.port, [head(["transfer-encoding: chunked"]), `1;${"x".repeat(20_000)}\r\n \r\n`]),
   ])
-  assert.deepEqual(answers.map(statusOf), [413, 413, 408, 408, 400, 400, 400])
-  for (const answer of answers.slice(0, 4)) assert.match(answer, /\{"error":\{"message":/)
+  assert.deepEqual(answers.map(statusOf), [413, 413, 408, 408, 400, 400, 400, 431, 400, 417, 413])
+  for (const answer of answers) assert.match(answer, /\r\n\r\n\{"error":\{"message":.*"code":"[a-z_]+"\}\}$/)
   assert.equal((await post(server.url, { query: "still there" })).status, 200)
 })
 

@@ -26,18 +26,32 @@ export interface OpenedRetriever {
   readonly retrieval: RetrievalSettings
 }
 
-/** The retriever of a run's folder, wherever it lies; a run that has not ended has none yet. */
-export const readRetriever = Effect.fnUntraced(function* (run: ReadFiles, options: ReadEncoderOptions = {}) {
-  if (!(yield* holdsFolder(run, "retriever"))) {
-    const isRun = yield* holds(run, "config.json")
+/** Refuses a folder without a retriever: a run that has not ended has none yet, one that trained a reader alone never will. */
+export const checkHasRetriever = Effect.fnUntraced(function* (run: ReadFiles) {
+  if (yield* holdsFolder(run, "retriever")) return
+  if (yield* holdsFolder(run, "generator")) {
     return yield* new InvalidRunError({
-      message: isRun ? `the run in ${run.location} has not ended` : `${run.location} is no run folder`,
+      message: `the run in ${run.location} trained a generator alone, so that there is nothing to search`,
       file: run.location,
-      field: "run",
-      expected: "the folder of a finished run, with retriever/ in it",
-      hint: isRun ? "resume it to its end" : "name the folder of a run",
+      field: "retriever",
+      expected: "a run with a retriever and its index beside it",
+      found: "nothing",
+      hint: "name the run whose retriever found its passages with `retriever`",
     })
   }
+  const isRun = yield* holds(run, "config.json")
+  return yield* new InvalidRunError({
+    message: isRun ? `the run in ${run.location} has not ended` : `${run.location} is no run folder`,
+    file: run.location,
+    field: "run",
+    expected: "the folder of a finished run, with retriever/ in it",
+    hint: isRun ? "resume it to its end" : "name the folder of a run",
+  })
+})
+
+/** The retriever of a run's folder, wherever it lies. */
+export const readRetriever = Effect.fnUntraced(function* (run: ReadFiles, options: ReadEncoderOptions = {}) {
+  yield* checkHasRetriever(run)
   yield* checkRetrieverFiles(run)
   const { retriever } = yield* readRecord(run, "config.json", RunConfig)
   const query: Encoder = yield* readEncoder(filesBelow(run, "retriever"), options)

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs"
 import { writeFile } from "node:fs/promises"
 import { join, resolve } from "node:path"
 import { filesIn } from "@tandem/files/node/FilesIn"
-import { readRetriever } from "@tandem/objectives/retrieval/ReadRetriever"
+import { checkHasRetriever, readRetriever } from "@tandem/objectives/retrieval/ReadRetriever"
 import { encodingOf } from "@tandem/objectives/retrieval/RetrievalSettings"
 import { openRun } from "@tandem/rag/node/OpenRag"
 import { runHalves } from "@tandem/rag/RunRecord"
@@ -44,6 +44,7 @@ export const copyRun = Effect.fnUntraced(function* ({ run, store, retriever, typ
   const halves = yield* runHalves(filesIn(resolve(run)))
   const searched =
     retriever === undefined ? halves.retriever : (yield* runHalves(filesIn(resolve(retriever)))).retriever
+  yield* checkHasRetriever(searched)
   const found = yield* readRecord(searched, "config.json", Kept)
   const read = yield* readRecord(halves.generator, "config.json", Kept)
   const folders = [

@@ -2,7 +2,7 @@ import { copyFile, writeFile } from "node:fs/promises"
 import { createRequire } from "node:module"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { pageFiles } from "../../page/Page.ts"
+import { pageFiles, standalonePage } from "../../page/Page.ts"
 import { bundle } from "./Bundle.ts"
 
 /** Where an export runs. */
@@ -84,10 +84,8 @@ export default makeWorker(wasm)`
 globalThis.tandem = pageSystem(new URL(".", import.meta.url))`
     await bundle(join(folder, "system.js"), { source, platform: "browser" })
     await wasm(folder)
-    for (const [name, { content }] of Object.entries(pageFiles)) {
-      const system = '<script src="system.js" type="module"></script>\n<script src="page.js" defer>'
-      await writeFile(join(folder, name), content.replace('<script src="page.js" defer>', system))
-    }
+    for (const [name, { content }] of Object.entries(pageFiles))
+      await writeFile(join(folder, name), name === "index.html" ? standalonePage("system.js") : content)
   },
 }
 
