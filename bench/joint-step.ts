@@ -3,13 +3,13 @@
 import { availableParallelism } from "node:os"
 import { join } from "node:path"
 import { loadTokenizer } from "@tandem/models/node/LoadTokenizer"
-import { Random } from "@tandem/random"
 import { Effect } from "effect"
 import type { ExperimentContext, ExperimentResult } from "../scripts/support/Experiment.ts"
 import { type Compared, compare, verdicts } from "./support/Compare.ts"
 import type { JointRow } from "./support/JointRow.ts"
 import { needs } from "./support/Material.ts"
 import { limits, passageQuestions, withLines } from "./support/PassageQuestions.ts"
+import { vectorOf } from "./support/VectorOf.ts"
 
 const losses = ["rag-sequence", "rag-token"] as const
 const targets = { speed: 1.5, memory: 1 }
@@ -28,14 +28,6 @@ const lora = {
 /** Relative, of the losses. */
 const tolerance = 1e-4
 
-/** As many numbers of unit length as an embedding has, of one passage of one question. */
-const vectorOf = (question: number, passage: number): readonly number[] => {
-  const random = Random.fromSeed(1).derive(question, passage)
-  const values = Array.from({ length: width }, () => random.normal())
-  const length = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0))
-  return values.map((value) => value / length)
-}
-
 export async function run({ args, log }: ExperimentContext): Promise<ExperimentResult> {
   const model = needs("TANDEM_MODELS", "SmolLM2-135M-Instruct")
   const encoder = needs("TANDEM_MODELS", "all-MiniLM-L6-v2")
@@ -48,7 +40,7 @@ export async function run({ args, log }: ExperimentContext): Promise<ExperimentR
       query: tokenizer.encode(query, { maxLength: 128 }).ids,
       prompts,
       answer,
-      vectors: prompts.map((_, passage) => vectorOf(index, passage)),
+      vectors: prompts.map((_, passage) => vectorOf(width, index, passage)),
     }),
   )
   const batches = Array.from({ length: count / batchSize }, (_, step) =>

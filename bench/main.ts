@@ -12,7 +12,7 @@ import { readRecords, summary } from "./support/Records.ts"
 
 const minutes = (seconds: number): string => `${(seconds / 60).toFixed(1)} minutes`
 const [name, ...rest] = process.argv.slice(2)
-const readers = ["ralt-step", "joint-step", "generate", "score-passages"]
+const readers = ["ralt-step", "joint-step", "lsr-step", "generate", "score-passages"]
 /** Groups that can be measured one at a time, each within half an hour on two cores. */
 const groups: Readonly<Record<string, readonly string[]>> = {
   readers,

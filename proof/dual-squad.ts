@@ -17,13 +17,13 @@ import { drawQuestions, encoderAsRun, lines } from "./support/SquadReader.ts"
 
 /** How both halves are trained, in each round. */
 const halves = {
-  k: 3,
-  maxPrompt: 512,
+  k: 2,
+  maxPrompt: 256,
   maxAnswer: 32,
   seed: 0,
   threads: 2,
   ralt: { batchSize: 4, lr: 2e-4, lora: "16:32" },
-  lsr: { k: 6, batchSize: 16, lr: 2e-5, epochs: 3, direction: "lm-retriever", lmTemperature: 0.5 },
+  lsr: { k: 4, batchSize: 16, lr: 2e-5, epochs: 3, direction: "lm-retriever", lmTemperature: 0.5 },
 } as const
 
 export async function run({ args, root, log }: ExperimentContext): Promise<ExperimentResult> {

@@ -11,6 +11,7 @@ import torch
 import transformers
 
 from decoders import collate, load_decoder
+from encoders import embed
 from side import read_lines
 from steps import answer_with_steps, set_dropout
 
@@ -24,20 +25,11 @@ pad = decoder.config.pad_token_id or 0
 both = torch.nn.ModuleDict({"encoder": encoder, "decoder": decoder})
 
 
-def embed(queries):
-    width = max(len(ids) for ids in queries)
-    ids = torch.tensor([query + [0] * (width - len(query)) for query in queries])
-    mask = torch.tensor([[1] * len(query) + [0] * (width - len(query)) for query in queries])
-    hidden = encoder(input_ids=ids, attention_mask=mask).last_hidden_state
-    weights = mask[:, :, None].float()
-    return torch.nn.functional.normalize((hidden * weights).sum(1) / weights.sum(1), dim=-1)
-
-
 def loss_of(step):
     questions = batches[step]
     k = len(questions[0]["prompts"])
     vectors = torch.tensor([question["vectors"] for question in questions])
-    scores = (embed([question["query"] for question in questions])[:, None] * vectors).sum(-1) / settings["temperature"]
+    scores = (embed(encoder, [question["query"] for question in questions])[:, None] * vectors).sum(-1) / settings["temperature"]
     prior = scores.log_softmax(-1)
     rows = [{"ids": prompt + question["answer"], "from": len(prompt)} for question in questions for prompt in question["prompts"]]
     batch = collate(rows, pad)
