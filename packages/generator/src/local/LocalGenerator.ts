@@ -24,6 +24,7 @@ import { makeEngine } from "./MakeEngine.ts"
 import { type MixedPrompts, mixTexts, writeMixture } from "./Mix.ts"
 import { scoreTokens, type TokenRequest } from "./Score.ts"
 import type { Writer } from "./Texts.ts"
+import { inTurns } from "./Turns.ts"
 
 export interface LocalGeneratorOptions extends EngineOptions {
   /** What the model is called in records; its architecture where absent. */
@@ -34,6 +35,8 @@ export interface LocalGeneratorOptions extends EngineOptions {
   readonly batchSize?: number
   /** Most places of one run, padding included; 4,096 where absent. */
   readonly places?: number
+  /** Most answers that are streamed at once, each of which holds its keys and values; 4 where absent. */
+  readonly streams?: number
 }
 
 /** A generator in this process: what it shares with others, and what needs its distributions. */
@@ -43,14 +46,16 @@ export type LocalGenerator = GeneratorShape & RagGenerator
  * A generator over a model in this process: a decoder or an encoder-decoder, from weights or from an ONNX file. One graph
  * of any shape is compiled for writing and one for scoring, each when it is first used; weights that are resident buffers
  * are read where they are, so that a model that is being trained is evaluated without a copy and without compiling again.
- * It lives as long as the scope, and does one thing at a time.
+ * It lives as long as the scope. One batch is written or scored at a time, and beside it as many streams as allowed: they take
+ * turns step by step, so that nobody waits for another's whole text. Who comes when all places are taken waits for the first
+ * that ends.
  */
 export const makeLocalGenerator = Effect.fnUntraced(function* (
   options: LocalGeneratorOptions,
 ): Effect.fn.Return<LocalGenerator, ModelError, Runtime | Scope.Scope> {
-  const { model, batchSize = 8, places = 4096 } = options
-  const engine = yield* makeEngine(options)
-  const turn = yield* Semaphore.make(1)
+  const { model, batchSize = 8, places = 4096, streams = 4 } = options
+  const engine = inTurns(yield* makeEngine(options), yield* Semaphore.make(1))
+  const [batches, streaming] = [yield* Semaphore.make(1), yield* Semaphore.make(streams)]
 
   const { before } = framingTokens(model.tokenizer)
   const templateOf = () => options.chatTemplate ?? chatTemplateOf(model.tokenizer)
@@ -133,7 +138,7 @@ export const makeLocalGenerator = Effect.fnUntraced(function* (
           return { prompts: request.prompts.map((input) => prompt(input, answer.length)), answer }
         }),
       ),
-      (tokens) => turn.withPermit(scoreTokens(model, engine, tokens, { places })),
+      (tokens) => batches.withPermit(scoreTokens(model, engine, tokens, { places })),
     )
 
   const generate: GeneratorShape["generate"] = Effect.fnUntraced(function* (inputs, given = {}) {
@@ -146,7 +151,7 @@ export const makeLocalGenerator = Effect.fnUntraced(function* (
       limits,
     )) {
       const members = batch.map((index) => prompts[index]!)
-      const texts = yield* turn.withPermit(Effect.scoped(texted(members, settings)))
+      const texts = yield* batches.withPermit(Effect.scoped(texted(members, settings)))
       for (const [place, index] of batch.entries()) found[index] = texts[place]!
     }
     return found
@@ -159,13 +164,13 @@ export const makeLocalGenerator = Effect.fnUntraced(function* (
     return prompts.map((_, index) => writers.slice(index * each, (index + 1) * each).map(generationOf))
   })
 
-  /** What is written when it is its turn, as a stream. A reader that is slow keeps nobody from their turn. */
+  /** What is written as soon as there is a place for it, as a stream. A reader that is slow keeps nobody from theirs. */
   const told = <A>(
     write: (tell: (part: A) => Effect.Effect<void>) => Effect.Effect<unknown, ModelError, Scope.Scope>,
   ) =>
     Stream.callback<A, GeneratorError>(
       (queue) =>
-        turn.withPermit(Effect.scoped(write((part) => Effect.asVoid(Queue.offer(queue, part))))).pipe(
+        streaming.withPermit(Effect.scoped(write((part) => Effect.asVoid(Queue.offer(queue, part))))).pipe(
           Effect.matchCauseEffect({
             onFailure: (cause) => Queue.failCause(queue, cause),
             onSuccess: () => Queue.end(queue),
@@ -233,7 +238,7 @@ export const makeLocalGenerator = Effect.fnUntraced(function* (
         limits,
       )) {
         const members = batch.map((at) => alike[at]!)
-        const texts = yield* turn.withPermit(
+        const texts = yield* batches.withPermit(
           Effect.scoped(
             mixTexts(
               model,

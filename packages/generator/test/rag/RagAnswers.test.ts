@@ -10,7 +10,7 @@ import {
   type RagRequest,
   streamFromPassages,
 } from "@tandem/generator"
-import { Effect, Stream } from "effect"
+import { Deferred, Effect, Fiber, Stream } from "effect"
 import { goldenModel, onCpu } from "../support/Golden.ts"
 
 const vocabulary = 96
@@ -273,3 +273,64 @@ for (const kind of ["llama", "t5"]) {
     for (const [place, weight] of answer[0]!.posterior.entries()) close(weight, whole.posterior[place]!, "posterior")
   })
 }
+
+test("texts that are written at once take turns step by step: nobody waits for another's whole text", async () => {
+  const maxTokens = 40
+  const found = await withModel("llama", (generator) =>
+    Effect.gen(function* () {
+      const order: string[] = []
+      const begun = yield* Deferred.make<void>()
+      const told = (name: string, each: RagRequest) =>
+        streamFromPassages(generator, each, { maxTokens }).pipe(
+          Stream.tap(() => {
+            order.push(name)
+            return Deferred.succeed(begun, undefined)
+          }),
+          Stream.runCollect,
+        )
+      const asked = [request, other, request, other, request, other]
+      const streams = yield* Effect.forkChild(
+        Effect.forEach(asked, (each, index) => told(`${index}`, each), { concurrency: "unbounded" }),
+      )
+      yield* Deferred.await(begun)
+      const [batch] = yield* answerFromPassages(generator, [other], { decoding: { kind: "token" }, maxTokens: 3 })
+      order.push("batch")
+      const parts = yield* Fiber.join(streams)
+      const alone = yield* answerFromPassages(generator, [request, other], { decoding: { kind: "token" }, maxTokens })
+      return { order, batch, parts, alone }
+    }),
+  )
+  const at = (name: string) => ({ first: found.order.indexOf(name), last: found.order.lastIndexOf(name) })
+  assert.ok(at("batch").first < at("0").last, `${found.order}`)
+  assert.ok(at("1").first < at("0").last && at("3").first < at("0").last, `${found.order}`)
+  // Four are written at once, and those behind them when a place is free.
+  assert.ok(at("4").first > Math.min(...["0", "1", "2", "3"].map((name) => at(name).last)), `${found.order}`)
+  assert.deepEqual(found.batch!.ids, found.alone[1]!.ids.slice(0, 3))
+  for (const [index, parts] of found.parts.entries()) {
+    const last = parts.at(-1)
+    assert.ok(last?.type === "done")
+    assert.deepEqual(last.answer.ids, found.alone[index % 2]!.ids)
+  }
+})
+
+test("who leaves a stream ends its writing", async () => {
+  let steps = 0
+  const { left, later } = await onCpu(
+    Effect.gen(function* () {
+      const model = yield* goldenModel("llama", [])
+      // What is written is decoded after each token.
+      const tokenizer = new Proxy(model.tokenizer, {
+        get: (target, name) => {
+          if (name === "decode") steps++
+          return Reflect.get(target, name)
+        },
+      })
+      const generator = yield* makeLocalGenerator({ model: { ...model, tokenizer } })
+      yield* Stream.runDrain(Stream.take(streamFromPassages(generator, request, { maxTokens: 60 }), 2))
+      const left = steps
+      yield* Effect.sleep(200)
+      return { left, later: steps }
+    }),
+  )
+  assert.ok(left > 0 && left < 30 && later === left, `${left} steps, and ${later} later`)
+})
