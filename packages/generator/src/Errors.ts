@@ -31,4 +31,6 @@ export class RemoteFailed extends Schema.TaggedError<RemoteFailed>()("RemoteFail
   status: Schema.optional(Schema.Number),
   /** Seconds that the server asked to wait for before the next request. */
   retryAfter: Schema.optional(Schema.Number),
+  /** Tokens of an answer that cannot be used, where the server counted them: they are paid for all the same. */
+  usage: Schema.optional(Schema.Struct({ inputTokens: Schema.Number, outputTokens: Schema.Number })),
 }) {}

@@ -133,17 +133,42 @@ export const makeModel = (options: ModelOptions, { results, budget, turns }: Sha
       return reply
     })
 
+  /**
+   * One try within the budget, whose reply is kept before its money is settled; what an answer took that cannot be used is
+   * paid as well.
+   */
+  const tried = Effect.fnUntraced(function* (request: ModelRequest, by: ModelOptions["structured"]) {
+    const pay = yield* budget.reserve(costOf(mostOf(request)))
+    const found = yield* attempt(request, by).pipe(
+      Effect.map((reply) => ({ reply })),
+      Effect.catchTags({
+        InvalidPrompt: (error) => Effect.succeed({ reply: refused(error.message) }),
+        RemoteFailed: (error) =>
+          Effect.succeed(
+            failureOf(error) === "withheld"
+              ? { reply: refused(reasonOf(error), error.usage ?? { ...mostOf(request), outputTokens: 0 }) }
+              : { error },
+          ),
+      }),
+    )
+    if ("reply" in found) {
+      const { reply } = found
+      pay(costOf(reply.usage))
+      // What was not paid for may go well another time.
+      if (reply.finish !== "refused" || reply.usage.inputTokens > 0)
+        yield* results.put(yield* keyOf(request), role, reply)
+    } else if (found.error.usage !== undefined) {
+      pay(costOf(found.error.usage))
+      yield* results.charge(role, found.error.usage)
+    }
+    return found
+  }, Effect.scoped)
+
   const answered = Effect.fnUntraced(function* (request: ModelRequest): Effect.fn.Return<StoredReply, ModelFailure> {
     const began = yield* Clock.currentTimeMillis
     let by = request.format === undefined ? "text" : held
     for (let tries = 1, wait = retryDelay * 1000; ; tries++, wait = Math.min(longestWait, wait * 2)) {
-      const found = yield* attempt(request, by).pipe(
-        Effect.map((reply) => ({ reply })),
-        Effect.catchTags({
-          InvalidPrompt: (error) => Effect.succeed({ reply: refused(error.message) }),
-          RemoteFailed: (error) => Effect.succeed({ error }),
-        }),
-      )
+      const found = yield* tried(request, by)
       const now = yield* Clock.currentTimeMillis
       if ("reply" in found) {
         lastAnswer = now
@@ -157,27 +182,12 @@ export const makeModel = (options: ModelOptions, { results, budget, turns }: Sha
         continue
       }
       if (kind === "item") return refused(reasonOf(error))
-      if (kind === "withheld") return refused(reasonOf(error), mostOf(request).inputTokens)
       if (kind === "endpoint") return yield* down(role, generator.model, error)
       if (lastAnswer > began && tries >= mostTries) return refused(reasonOf(error))
       if (now - Math.max(lastAnswer, began) >= giveUpAfter * 1000) return yield* down(role, generator.model, error)
       yield* Effect.sleep(Math.max(wait, 1000 * (error.retryAfter ?? 0)))
     }
   })
-
-  const made = (request: ModelRequest, key: string) =>
-    turns.withPermit(
-      Effect.scoped(
-        Effect.gen(function* () {
-          const pay = yield* budget.reserve(costOf(mostOf(request)))
-          const reply = yield* answered(request)
-          pay(costOf(reply.usage))
-          // What was not paid for may go well another time.
-          if (reply.finish !== "refused" || reply.usage.inputTokens > 0) yield* results.put(key, role, reply)
-          return reply
-        }),
-      ),
-    )
 
   return {
     role,
@@ -188,7 +198,7 @@ export const makeModel = (options: ModelOptions, { results, budget, turns }: Sha
     call: Effect.fnUntraced(function* (request) {
       const key = yield* keyOf(request)
       const kept = yield* results.get(key)
-      const { text, thoughts, finish, usage } = kept ?? (yield* made(request, key))
+      const { text, thoughts, finish, usage } = kept ?? (yield* turns.withPermit(answered(request)))
       return {
         messages: request.messages,
         reply: text,
@@ -215,11 +225,11 @@ const storedOf = ({ messages }: ModelRequest, generation: Generation): StoredRep
   return { text: spoken.text, ...(thoughts === "" ? {} : { thoughts }), finish, usage }
 }
 
-/** No reply, and why; one that the endpoint withholds has cost what was read. */
-const refused = (reason: string, inputTokens = 0): StoredReply => ({
+/** No reply, and why; one that the endpoint withholds has cost something. */
+const refused = (reason: string, usage: Usage = { inputTokens: 0, outputTokens: 0 }): StoredReply => ({
   text: reason,
   finish: "refused",
-  usage: { inputTokens, outputTokens: 0 },
+  usage,
 })
 
 /** Whether a failure is the item's, before or after its prompt was read, the endpoint's for good, or may pass. */

@@ -21,7 +21,9 @@ export interface ResultsShape {
   readonly get: (key: string) => Effect.Effect<StoredReply | undefined, ResultStoreFailed>
   /** Kept for good once this ends, whatever happens to the process. */
   readonly put: (key: string, role: ModelRole, reply: StoredReply) => Effect.Effect<void, ResultStoreFailed>
-  /** Tokens of all calls that are kept. */
+  /** Counts what an answer took that cannot be used and is not kept. */
+  readonly charge: (role: ModelRole, usage: Usage) => Effect.Effect<void, ResultStoreFailed>
+  /** Tokens of all calls that are kept or were charged. */
   readonly paid: Effect.Effect<Readonly<Record<ModelRole, Usage>>, ResultStoreFailed>
 }
 
@@ -31,11 +33,16 @@ export class Results extends Context.Service<Results, ResultsShape>()("@tandem/d
 /** Results that live as long as the process. */
 export const memoryResults = (): ResultsShape => {
   const replies = new Map<string, { readonly role: ModelRole; readonly reply: StoredReply }>()
+  const charged = { small: { inputTokens: 0, outputTokens: 0 }, large: { inputTokens: 0, outputTokens: 0 } }
   return {
     get: (key) => Effect.sync(() => replies.get(key)?.reply),
     put: (key, role, reply) => Effect.sync(() => void replies.set(key, { role, reply })),
+    charge: (role, usage) =>
+      Effect.sync(() => {
+        charged[role] = addUsage(charged[role], usage)
+      }),
     paid: Effect.sync(() => {
-      const paid = { small: { inputTokens: 0, outputTokens: 0 }, large: { inputTokens: 0, outputTokens: 0 } }
+      const paid = { ...charged }
       for (const { role, reply } of replies.values()) paid[role] = addUsage(paid[role], reply.usage)
       return paid
     }),

@@ -11,6 +11,7 @@ const tables = `
     key TEXT PRIMARY KEY, role TEXT NOT NULL, text TEXT NOT NULL, thoughts TEXT, finish TEXT NOT NULL,
     input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL
   );
+  CREATE TABLE IF NOT EXISTS charges (role TEXT NOT NULL, input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL);
 `
 
 /**
@@ -29,9 +30,12 @@ export const openSqliteResults = Effect.fnUntraced(function* (
   const statements = yield* attempt(() => ({
     get: database.prepare("SELECT text, thoughts, finish, input_tokens, output_tokens FROM replies WHERE key = ?"),
     put: database.prepare("INSERT OR REPLACE INTO replies VALUES (?, ?, ?, ?, ?, ?, ?)"),
-    paid: database.prepare(
-      "SELECT role, sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens FROM replies GROUP BY role",
-    ),
+    charge: database.prepare("INSERT INTO charges VALUES (?, ?, ?)"),
+    paid: database.prepare(`
+      SELECT role, sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens FROM (
+        SELECT role, input_tokens, output_tokens FROM replies UNION ALL SELECT role, input_tokens, output_tokens FROM charges
+      ) GROUP BY role
+    `),
   }))
   return {
     get: (key) =>
@@ -42,6 +46,10 @@ export const openSqliteResults = Effect.fnUntraced(function* (
     put: (key, role, { text, thoughts, finish, usage }) =>
       attempt(() => {
         statements.put.run(key, role, text, thoughts ?? null, finish, usage.inputTokens, usage.outputTokens)
+      }),
+    charge: (role, { inputTokens, outputTokens }) =>
+      attempt(() => {
+        statements.charge.run(role, inputTokens, outputTokens)
       }),
     paid: attempt(() => {
       const rows = new Map(statements.paid.all().map((row) => [fieldsOf(row)["role"], usageOf(fieldsOf(row))]))

@@ -185,6 +185,33 @@ describe("generateData", () => {
     assert.equal(server.delivered(), 72)
   })
 
+  it("counts answers that are of no use but were charged for, and still does when it goes on", async () => {
+    // Every second answer has no choices; each costs as a whole one does.
+    const server = await served({ fault: (call) => (call % 2 === 0 ? "no choices" : undefined) })
+    const folder = join(root, "charged")
+    const { api } = testSettings(folder, server.baseUrl)
+    const limited = (budget: number) =>
+      testSettings(
+        folder,
+        server.baseUrl,
+        { concurrency_limit: 1 },
+        {
+          cost: { small_input: 1, small_output: 1, large_input: 1, large_output: 1, budget },
+          api: { ...api, small_max_tokens: 50, large_max_tokens: 100 },
+          skip: { skip_filter_chunks: true },
+        },
+      )
+    const spent = async (budget: number) => {
+      const error = await Effect.runPromise(Effect.flip(runPipeline(limited(budget), documents)))
+      assert.equal(error._tag, "BudgetReached")
+      assert.ok(server.calls() * 0.00012 <= budget && server.calls() * 0.00012 > budget / 2, `${server.calls()}`)
+      return server.calls()
+    }
+    const calls = await spent(0.002)
+    assert.equal(await spent(0.002), calls)
+    assert.ok((await spent(0.003)) > calls)
+  })
+
   it("stops where the endpoint is down or refuses the key, and goes on when it is back", async () => {
     let down = false
     const server = await served({ fault: (call) => (down || (call > 40 && call < 46) ? "503" : undefined) })

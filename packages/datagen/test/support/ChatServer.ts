@@ -9,13 +9,16 @@ interface Message {
 /** What goes wrong with a call. */
 export type Fault = "429" | "500" | "no json" | "reset" | "empty" | "truncated"
 
+/** Faults that tests ask for by name: down, refusing the key, and an answer of no choices that is charged for. */
+export type AskedFault = Fault | "503" | "401" | "no choices"
+
 const faults: readonly Fault[] = ["429", "500", "no json", "reset", "empty", "truncated"]
 
 export interface ChatServerOptions {
   /** Share of calls that go wrong, all kinds alike; 0 where absent. Which ones is decided by what is asked. */
   readonly faultShare?: number
   /** The fault of a call, given the number of calls before; in place of the share. */
-  readonly fault?: (call: number) => Fault | "503" | "401" | undefined
+  readonly fault?: (call: number) => AskedFault | undefined
   /** The reply to a call; a fitting one where absent. */
   readonly reply?: (messages: readonly Message[]) => string | undefined
   /** Milliseconds before each reply; 0 where absent. */
@@ -70,6 +73,10 @@ export const chatServer = async (options: ChatServerOptions = {}): Promise<ChatS
     if (fault === "429" || fault === "500" || fault === "503" || fault === "401") {
       response.writeHead(Number(fault), { "content-type": "application/json", "retry-after": "0.01" })
       return response.end('{"error": {"message": "not now"}}')
+    }
+    if (fault === "no choices") {
+      response.setHeader("content-type", "application/json")
+      return response.end('{"choices": [], "usage": {"prompt_tokens": 100, "completion_tokens": 20}}')
     }
     if (fault === "no json") return response.end('{"choices": [{"mess')
     const whole = options.reply?.(messages) ?? replyTo(messages)

@@ -4,7 +4,7 @@ import { type Generation, type GenerationPart, Generator, type GeneratorShape, t
 import { type Endpoint, endpointOf, type OpenAiOptions } from "./OpenAiOptions.ts"
 import { scorer } from "./RemoteScore.ts"
 import { type WriteRequest, writeRequest } from "./Requests.ts"
-import { Answered, type Choice, finishOf, logprobsOf, readResponse, textOf, thoughtsOf, usageOf } from "./Responses.ts"
+import { Answered, type Choice, finishOf, logprobsOf, readResponse, textOf, thoughtsOf, usageIn } from "./Responses.ts"
 import { makeTransport } from "./Transport.ts"
 
 /**
@@ -60,20 +60,11 @@ export const openAiGenerator = Effect.fnUntraced(function* (
       requests,
       Effect.fnUntraced(function* ({ path, body, sequences }) {
         const url = `${endpoint.url}${path}`
-        const answered = yield* Effect.flatMap(transport.post(path, body), (json) =>
-          readResponse(Answered, endpoint, url, json),
+        const json = yield* transport.post(path, body)
+        const usage = usageIn(json)
+        const written = yield* answersOf(json, { sequences, usage, endpoint, url }).pipe(
+          Effect.mapError((error) => (usage === undefined ? error : new RemoteFailed({ ...error, message: error.message, usage }))),
         )
-        const { choices } = answered
-        const usage = usageOf(answered)
-        if (choices.length !== sequences) {
-          return yield* new RemoteFailed({
-            message: `another number of answers than was asked for from ${url}`,
-            url,
-            expected: `${sequences}`,
-            found: `${choices.length}`,
-          })
-        }
-        const written = yield* Effect.forEach(choices, (choice) => generationOf(choice, usage, endpoint, url))
         return written.toSorted((a, b) => b.score - a.score || 0)
       }),
       { concurrency },
@@ -125,6 +116,27 @@ const single = (request: WriteRequest): WriteRequest => {
     found: `${request.sequences}`,
   })
 }
+
+interface AnswerPlace {
+  readonly sequences: number
+  readonly usage: Usage | undefined
+  readonly endpoint: Endpoint
+  readonly url: string
+}
+
+/** The answers of a response. */
+const answersOf = Effect.fnUntraced(function* (json: unknown, { sequences, usage, endpoint, url }: AnswerPlace) {
+  const { choices } = yield* readResponse(Answered, endpoint, url, json)
+  if (choices.length !== sequences) {
+    return yield* new RemoteFailed({
+      message: `another number of answers than was asked for from ${url}`,
+      url,
+      expected: `${sequences}`,
+      found: `${choices.length}`,
+    })
+  }
+  return yield* Effect.forEach(choices, (choice) => generationOf(choice, usage, endpoint, url))
+})
 
 const generationOf = (
   choice: Choice,

@@ -87,9 +87,10 @@ export const thoughtsOf = ({ message }: Choice): string | undefined => {
   return typeof thoughts === "string" && thoughts !== "" ? thoughts : undefined
 }
 
-/** What a request cost in tokens, where the server tells both counts. */
-export const usageOf = ({ usage }: (typeof Answered)["Type"]): Usage | undefined => {
-  const { prompt_tokens: inputTokens, completion_tokens: outputTokens } = usage ?? {}
+/** What a request cost in tokens, where the server tells both counts, whatever else its response holds. */
+export const usageIn = (json: unknown): Usage | undefined => {
+  const { usage }: { readonly usage?: unknown } = Object(json)
+  const { prompt_tokens: inputTokens, completion_tokens: outputTokens }: Partial<Record<string, unknown>> = Object(usage)
   return typeof inputTokens === "number" && typeof outputTokens === "number" ? { inputTokens, outputTokens } : undefined
 }
 
