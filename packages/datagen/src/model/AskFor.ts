@@ -1,6 +1,6 @@
 import type { Message, OutputFormat } from "@tandem/generator"
 import { Effect, Result } from "effect"
-import type { Exchange, Model, ModelFailure } from "./Model.ts"
+import type { Asking, Exchange } from "./Model.ts"
 
 /** A question whose answer has a form. */
 export interface Question<A> {
@@ -28,10 +28,10 @@ const repeated = 4000
  * Asks a model until its reply has the form that is asked for. A reply that was cut off, is empty or cannot be read is answered
  * by what was wrong, a few times; one that the endpoint refuses is not.
  */
-export const askFor = Effect.fnUntraced(function* <A>(
-  model: Model,
+export const askFor = Effect.fnUntraced(function* <A, E>(
+  model: Asking<E>,
   question: Question<A>,
-): Effect.fn.Return<Asked<A>, ModelFailure> {
+): Effect.fn.Return<Asked<A>, E> {
   const { messages, format, corrections, seed, correction } = question
   const exchanges: Exchange[] = []
   let asked = messages

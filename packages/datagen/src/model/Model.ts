@@ -72,13 +72,18 @@ export type ModelFailure =
   | InvalidGeneration
   | InvalidTemplate
 
-export interface Model {
+/** What answers requests. */
+export interface Asking<E> {
+  readonly call: (request: ModelRequest) => Effect.Effect<Exchange, E>
+}
+
+export interface Model extends Asking<ModelFailure> {
   readonly role: ModelRole
   readonly name: string
   /** The reply to a request: the one that is kept, or a new one, which is paid for and kept. */
   readonly call: (request: ModelRequest) => Effect.Effect<Exchange, ModelFailure>
-  /** Whether a request's reply is kept. */
-  readonly isKept: (request: ModelRequest) => Effect.Effect<boolean, ResultStoreFailed>
+  /** The reply to a request, if it is kept. */
+  readonly kept: (request: ModelRequest) => Effect.Effect<Exchange | undefined, ResultStoreFailed>
   /** What tokens cost. */
   readonly costOf: (usage: Usage) => number
   /** What a request is estimated to read, and may write at most. */
@@ -189,26 +194,33 @@ export const makeModel = (options: ModelOptions, { results, budget, turns }: Sha
     }
   })
 
+  const kept: Model["kept"] = (request) =>
+    Effect.map(Effect.flatMap(keyOf(request), results.get), (reply) =>
+      reply === undefined ? undefined : exchangeOf(request, reply),
+    )
+
   return {
     role,
     name: generator.model,
     costOf,
     mostOf,
-    isKept: (request) => Effect.map(Effect.flatMap(keyOf(request), results.get), (reply) => reply !== undefined),
-    call: Effect.fnUntraced(function* (request) {
-      const key = yield* keyOf(request)
-      const kept = yield* results.get(key)
-      const { text, thoughts, finish, usage } = kept ?? (yield* turns.withPermit(answered(request)))
-      return {
-        messages: request.messages,
-        reply: text,
-        ...(thoughts === undefined ? {} : { thoughts }),
-        finish,
-        usage,
-      }
-    }),
+    kept,
+    call: (request) =>
+      Effect.flatMap(kept(request), (exchange) =>
+        exchange === undefined
+          ? Effect.map(turns.withPermit(answered(request)), (reply) => exchangeOf(request, reply))
+          : Effect.succeed(exchange),
+      ),
   }
 }
+
+const exchangeOf = ({ messages }: ModelRequest, { text, thoughts, finish, usage }: StoredReply): Exchange => ({
+  messages,
+  reply: text,
+  ...(thoughts === undefined ? {} : { thoughts }),
+  finish,
+  usage,
+})
 
 /** Tokens of a prompt, with a few around each message. */
 const estimateMessages = (messages: readonly Message[]): number =>

@@ -2,15 +2,17 @@ import { existsSync } from "node:fs"
 import { join } from "node:path"
 import type { Chunk } from "@tandem/documents"
 import type { Usage } from "@tandem/generator"
-import { Effect, Stream } from "effect"
+import { Effect, Result, Stream } from "effect"
 import type { DatagenSettings } from "../DatagenSettings.ts"
+import type { OutputFolderFailed, TooFewChunks } from "../Errors.ts"
+import type { Item } from "../Item.ts"
 import type { Model, ModelRequest } from "../model/Model.ts"
 import { addUsage, type ModelRole, memoryResults } from "../model/Results.ts"
-import { filterRequest } from "../stages/Filter.ts"
+import { filterChunk, filterRequest } from "../stages/Filter.ts"
 import { conversationRequest } from "../stages/GenerateConversation.ts"
 import { chosenChunks } from "./GenerateData.ts"
-import { makePipeline, type PipelineModels, resultsFile } from "./Pipeline.ts"
-import { itemsOf } from "./PrepareItems.ts"
+import { makePipeline, type Pipeline, type PipelineModels, resultsFile } from "./Pipeline.ts"
+import { itemsOf, keptItems } from "./PrepareItems.ts"
 import { openSqliteResults } from "./SqliteResults.ts"
 
 /** What a model would be asked. */
@@ -41,7 +43,8 @@ const usual: Readonly<Record<ModelRole, number>> = { small: 60, large: 700 }
 
 /**
  * What `generateData` would ask with these settings and chunks, and what that would cost, without asking anything: every
- * prompt is made and its tokens are estimated. As if every chunk were fit for questions, so that it is rather too much.
+ * prompt is made and its tokens are estimated. Chunks without a kept verdict count as fit for questions, so that it is rather
+ * too much.
  */
 export const estimateCost = Effect.fn("datagen.estimateCost")(function* (options: {
   readonly settings: DatagenSettings
@@ -57,9 +60,14 @@ export const estimateCost = Effect.fn("datagen.estimateCost")(function* (options
   const filters = Stream.fromIterable(settings.skip.skip_filter_chunks ? [] : chunks).pipe(
     Stream.map((chunk) => filterRequest(chunk, pipeline.options)),
   )
-  const conversations = itemsOf(chunks, { settings, compat }).pipe(
-    Stream.map((item) => conversationRequest(item, pipeline.options)),
-  )
+  const suitable = settings.skip.skip_filter_chunks ? chunks : yield* notRefused(pipeline, chunks)
+  // Where a run has drawn from these chunks before, what it asked about is what would be asked again.
+  const kept: Stream.Stream<Item, OutputFolderFailed | TooFewChunks> | undefined = yield* keptItems(suitable, {
+    settings,
+    compat,
+  })
+  const items = kept ?? itemsOf(suitable, { settings, compat })
+  const conversations = Stream.map(items, (item) => conversationRequest(item, pipeline.options))
   const small = yield* estimated(pipeline.models.small, filters)
   const large = yield* estimated(pipeline.models.large, conversations)
   return {
@@ -71,14 +79,30 @@ export const estimateCost = Effect.fn("datagen.estimateCost")(function* (options
   } satisfies Estimate
 }, Effect.scoped)
 
+/** The chunks that kept replies do not refuse. */
+const notRefused = Effect.fnUntraced(function* ({ models: { small }, options }: Pipeline, chunks: readonly Chunk[]) {
+  const asked = {
+    call: (request: ModelRequest) =>
+      Effect.flatMap(small.kept(request), (exchange) =>
+        exchange === undefined ? Effect.fail("not asked yet" as const) : Effect.succeed(exchange),
+      ),
+  }
+  return yield* Effect.filter(chunks, (chunk) =>
+    filterChunk(asked, chunk, options).pipe(
+      Effect.map(({ verdict }) => Result.isSuccess(verdict) && verdict.success.suitable),
+      Effect.catch((failure) => (failure === "not asked yet" ? Effect.succeed(true) : Effect.fail(failure))),
+    ),
+  )
+})
+
 const estimated = Effect.fnUntraced(function* <E>(model: Model, requests: Stream.Stream<ModelRequest, E>) {
   let [calls, kept] = [0, 0]
   let likely: Usage = { inputTokens: 0, outputTokens: 0 }
   let most = likely
   yield* Stream.runForEach(requests, (request) =>
-    Effect.map(model.isKept(request), (isKept) => {
+    Effect.map(model.kept(request), (exchange) => {
       calls += 1
-      if (isKept) {
+      if (exchange !== undefined) {
         kept += 1
         return
       }

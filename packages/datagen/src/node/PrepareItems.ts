@@ -58,7 +58,8 @@ export const prepareItems = Effect.fnUntraced(function* (
   const { output_dir: folder } = options.settings.path
   const file = join(folder, datagenFiles.prepared)
   const fingerprint = fingerprintOf(chunks, options)
-  if (yield* isKept(folder, fingerprint)) return itemsIn(file)
+  const kept = yield* keptItems(chunks, options)
+  if (kept !== undefined) return kept
   const hash = createHash("sha256")
   const writing = Effect.gen(function* () {
     const output = yield* openOutput(file)
@@ -74,15 +75,22 @@ export const prepareItems = Effect.fnUntraced(function* (
   return itemsIn(file)
 })
 
-const fingerprintOf = (
+/** The items of an earlier run, where chunks and all that decides their draws are the same. */
+export const keptItems = Effect.fnUntraced(function* (
   chunks: readonly Chunk[],
-  { settings: { system }, compat, neighbours }: PrepareOptions,
-): string => {
+  options: PrepareOptions,
+): Effect.fn.Return<Stream.Stream<Item, OutputFolderFailed> | undefined, OutputFolderFailed> {
+  const { output_dir: folder } = options.settings.path
+  if (!(yield* isKept(folder, fingerprintOf(chunks, options)))) return undefined
+  return itemsIn(join(folder, datagenFiles.prepared))
+})
+
+const fingerprintOf = (chunks: readonly Chunk[], { settings: { system }, compat }: PrepareOptions): string => {
   const { seed, rag_failure_percentage, rag_max_chunks, retrieval_mode, too_few_chunks, multi_chunk_share } = system
   const hash = createHash("sha256").update(
     JSON.stringify([
       [seed, rag_failure_percentage, rag_max_chunks, retrieval_mode, too_few_chunks, multi_chunk_share, compat],
-      neighbours === undefined ? null : system.retrieval_encoder,
+      retrieval_mode === "hard" && !compat ? (system.retrieval_encoder ?? null) : null,
     ]),
   )
   for (const chunk of chunks) hash.update(JSON.stringify(chunk))

@@ -2,7 +2,7 @@ import type { Chunk } from "@tandem/documents"
 import { fnv1aOfCodePoints } from "@tandem/random"
 import { Effect, type Result } from "effect"
 import { askFor } from "../model/AskFor.ts"
-import type { Exchange, Model, ModelFailure, ModelRequest } from "../model/Model.ts"
+import type { Asking, Exchange, ModelRequest } from "../model/Model.ts"
 import type { DatagenPrompts } from "../prompt/Prompts.ts"
 import { readVerdict, type Verdict, verdictFormat } from "./ReadVerdict.ts"
 
@@ -31,11 +31,11 @@ export const filterRequest = (
 })
 
 /** Asks a model whether a chunk is fit for questions. A reply without a verdict, after all corrections, is none. */
-export const filterChunk = (
-  model: Model,
+export const filterChunk = <E>(
+  model: Asking<E>,
   chunk: Chunk,
   options: FilterOptions,
-): Effect.Effect<Filtered, ModelFailure> =>
+): Effect.Effect<Filtered, E> =>
   askFor(model, {
     ...filterRequest(chunk, options),
     format: verdictFormat,

@@ -6,7 +6,7 @@ import { after, describe, it } from "node:test"
 import { Effect } from "effect"
 import { type ChatServer, type ChatServerOptions, chatServer } from "../support/ChatServer.ts"
 import { filesIn } from "../support/KilledPipeline.ts"
-import { runPipeline, testSettings } from "../support/RunPipeline.ts"
+import { estimatePipeline, runPipeline, testSettings } from "../support/RunPipeline.ts"
 
 const root = mkdtempSync(join(tmpdir(), "tandem-datagen-"))
 const servers: ChatServer[] = []
@@ -128,6 +128,8 @@ describe("generateData", () => {
     })
     const folder = join(root, "rejected")
     const settings = testSettings(folder, server.baseUrl, { rag_failure_percentage: 0 })
+    const first = await Effect.runPromise(estimatePipeline(settings, documents))
+    assert.deepEqual([first.small.calls, first.small.kept, first.large.calls, first.large.kept], [36, 0, 36, 0])
     const summary = await Effect.runPromise(runPipeline(settings, documents))
     assert.equal(summary.suitable, 30)
     assert.equal(summary.rejected, 9)
@@ -137,6 +139,9 @@ describe("generateData", () => {
     assert.match(reasons("d0.txt")[0] ?? "", /^filter: it holds no JSON object/)
     assert.equal(reasons("d1.txt")[0], "filter: not fit for questions: an index")
     assert.match(reasons("d2.txt")[0] ?? "", /^verify: invented-quote/)
+    // What is kept is known to be paid, the drawn items of the chunks that the filter left included.
+    const { small, large, mostCost } = await Effect.runPromise(estimatePipeline(settings, documents))
+    assert.deepEqual([small.calls, small.kept, large.calls, large.kept, mostCost], [36, 36, 30, 30, 0])
   })
 
   it("has a model judge what passes the rules, where it is to", async () => {

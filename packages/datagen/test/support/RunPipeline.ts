@@ -1,7 +1,8 @@
 // Runs the pipeline on chunks of its own against an endpoint, to be killed. Arguments: folder, address, documents, more settings.
 import { openAiGenerator } from "@tandem/generator"
 import { Effect } from "effect"
-import { readDatagenSettings } from "../../src/index.ts"
+import { type DatagenSettings, readDatagenSettings } from "../../src/index.ts"
+import { estimateCost } from "../../src/node/EstimateCost.ts"
 import { generateData } from "../../src/node/GenerateData.ts"
 import { manyChunks } from "./Chunks.ts"
 
@@ -23,22 +24,33 @@ export const testSettings = (folder: string, baseUrl: string, system: object = {
   ...more,
 })
 
+/** The endpoint's two models. */
+const modelsOf = Effect.fnUntraced(function* ({ api, system }: DatagenSettings) {
+  const generator = (role: "small" | "large") =>
+    openAiGenerator({
+      baseUrl: api[`${role}_base_url`] ?? "",
+      model: api[`${role}_model`],
+      logprobs: false,
+      concurrency: system.concurrency_limit,
+      retries: api.retries,
+      retryDelay: api.retry_delay * 1000,
+    })
+  return { small: yield* generator("small"), large: yield* generator("large") }
+})
+
 /** The whole pipeline over documents of three chunks each. */
-export const runPipeline = (given: object, documents: number, compat = false) =>
-  Effect.gen(function* () {
-    const settings = yield* readDatagenSettings(given)
-    const generator = (role: "small" | "large") =>
-      openAiGenerator({
-        baseUrl: settings.api[`${role}_base_url`] ?? "",
-        model: settings.api[`${role}_model`],
-        logprobs: false,
-        concurrency: settings.system.concurrency_limit,
-        retries: settings.api.retries,
-        retryDelay: settings.api.retry_delay * 1000,
-      })
-    const models = { small: yield* generator("small"), large: yield* generator("large") }
-    return yield* generateData({ settings, chunks: manyChunks(documents), models, compat })
-  })
+export const runPipeline = Effect.fnUntraced(function* (given: object, documents: number, compat = false) {
+  const settings = yield* readDatagenSettings(given)
+  const models = yield* modelsOf(settings)
+  return yield* generateData({ settings, chunks: manyChunks(documents), models, compat })
+})
+
+/** What the pipeline would yet ask and cost. */
+export const estimatePipeline = Effect.fnUntraced(function* (given: object, documents: number) {
+  const settings = yield* readDatagenSettings(given)
+  const models = yield* modelsOf(settings)
+  return yield* estimateCost({ settings, chunks: manyChunks(documents), models })
+})
 
 if (import.meta.main) {
   const [folder = "", baseUrl = "", documents = ""] = process.argv.slice(2)
