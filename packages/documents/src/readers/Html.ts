@@ -11,7 +11,7 @@ export const htmlText = (html: string, { xml = false }: { readonly xml?: boolean
   const page = new Page()
   const parser = new Parser(
     {
-      onopentag: (name) => page.open(name),
+      onopentag: (name, attributes) => page.open(name, attributes),
       onclosetag: (name) => page.close(name),
       ontext: (text) => page.text(text),
     },
@@ -30,6 +30,11 @@ const skipped = new Set(
   `audio button canvas datalist iframe math nav noframes noscript object option script select style svg template textarea
   video`.split(/\s+/),
 )
+/** What an element is for by its ARIA role, and anchors that documentation tools put behind headings. */
+const isAside = ({ role = "", class: classes = "" }: Attributes): boolean =>
+  asides.has(role) || /(^|\s)headerlink(\s|$)/.test(classes)
+const asides = new Set(["navigation", "search", "contentinfo"])
+type Attributes = Readonly<Partial<Record<string, string>>>
 const lists = new Set(["ol", "ul", "menu", "table", "dl"])
 const deepest = 5000
 
@@ -42,15 +47,16 @@ class Page {
   #level: number | undefined
   #title = ""
   #depth = 0
-  #skipped = 0
+  /** The depth of the element that is skipped with all that it holds. */
+  #skippedFrom: number | undefined
   #lists = 0
   #preformatted = 0
   #inTitle = false
 
-  open(name: string): void {
+  open(name: string, attributes: Attributes): void {
     if (++this.#depth > deepest) throw new Unreadable("damaged", `nests elements more than ${deepest} deep`)
-    if (skipped.has(name)) this.#skipped++
-    if (this.#skipped > 0) return
+    if (skipped.has(name) || isAside(attributes)) this.#skippedFrom ??= this.#depth
+    if (this.#skippedFrom !== undefined) return
     const level = levelOf(name)
     if (level !== undefined) this.#end(level)
     else if (name === "title") this.#inTitle = true
@@ -66,12 +72,11 @@ class Page {
   }
 
   close(name: string): void {
-    this.#depth--
-    if (skipped.has(name)) {
-      this.#skipped--
+    const depth = this.#depth--
+    if (this.#skippedFrom !== undefined) {
+      if (depth === this.#skippedFrom) this.#skippedFrom = undefined
       return
     }
-    if (this.#skipped > 0) return
     if (levelOf(name) !== undefined) this.#end()
     else if (name === "title") this.#inTitle = false
     else if (blocks.has(name)) {
@@ -83,7 +88,7 @@ class Page {
 
   text(text: string): void {
     if (this.#inTitle) this.#title += text
-    else if (this.#skipped > 0) return
+    else if (this.#skippedFrom !== undefined) return
     else if (this.#preformatted > 0) this.#current += text
     else {
       const plain = text.replaceAll(/\s+/g, " ")

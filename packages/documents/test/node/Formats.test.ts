@@ -57,7 +57,7 @@ test("a page is read without what is around it", async (t) => {
     t,
     "a.html",
     `<!doctype html><html><head><title>Rivers &amp; seas</title><style>p { color: red }</style></head>
-    <body><nav><a href="/">Home</a></nav><h1>Rivers</h1><p>They carry
+    <body><nav><a href="/">Home</a></nav><div role="navigation"><div>Up</div></div><h1>Rivers<a class="headerlink">¶</a></h1><p>They carry
       <b>snow</b>&nbsp;&mdash; much.<br>Always.</p><script>alert(1)</script>
       <ul><li>one<li><p>two</p></li></ul><pre>  a
   b</pre><table><tr><th>x</th><th>y</th></tr><tr><td>1</td><td>2</td></tr></table></body></html>`,
