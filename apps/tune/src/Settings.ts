@@ -1,3 +1,4 @@
+import type { DatagenSettings } from "@tandem/datagen"
 import type { NodeProvider } from "@tandem/runtime"
 
 /** What `tune` is told; all but `folder`, `model` and `out` have defaults. */
@@ -14,6 +15,11 @@ export interface TuneSettings {
   readonly epochs?: number
   /** Most tokens of a passage; 200, or what the encoder reads. */
   readonly chunkSize?: number
+  /**
+   * A data pipeline whose models say which passages are fit for questions and write them; its documents and folders are
+   * not used. Headings and sentences are questions where it is absent.
+   */
+  readonly questions?: DatagenSettings
   /** Most questions of a passage; 2. */
   readonly perPassage?: number
   /** Share of the documents that are held out to measure by; 0.15. */

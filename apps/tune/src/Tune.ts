@@ -15,7 +15,9 @@ import { runPaths } from "@tandem/runs/node/RunFolder"
 import type { NodeProvider } from "@tandem/runtime"
 import { layer } from "@tandem/runtime/node/NodeRuntime"
 import { Effect, Schema, Stream } from "effect"
+import { differentChunks } from "./DifferentChunks.ts"
 import { TooFewQuestionsError } from "./Errors.ts"
+import type { ModelQuestionsOptions } from "./ModelQuestions.ts"
 import { epochTokensOf, measureSpeed, planSteps, TunePlan, tokensOf } from "./Plan.ts"
 import type { TuneSettings } from "./Settings.ts"
 import { tuneData } from "./TuneData.ts"
@@ -62,7 +64,7 @@ export const tune = Effect.fn("tune")(function* (settings: TuneSettings, options
     epochs: plan.epochs,
     maxSteps: plan.steps,
     evalEvery: Math.ceil(plan.steps / plan.evaluations),
-    saveEvery: 100,
+    saveEvery: 40,
     resume: existsSync(runPaths(out).config),
   }).pipe(Effect.orDie)
   const report = yield* trainDpr(chosen, options)
@@ -104,7 +106,7 @@ const trainingOf = (settings: TuneSettings): TrainingChoice => {
   const common = { model, seed, batchSize, device, ...(threads === undefined ? {} : { threads }) }
   return isTiny(settings)
     ? { ...common, lr: 1e-3, temperature: 0.1, maxLength: longestOf(256), tiny: tinySizes }
-    : { ...common, lr: 3e-5 }
+    : { ...common, lr: 1e-4 }
 }
 
 const longestOf = (own: number) => ({ query: Math.min(64, own), passage: Math.min(256, own) })
@@ -117,8 +119,10 @@ const Recorded = Schema.Struct({
 })
 
 /** What decides data and plan; a resumed run has to be told the same. */
-const madeOf = ({ folder, model, minutes, epochs, chunkSize, perPassage, heldOut, batchSize, seed }: TuneSettings) =>
-  JSON.stringify({ folder, model, minutes, epochs, chunkSize, perPassage, heldOut, batchSize, seed })
+const madeOf = (settings: TuneSettings): string => {
+  const { folder, model, minutes, epochs, chunkSize, perPassage, heldOut, batchSize, seed, questions } = settings
+  return JSON.stringify({ folder, model, minutes, epochs, chunkSize, perPassage, heldOut, batchSize, seed, questions })
+}
 
 const recordedPlan = Effect.fnUntraced(function* (settings: TuneSettings) {
   const { plan: file } = filesOf(settings.out)
@@ -153,7 +157,8 @@ const prepared = Effect.fnUntraced(function* (settings: TuneSettings, { observe 
   for (const message of problemWarnings(problems)) yield* observe({ event: "warning", message })
   if (chunks.length === 0) return yield* noDocuments(folder, problems)
   yield* phase("making questions")
-  const data = tuneData(chunks, { seed, heldOut, perChunk: perPassage })
+  const written = yield* writtenQuestions(settings, differentChunks(chunks), { observe, perChunk: perPassage })
+  const data = tuneData(chunks, { seed, heldOut, perChunk: perPassage, ...written })
   if (data.train.length < fewest.train || data.dev.length < fewest.dev) {
     return yield* new TooFewQuestionsError({
       message: `${folder} holds too little text to tune a retriever on`,
@@ -176,7 +181,8 @@ const prepared = Effect.fnUntraced(function* (settings: TuneSettings, { observe 
   )
   const corpusTokens = tokensOf(passage, retrieval, data.corpus)
   const epochTokens = epochTokensOf(data, corpusTokens, data.corpus.length)
-  const evaluations = 2
+  // At the end alone: weights that were chosen by what they are measured by would look better than they are.
+  const evaluations = 1
   const amounts = { corpusTokens, epochTokens, tokensPerSecond, questions: data.train.length, batchSize }
   const { steps, seconds } = planSteps(amounts, { epochs, minutes, evaluations })
   const plan: TunePlan = {
@@ -193,6 +199,19 @@ const prepared = Effect.fnUntraced(function* (settings: TuneSettings, { observe 
   yield* writeText(files.dev, exampleLines(data.dev))
   yield* writeJson(files.plan, { format: 1, made: madeOf(settings), plan })
   return plan
+})
+
+/** Questions of a model, where one is named. */
+const writtenQuestions = Effect.fnUntraced(function* (
+  { questions, folder, out }: TuneSettings,
+  chunks: readonly Chunk[],
+  options: ModelQuestionsOptions,
+) {
+  if (questions === undefined) return {}
+  const path = { ...questions.path, input_dir: folder, output_dir: join(out, "tune") }
+  // What asks models is not loaded where nothing is asked.
+  const { modelQuestions } = yield* Effect.promise(() => import("./ModelQuestions.ts"))
+  return { questions: yield* modelQuestions({ ...questions, path }, chunks, options) }
 })
 
 const fewest = { train: 16, dev: 4 }

@@ -2,7 +2,8 @@ import type { Example, Passage } from "@tandem/datasets"
 import type { Chunk } from "@tandem/documents"
 import { Random } from "@tandem/random"
 import { Bm25 } from "@tandem/store"
-import { type AskedChunk, askChunk, comparable } from "./WeakQuestions.ts"
+import { differentChunks } from "./DifferentChunks.ts"
+import { type AskedChunk, askChunk, comparable, sentencesOf, type WeakWords } from "./WeakQuestions.ts"
 
 /** What a retriever is tuned on and measured by. */
 export interface TuneData {
@@ -19,6 +20,8 @@ export interface TuneDataOptions {
   /** Share of the documents that are held out. */
   readonly heldOut: number
   readonly perChunk: number
+  /** Questions that a model wrote, by the ids of chunks, in place of headings and sentences; nothing is taken out then. */
+  readonly questions?: ReadonlyMap<string, readonly string[]>
 }
 
 /** Fewer documents are divided into runs of so many chunks, each of which counts as one. */
@@ -29,15 +32,27 @@ const mostHeldOut = 1000
 
 /**
  * Questions of chunks, those of some documents held out, with a hard negative that BM25 finds and one of the same document.
- * Chunks of one text count once, no held-out question is one of those that are trained on, and no held-out passage is a
+ * Chunks that say nearly the same count once, no held-out question is one of those that are trained on, and no held-out passage is a
  * negative; nor is one that holds the question, or stands under the heading that it is.
  */
-export const tuneData = (chunks: readonly Chunk[], { seed, heldOut, perChunk }: TuneDataOptions): TuneData => {
+export const tuneData = (
+  chunks: readonly Chunk[],
+  { seed, heldOut, perChunk, questions }: TuneDataOptions,
+): TuneData => {
   const random = Random.fromSeed(seed)
-  const different = [...new Map(chunks.toReversed().map((chunk) => [comparable(chunk.text), chunk])).values()].reverse()
+  const different = withoutSiteName(differentChunks(chunks))
   const headings = countOf(different.flatMap(({ heading }) => (heading === undefined ? [] : [heading])))
-  const options = { perChunk, isUsual: (heading: string) => (headings.get(heading) ?? 0) > 2 }
-  const asked = different.map((chunk) => askChunk(chunk, { ...options, random: random.derive(chunk.id) }))
+  const sentences = countOf(different.flatMap(({ text }) => sentencesOf(text).map(comparable)))
+  const options = {
+    perChunk,
+    isUsual: ({ kind, words }: WeakWords) =>
+      kind === "heading" ? (headings.get(words) ?? 0) > 2 : (sentences.get(comparable(words)) ?? 0) > 1,
+  }
+  const asked = different.map((chunk): AskedChunk => {
+    if (questions === undefined) return askChunk(chunk, { ...options, random: random.derive(chunk.id) })
+    const written = (questions.get(chunk.id) ?? []).slice(0, perChunk)
+    return { chunk, text: chunk.text, questions: written.map((query) => ({ query, kind: "model" })) }
+  })
 
   const groupOf = grouped(different)
   const sizes = countOf(different.map(groupOf))
@@ -120,6 +135,19 @@ const withNegatives = (
     return { ...example, negatives: [...negatives] }
   })
 }
+
+/** Chunks whose titles are without what most titles end in: the name of a site or of a manual. */
+const withoutSiteName = (chunks: readonly Chunk[]): readonly Chunk[] => {
+  const titles = new Set(chunks.flatMap(({ title }) => (title === undefined ? [] : [title])))
+  const names = countOf([...titles].map(siteNameOf))
+  return chunks.map((chunk) => {
+    const name = siteNameOf(chunk.title ?? "")
+    if (chunk.title === undefined || name === "" || (names.get(name) ?? 0) <= titles.size / 2) return chunk
+    return { ...chunk, title: chunk.title.slice(0, -name.length) }
+  })
+}
+
+const siteNameOf = (title: string): string => / [-–—|·] [^-–—|·]+$/.exec(title)?.[0] ?? ""
 
 const countOf = (texts: readonly string[]): ReadonlyMap<string, number> => {
   const counts = new Map<string, number>()

@@ -4,8 +4,8 @@ import type { Random } from "@tandem/random"
 /** A question that nobody asked: words of a passage that stand for one. */
 export interface WeakQuestion {
   readonly query: string
-  /** Where the words come from. */
-  readonly kind: "heading" | "sentence"
+  /** Where the words come from; a model writes its own. */
+  readonly kind: "heading" | "sentence" | "model"
 }
 
 /** A passage without the words that became questions, and those questions. */
@@ -20,8 +20,14 @@ export interface WeakQuestionOptions {
   readonly random: Random
   /** Most questions of a chunk. */
   readonly perChunk: number
-  /** Headings that several chunks stand under tell none of them from the others. */
-  readonly isUsual: (heading: string) => boolean
+  /** Headings that several chunks stand under, and sentences that several hold, tell none of them from the others. */
+  readonly isUsual: (words: WeakWords) => boolean
+}
+
+/** Words of a chunk that may become a question. */
+export interface WeakWords {
+  readonly kind: WeakQuestion["kind"]
+  readonly words: string
 }
 
 /**
@@ -34,15 +40,15 @@ export const askChunk = (chunk: Chunk, { random, perChunk, isUsual }: WeakQuesti
   const questions: WeakQuestion[] = []
   let text = chunk.text
   const { heading, title } = chunk
-  if (heading !== undefined && !isUsual(heading)) {
+  if (heading !== undefined && !isUsual({ kind: "heading", words: heading })) {
     const without = withoutText(text, heading)
     if (without !== undefined && without.length >= chunk.text.length / 2) {
       text = without
-      const isNamed = title === undefined || heading.toLowerCase().includes(title.toLowerCase())
-      questions.push({ query: isNamed ? heading : `${title}: ${heading}`, kind: "heading" })
+      questions.push({ query: titled(heading, title), kind: "heading" })
     }
   }
-  for (const sentence of random.shuffle(sentencesOf(text).filter(isQuestion))) {
+  const sentences = sentencesOf(text).filter((words) => isQuestion(words) && !isUsual({ kind: "sentence", words }))
+  for (const sentence of random.shuffle(sentences)) {
     if (questions.length >= perChunk) break
     const without = withoutText(text, sentence)
     if (without === undefined || without.length < chunk.text.length / 2) continue
@@ -52,6 +58,13 @@ export const askChunk = (chunk: Chunk, { random, perChunk, isUsual }: WeakQuesti
   return { chunk, text, questions }
 }
 
+/** A heading with its document's title before it, where neither says what the other does. */
+const titled = (heading: string, title = ""): string => {
+  const [inHeading, inTitle] = [comparable(heading), comparable(title)]
+  if (inHeading.includes(inTitle)) return heading
+  return inTitle.includes(inHeading) ? title : `${title}: ${heading}`
+}
+
 /** A text as questions are compared: words alone, in lower case. */
 export const comparable = (query: string): string =>
   query
@@ -59,18 +72,28 @@ export const comparable = (query: string): string =>
     .match(/[\p{L}\p{N}]+/gu)
     ?.join(" ") ?? ""
 
-const sentencesOf = (text: string): readonly string[] =>
+/** The sentences of a text, without the signs that items of lists begin with. */
+export const sentencesOf = (text: string): readonly string[] =>
   text
     .split("\n\n")
     .flatMap((paragraph) => [...segmenter.segment(unwrapLines(paragraph))])
-    .map(({ segment }) => segment.trim())
+    .map(({ segment }) => segment.trim().replace(/^(?:[-*+•]|\d{1,2}[.)])\s+/, ""))
 
-/** Sentences of 20 to 300 characters, three quarters of which are letters, that end as sentences do. */
+/**
+ * Sentences of 20 to 300 characters, three quarters of which are letters, that begin with a letter or a quotation and end as
+ * sentences do. Spaces divide them into five words at least, if any; braces and bars are of code and tables.
+ */
 const isQuestion = (sentence: string): boolean => {
   const letters = sentence.match(/[\p{L}\p{M}\s]/gu)?.length ?? 0
-  const isLong = sentence.length >= 20 || /\p{sc=Han}{8}|[\p{sc=Hiragana}\p{sc=Katakana}]{6}/u.test(sentence)
+  const isUnspaced = /\p{sc=Han}{8}|[\p{sc=Hiragana}\p{sc=Katakana}]{6}|\p{sc=Thai}{12}/u.test(sentence)
+  const words = sentence.match(/(?<=^|\s)["'“‘(]?\p{L}[\p{L}\p{M}'’-]*(?=$|[\s.,;:!?"'”’)])/gu)?.length ?? 0
   return (
-    isLong && sentence.length <= 300 && letters >= 0.75 * sentence.length && /[.!?。！？।][\s"'”’)]*$/.test(sentence)
+    (isUnspaced || (sentence.length >= 20 && words >= 5)) &&
+    sentence.length <= 300 &&
+    letters >= 0.75 * sentence.length &&
+    /^["'“‘«「(¿¡]?[\p{L}\p{N}]/u.test(sentence) &&
+    !/[{}|]/.test(sentence) &&
+    /[.!?。！？।][\s"'”’)]*$/.test(sentence)
   )
 }
 

@@ -45,13 +45,14 @@ const town = (name: string): readonly Chunk[] =>
     `${name}.md`,
     places.flatMap((place, index) => [
       `# The ${place} of ${name}`,
-      `The old ${place} of ${name} was built by ${name} people in ${1500 + index}. Many come to see the ${place} in spring. There is much to do around the ${place} of this town, they say in ${name}.`,
+      `The old ${place} of ${name} was built by ${name} people in ${1500 + index}. Many ${name} guests come for the ${place} in spring. There is much ${name} work around the ${place} of this ${name} town.`,
     ]),
   )
 
-test("held-out questions are about other documents, none is one that was trained on, and equal texts count once", () => {
+test("held-out questions are about other documents, none is one that was trained on, and what says nearly the same counts once", () => {
   const names = ["Alba", "Brema", "Corda", "Dorn", "Elm", "Fjord", "Gent", "Holm", "Isar", "Jena"]
-  const chunks = [...names.flatMap(town), ...town("Alba").map((chunk) => ({ ...chunk, id: `${chunk.id}-again` }))]
+  const again = town("Alba").map((chunk) => ({ ...chunk, id: `${chunk.id}-again`, text: `${chunk.text} So they say.` }))
+  const chunks = [...names.flatMap(town), ...again]
   const settings = { seed: 3, heldOut: 0.3, perChunk: 2 }
   const data = tuneData(chunks, settings)
   assert.deepEqual(data, tuneData(chunks, settings))
@@ -70,9 +71,11 @@ test("held-out questions are about other documents, none is one that was trained
   }
 })
 
-test("what answers a question, too, is no negative: a copy of the sentence, and the rest of its section", () => {
+test("what answers a question, too, is no negative: the rest of its section; and what several say is no question", () => {
   const long = (part: string) =>
-    Array.from({ length: 3 }, (_, i) => `The pump of kind ${i} has a ${part} that is told about here.`).join(" ")
+    Array.from({ length: 3 }, (_, i) => `A pump of kind ${i} has ${part} with a ${part} cover, told about here.`).join(
+      " ",
+    )
   const copied = "Whoever owns a pump takes two litres of clean water along."
   const chunks = Array.from({ length: 10 }, (_, n) =>
     chunksOf(`${n}.md`, [`# Starting pump ${n}`, long(`valve ${n}`), `${copied} ${long(`lid ${n}`)}`]),
@@ -82,6 +85,7 @@ test("what answers a question, too, is no negative: a copy of the sentence, and 
   const texts = new Map(corpus.map(({ id, text }) => [id, comparable(text)]))
   assert.ok(train.some(({ metadata }) => metadata?.["kind"] === "heading"))
   for (const { query, positives, negatives, metadata } of train) {
+    assert.notEqual(query, copied)
     const own = parts.get(positives[0]!)
     for (const id of negatives) {
       const other = parts.get(id)
@@ -97,7 +101,7 @@ test("a single document is divided into parts to hold out", () => {
     Array.from(
       { length: 60 },
       (_, i) =>
-        `Chapter ${i} tells of the year ${1900 + i} in the valley. The harvest of ${1900 + i} was good there. Snow came early in that winter, the ${i}th of the book. All the people of the valley stayed at home for weeks and told stories by the fire of number ${i}.`,
+        `Chapter ${i} tells of year ${1900 + i} in the valley. The harvest ${1900 + i} was good all over. Snow came in winter ${i} of the book. All people of house ${i} stayed at home for ${i} weeks.`,
     ),
   )
   const { train, dev, groups } = tuneData(long, { seed: 0, heldOut: 0.2, perChunk: 2 })

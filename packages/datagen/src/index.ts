@@ -50,6 +50,7 @@ export { type LintReport, lintRows, type PlacedFinding } from "./lint/LintRows.t
 export { type Asked, askFor, type Question } from "./model/AskFor.ts"
 export { type Budget, makeBudget } from "./model/Budget.ts"
 export {
+  type Asking,
   type Exchange,
   type Model,
   type ModelFailure,
@@ -85,6 +86,13 @@ export {
 export { type Judged, type JudgeOptions, judgeConversation } from "./stages/JudgeConversation.ts"
 export { readTurns, turnsFormat } from "./stages/ReadTurns.ts"
 export { readVerdict, type Verdict, verdictFormat } from "./stages/ReadVerdict.ts"
+export {
+  questionsRequest,
+  readQuestions,
+  type WriteQuestionsOptions,
+  type WrittenQuestions,
+  writeQuestions,
+} from "./stages/WriteQuestions.ts"
 export { type Check, type Finding, reasonOf, type Verifier } from "./verify/Finding.ts"
 export { type FindChunks, findByBm25, roundTrip } from "./verify/RoundTrip.ts"
 export { conversationVerifier, type VerifyOptions } from "./verify/Verify.ts"

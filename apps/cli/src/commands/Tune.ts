@@ -2,6 +2,7 @@ import { join } from "node:path"
 import type { Tuned, TunePlan } from "@tandem/tune"
 import { Argument, Command, Flag } from "effect/cli"
 import * as Effect from "effect/Effect"
+import { isMapping, readConfig } from "../ConfigFile.ts"
 import { noteLine, printJson, printLine } from "../Console.ts"
 import { observing } from "../Progress.ts"
 import { quantity } from "../ProgressText.ts"
@@ -21,6 +22,14 @@ const flags = {
   minutes: maybe(wholeNumber("minutes", "how long it may take, as far as that can be told before (default 20)")),
   epochs: maybe(wholeNumber("epochs", "times that all questions are seen (default 2, of a tiny model 10)")),
   chunkSize: maybe(wholeNumber("chunk-size", "most tokens of a passage (default 200, or what the encoder reads)")),
+  questions: maybe(
+    Flag.String("questions").pipe(
+      Flag.withMetavar("F"),
+      Flag.withDescription(
+        "settings of `tandem data generate`, whose models write the questions (default headings and sentences)",
+      ),
+    ),
+  ),
   perPassage: maybe(wholeNumber("per-passage", "most questions of a passage (default 2)")),
   heldOut: maybe(
     Flag.Finite("held-out").pipe(
@@ -44,7 +53,8 @@ const flags = {
 export const tuneCommand = Command.make(
   "tune",
   { ...flags, device, threads, json, quiet },
-  Effect.fnUntraced(function* ({ json: machine, quiet: silent, folder, model, out, resume, device: place, ...rest }) {
+  Effect.fnUntraced(function* ({ json: machine, quiet: silent, device: place, questions: config, ...given }) {
+    const { folder, model, out, resume, ...rest } = given
     const { tune } = yield* Effect.promise(() => import("@tandem/tune"))
     const { observe, end } = observing(silent)
     const planned = (plan: TunePlan) =>
@@ -55,7 +65,8 @@ export const tuneCommand = Command.make(
           else if (!silent) noteLine(planText(plan))
         }),
       )
-    const settings = { folder, model, out, resume, device: place, ...withoutAbsent(rest) }
+    const questions = config === undefined ? undefined : yield* askingSettings(config, folder, out)
+    const settings = { folder, model, out, resume, device: place, ...withoutAbsent({ ...rest, questions }) }
     const tuned = yield* Effect.ensuring(tune(settings, { observe, planned }), end)
     if (machine) return printJson({ event: "done", run: out, ...tuned })
     printLine(comparisonTable(tuned.report))
@@ -71,6 +82,14 @@ export const tuneCommand = Command.make(
     { command: "tandem tune notes --model tiny --minutes 5 --out run", description: "From nothing, in five minutes" },
   ]),
 )
+
+/** The data pipeline that a file describes, for documents and folders of this command. */
+const askingSettings = Effect.fnUntraced(function* (file: string, folder: string, out: string) {
+  const { readDatagenSettings } = yield* Effect.promise(() => import("@tandem/datagen"))
+  const content = yield* readConfig(file)
+  const path = { ...(isMapping(content["path"]) ? content["path"] : {}), input_dir: folder, output_dir: out }
+  return yield* readDatagenSettings({ ...content, path }, file)
+})
 
 const planText = ({ documents, passages, questions, heldOut, steps, seconds }: TunePlan): string =>
   `${quantity(passages)} passages of ${quantity(documents)} documents, ${quantity(questions)} questions to train with and ` +

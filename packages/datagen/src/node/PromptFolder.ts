@@ -21,7 +21,7 @@ export const ownPrompts: string = fileURLToPath(new URL("../prompts/", import.me
 
 /**
  * The prompts of a pipeline, each from the first folder that has its file: `rag_filter.yaml`, `rag_convs.yaml`,
- * `rag_failed_convs.yaml`, `rag_judge.yaml`, `rag_correction.yaml`.
+ * `rag_failed_convs.yaml`, `rag_questions.yaml`, `rag_judge.yaml`, `rag_correction.yaml`.
  *
  * A folder that cannot be read and a file that is no prompt end in `InvalidPromptFile`; a language without prompts in
  * `InvalidDatagenSettings`.
@@ -59,6 +59,7 @@ export const loadPrompts = Effect.fnUntraced(function* ({
     rag_filter: yield* load("rag_filter"),
     rag_convs: yield* load("rag_convs"),
     rag_failed_convs: yield* load("rag_failed_convs"),
+    rag_questions: yield* load("rag_questions"),
     rag_judge: yield* load("rag_judge"),
     rag_correction: yield* load("rag_correction"),
   }
@@ -74,7 +75,7 @@ const unknownLanguage = (language: string): Effect.Effect<never, InvalidDatagenS
           field: "system.language",
           expected: known.toSorted().join(", "),
           found: language,
-          hint: "put a folder of this name with all five files into the folder that `prompts` names",
+          hint: "put a folder of this name with all six files into the folder that `prompts` names",
         }),
       ),
   )

@@ -8,6 +8,8 @@ export interface DatagenPrompts {
   readonly rag_convs: PromptFile
   /** Asks for one where retrieval failed; sees `abstain`, too. */
   readonly rag_failed_convs: PromptFile
+  /** Asks for questions that a retriever is to find a chunk by; sees `text`, `source`, `heading`, `count`. */
+  readonly rag_questions: PromptFile
   /** Asks whether answers are grounded; sees `chunks` and `turns`, each with `role` and `text`. */
   readonly rag_judge: PromptFile
   /** Says what was wrong with a reply; sees `problem`. */
@@ -16,7 +18,7 @@ export interface DatagenPrompts {
 
 const nothing = {
   ...{ text: "", source: "", heading: "", chunks: [], multi: [], turns: [] },
-  ...{ thoughts: false, abstain: false, problem: "" },
+  ...{ thoughts: false, abstain: false, problem: "", count: 1 },
 }
 const text: Needed = { name: "{{ text }}", variables: (mark) => ({ ...nothing, text: mark }) }
 const chunksWith = (mark: string) => [{ text: mark, source: "", heading: "", needed: true }]
@@ -31,6 +33,7 @@ export const neededBy: Readonly<Record<keyof DatagenPrompts, readonly Needed[]>>
     },
   ],
   rag_failed_convs: [text],
+  rag_questions: [text],
   rag_judge: [
     {
       name: "{{ chunk.text }} of its chunks",

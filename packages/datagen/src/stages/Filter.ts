@@ -31,11 +31,7 @@ export const filterRequest = (
 })
 
 /** Asks a model whether a chunk is fit for questions. A reply without a verdict, after all corrections, is none. */
-export const filterChunk = <E>(
-  model: Asking<E>,
-  chunk: Chunk,
-  options: FilterOptions,
-): Effect.Effect<Filtered, E> =>
+export const filterChunk = <E>(model: Asking<E>, chunk: Chunk, options: FilterOptions): Effect.Effect<Filtered, E> =>
   askFor(model, {
     ...filterRequest(chunk, options),
     format: verdictFormat,

@@ -16,7 +16,7 @@ const failing = (places: Partial<PromptPlaces>) =>
 
 const chunk = { text: "THE TEXT", source: "pump.md", heading: "Care", needed: true }
 const variables = {
-  ...{ text: "THE TEXT", source: "pump.md", heading: "Care", chunks: [chunk], multi: [], problem: "PROBLEM" },
+  ...{ text: "THE TEXT", source: "pump.md", heading: "Care", chunks: [chunk], multi: [], problem: "PROBLEM", count: 3 },
   turns: [{ role: "assistant", text: "THE ANSWER" }],
 }
 

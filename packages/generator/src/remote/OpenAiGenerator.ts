@@ -63,7 +63,9 @@ export const openAiGenerator = Effect.fnUntraced(function* (
         const json = yield* transport.post(path, body)
         const usage = usageIn(json)
         const written = yield* answersOf(json, { sequences, usage, endpoint, url }).pipe(
-          Effect.mapError((error) => (usage === undefined ? error : new RemoteFailed({ ...error, message: error.message, usage }))),
+          Effect.mapError((error) =>
+            usage === undefined ? error : new RemoteFailed({ ...error, message: error.message, usage }),
+          ),
         )
         return written.toSorted((a, b) => b.score - a.score || 0)
       }),

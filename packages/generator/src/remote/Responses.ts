@@ -90,7 +90,8 @@ export const thoughtsOf = ({ message }: Choice): string | undefined => {
 /** What a request cost in tokens, where the server tells both counts, whatever else its response holds. */
 export const usageIn = (json: unknown): Usage | undefined => {
   const { usage }: { readonly usage?: unknown } = Object(json)
-  const { prompt_tokens: inputTokens, completion_tokens: outputTokens }: Partial<Record<string, unknown>> = Object(usage)
+  const { prompt_tokens: inputTokens, completion_tokens: outputTokens }: Partial<Record<string, unknown>> =
+    Object(usage)
   return typeof inputTokens === "number" && typeof outputTokens === "number" ? { inputTokens, outputTokens } : undefined
 }
 
