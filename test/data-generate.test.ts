@@ -1,13 +1,12 @@
 // `tandem data generate` over a folder of all kinds of documents, against an endpoint on this machine.
 import assert from "node:assert/strict"
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, describe, it } from "node:test"
 import { tandem } from "../apps/cli/test/support/Tandem.ts"
 import { type ChatServer, chatServer } from "../packages/datagen/test/support/ChatServer.ts"
-import { sentence } from "../packages/datagen/test/support/Chunks.ts"
-import { docxOf, epubOf, pdfOf } from "../packages/documents/test/files/MakeFiles.ts"
+import { mixedDocuments } from "./support/MixedDocuments.ts"
 
 const root = mkdtempSync(join(tmpdir(), "tandem-data-generate-"))
 const servers: ChatServer[] = []
@@ -22,50 +21,11 @@ const served = async (options?: Parameters<typeof chatServer>[0]) => {
   return server
 }
 
-/** Six documents of six kinds, and two that cannot be read. */
-const documentsIn = (folder: string): void => {
-  const paragraphs = (document: number) =>
-    Array.from(
-      { length: 6 },
-      (_, index) => `${sentence(document * 40 + index * 3)} ${sentence(document * 40 + index * 3 + 1)}`,
-    )
-  mkdirSync(join(folder, "below"), { recursive: true })
-  const write = (name: string, content: string | Uint8Array) => writeFileSync(join(folder, name), content)
-  write("plain.txt", paragraphs(1).join("\n\n"))
-  write("below/notes.md", `# Notes\n\n${paragraphs(2).join("\n\n")}\n`)
-  write(
-    "page.html",
-    `<html><body>${paragraphs(3)
-      .map((text) => `<p>${text}</p>`)
-      .join("")}</body></html>`,
-  )
-  write("letter.docx", docxOf(paragraphs(4).map((text) => [text] as const)))
-  write(
-    "book.epub",
-    epubOf("A book", [
-      paragraphs(5)
-        .map((text) => `<p>${text}</p>`)
-        .join(""),
-    ]),
-  )
-  const row = (number: number) => JSON.stringify({ text: paragraphs(number).join("\n\n") })
-  write("rows.jsonl", `${row(6)}\nno JSON at all\n${row(7)}\n`)
-  write(
-    "scan.pdf",
-    pdfOf([
-      paragraphs(8)
-        .slice(0, 3)
-        .map((text, index) => ({ text, y: 700 - 20 * index, size: 12 })),
-    ]),
-  )
-  write("broken.pdf", "%PDF-1.7 and nothing more")
-}
-
 const key = "sk-very-secret-1234"
 
 const settingsFile = (name: string, baseUrl: string, more: Readonly<Record<string, object>> = {}) => {
   const [input, output, config] = [join(root, `${name}-in`), join(root, `${name}-out`), join(root, `${name}.yaml`)]
-  documentsIn(input)
+  mixedDocuments(input)
   const api = { small_base_url: baseUrl, large_base_url: baseUrl, small_api_key: "$TANDEM_TEST_KEY", retry_delay: 0.01 }
   const settings = {
     path: { input_dir: input, output_dir: output },

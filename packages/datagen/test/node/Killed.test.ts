@@ -1,6 +1,6 @@
 import { test } from "node:test"
-import { killedPipeline } from "../support/KilledPipeline.ts"
+import { killedPipeline, onChunks } from "../support/KilledPipeline.ts"
 
 test("a pipeline that is killed twice leaves what an undisturbed one does, and pays for nothing again", async () => {
-  await killedPipeline(2, 5)
+  await killedPipeline(2, onChunks(5))
 })

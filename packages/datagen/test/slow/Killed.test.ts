@@ -1,6 +1,6 @@
 import { test } from "node:test"
-import { killedPipeline } from "../support/KilledPipeline.ts"
+import { killedPipeline, onChunks } from "../support/KilledPipeline.ts"
 
 test("a pipeline that is killed ten times leaves what an undisturbed one does, and pays for nothing again", async () => {
-  await killedPipeline(10, 20)
+  await killedPipeline(10, onChunks(20))
 })

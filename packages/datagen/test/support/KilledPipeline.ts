@@ -5,7 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import Database from "libsql"
-import { type ChatServer, chatServer } from "./ChatServer.ts"
+import { chatServer } from "./ChatServer.ts"
 
 const program = fileURLToPath(new URL("./RunPipeline.ts", import.meta.url))
 
@@ -29,8 +29,25 @@ const keptIn = (folder: string): number => {
   return Number(Object(row).count)
 }
 
-const run = (folder: string, server: ChatServer, documents: number): ChildProcess =>
-  spawn(process.execPath, [program, folder, server.baseUrl, `${documents}`], { stdio: ["ignore", "ignore", "pipe"] })
+/** Begins a pipeline, or goes on with one, in a process of its own: it writes into the folder and asks at the address. */
+export type StartPipeline = (folder: string, baseUrl: string) => ChildProcess
+
+/** The pipeline on chunks of so many documents. */
+export const onChunks =
+  (documents: number): StartPipeline =>
+  (folder, baseUrl) =>
+    spawn(process.execPath, [program, folder, baseUrl, `${documents}`], { stdio: ["ignore", "ignore", "pipe"] })
+
+/** What was asked of the endpoint of a killed pipeline. */
+export interface KilledFigures {
+  /** Calls that came in, and replies that were delivered as a whole. */
+  readonly calls: number
+  readonly delivered: number
+  /** Replies that were kept in the end. */
+  readonly kept: number
+  /** Replies whose receiver was dead before it could keep them. */
+  readonly lost: number
+}
 
 const ended = (child: ChildProcess): Promise<{ readonly signal: string | null; readonly errors: string }> =>
   new Promise((resolve, reject) => {
@@ -45,9 +62,9 @@ const ended = (child: ChildProcess): Promise<{ readonly signal: string | null; r
 /**
  * Runs the pipeline through faults in a fifth of its calls, once undisturbed and once killed again and again, each time after
  * some more replies; every process after a kill goes on. What is left is the same, byte for byte, and no call whose reply
- * was kept was made again.
+ * was kept was made again. At most four calls may be under way at once.
  */
-export const killedPipeline = async (kills: number, documents: number): Promise<void> => {
+export const killedPipeline = async (kills: number, start: StartPipeline): Promise<KilledFigures> => {
   const root = mkdtempSync(join(tmpdir(), "tandem-killed-data-"))
   const calm = await chatServer({ faultShare: 0.2 })
   let child: ChildProcess | undefined
@@ -60,14 +77,14 @@ export const killedPipeline = async (kills: number, documents: number): Promise<
   })
   try {
     const [undisturbed, killed] = [join(root, "undisturbed"), join(root, "killed")]
-    const whole = await ended(run(undisturbed, calm, documents))
+    const whole = await ended(start(undisturbed, calm.baseUrl))
     assert.equal(whole.signal, null, whole.errors)
     const step = Math.floor(calm.delivered() / (kills + 1))
     assert.ok(step >= 2)
     let lost = 0
     for (let kill = 1; kill <= kills; kill++) {
       killAt = rough.delivered() + step
-      child = run(killed, rough, documents)
+      child = start(killed, rough.baseUrl)
       assert.equal((await ended(child)).signal, "SIGKILL")
       killAt = Number.POSITIVE_INFINITY
       // Delivered, but its receiver was dead before it could keep them: at most those that were under way.
@@ -75,7 +92,7 @@ export const killedPipeline = async (kills: number, documents: number): Promise<
       assert.ok(now - lost <= 4, `${now - lost} of one kill`)
       lost = now
     }
-    child = run(killed, rough, documents)
+    child = start(killed, rough.baseUrl)
     const last = await ended(child)
     assert.equal(last.signal, null, last.errors)
     assert.equal(rough.delivered() - lost, keptIn(killed))
@@ -86,6 +103,7 @@ export const killedPipeline = async (kills: number, documents: number): Promise<
       // Which calls fail differs where some are made twice, and with it what was said and paid in between.
       if (!/debug|tokens|meta/.test(name)) assert.equal(found[name], text, name)
     }
+    return { calls: rough.calls(), delivered: rough.delivered(), kept: keptIn(killed), lost }
   } finally {
     await Promise.all([calm.close(), rough.close()])
     rmSync(root, { recursive: true, force: true })
