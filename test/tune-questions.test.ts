@@ -7,8 +7,8 @@ import { readDatagenSettings } from "@tandem/datagen"
 import { tuneData } from "@tandem/tune"
 import { modelQuestions } from "@tandem/tune/ModelQuestions"
 import { Effect } from "effect"
-import { chatServer } from "../../../../packages/datagen/test/support/ChatServer.ts"
-import { manyChunks } from "../../../../packages/datagen/test/support/Chunks.ts"
+import { chatServer } from "../packages/datagen/test/support/ChatServer.ts"
+import { manyChunks } from "../packages/datagen/test/support/Chunks.ts"
 
 const scratch = mkdtempSync(join(tmpdir(), "tandem-model-questions-"))
 after(() => rmSync(scratch, { recursive: true, force: true }))
