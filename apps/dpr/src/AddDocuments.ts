@@ -1,6 +1,15 @@
-import { resolve } from "node:path"
+import { existsSync } from "node:fs"
+import { mkdir } from "node:fs/promises"
+import { dirname, resolve } from "node:path"
 import type { Passage } from "@tandem/datasets"
-import { chunkPassage, countBy, type DocumentProblem, isProblem, makeChunker } from "@tandem/documents"
+import {
+  approximateTokens,
+  chunkPassage,
+  countBy,
+  type DocumentProblem,
+  isProblem,
+  makeChunker,
+} from "@tandem/documents"
 import { noDocuments, passageTokens, problemWarnings } from "@tandem/documents/node/DocumentPassages"
 import { type DocumentFile, listDocuments } from "@tandem/documents/node/FolderFiles"
 import { readDocumentFile } from "@tandem/documents/node/ReadDocuments"
@@ -8,13 +17,13 @@ import { encodingOf } from "@tandem/objectives"
 import { encodeCorpus, openIndex, storeIdentity } from "@tandem/retriever"
 import { progressTo, type RunOptions, SettingsError } from "@tandem/runs"
 import { hashPath } from "@tandem/runs/node/RunFiles"
-import { openRunFolder, runPaths } from "@tandem/runs/node/RunFolder"
+import { holdLock, openRunFolder, runPaths } from "@tandem/runs/node/RunFolder"
 import type { NodeProvider } from "@tandem/runtime"
 import { layer } from "@tandem/runtime/node/NodeRuntime"
 import { Exact, type StoreContents } from "@tandem/store"
 import { holdsStore, nodeFolder } from "@tandem/store/node/StoreFolder"
 import { Effect, Stream } from "effect"
-import { type AddedFile, type Chunking, readAdded, writeAdded } from "./AddedDocuments.ts"
+import { type Added, type AddedFile, type Chunking, readAdded, writeAdded } from "./AddedDocuments.ts"
 import { type EncodingSource, openEncoders } from "./OpenEncoders.ts"
 
 /** What `addDocuments` is told. */
@@ -23,7 +32,10 @@ export type AddDocumentsSettings = EncodingSource & {
   readonly folder: string
   /** The index's folder; the run's own where absent. */
   readonly store?: string
-  /** Most tokens of a passage; as before where absent, at first 200 or what the encoder reads. */
+  /**
+   * Most tokens of the encoder in a passage; as before where absent. At first as `documentPassages` divides, so that an
+   * index of a folder of documents goes on being one, or what the encoder reads where that is less.
+   */
   readonly chunkSize?: number
   /** Tokens by which passages repeat the end of the one before; as before where absent, at first 0. */
   readonly overlap?: number
@@ -51,12 +63,17 @@ export interface AddedDocuments {
  * Brings an index to what a folder of documents holds: new and changed files are read, and of them those passages encoded
  * that the index lacks; passages of files that are gone leave. Passages that did not come from this folder stay. What was
  * added is kept beside the index (`documents.json`). A kill at any moment leaves an index that the same command completes.
+ *
+ * A folder that is gone, and whose files are for the most part in this one, is taken for this one by its former name.
+ * Passages of these documents that are in the index and were divided otherwise end in `SettingsError`: they would stand in it
+ * twice.
  */
 export const addDocuments = Effect.fn("dpr.addDocuments")((settings: AddDocumentsSettings, { observe }: RunOptions) => {
   const { device, threads } = settings
   return Effect.gen(function* () {
     const store = yield* placeOf(settings)
     if ("run" in settings && settings.store === undefined) yield* openRunFolder(settings.run, true)
+    else yield* holdStore(store)
     yield* observe({ event: "phase", name: "loading the model" })
     const { towers, retrieval } = yield* openEncoders(settings, () => [])
     const encoding = { passage: towers.passage, ...encodingOf(retrieval, "passage") }
@@ -68,21 +85,21 @@ export const addDocuments = Effect.fn("dpr.addDocuments")((settings: AddDocument
       : emptyContents(yield* storeIdentity(encoding))
     const added = yield* readAdded(store)
     const { tokenizer } = towers.passage.encoder
-    const chunking: Chunking = {
-      chunkSize:
-        settings.chunkSize ??
-        added.chunking?.chunkSize ??
-        Math.min(passageTokens, Math.floor(0.9 * retrieval.maxLength.passage)),
-      overlap: settings.overlap ?? added.chunking?.overlap ?? 0,
-    }
-    const chunk = yield* chunker(chunking, countBy(tokenizer))
+    const chunking = chunkingOf(settings, added.chunking, retrieval.maxLength.passage)
+    const chunk = yield* chunker(chunking, chunking.tokens === "approximate" ? approximateTokens : countBy(tokenizer))
 
     const folder = resolve(settings.folder)
-    const known = sameChunking(added.chunking, chunking) ? (added.folders[folder] ?? {}) : {}
-    const held = new Map(before.passages.map((passage, row) => [passage.id, { passage, row }]))
     const { files, problems: unlisted } = yield* listDocuments(settings.folder)
+    const former = formerOf(folder, added.folders, new Set(files.map(({ source }) => source)))
+    if (former !== folder) {
+      yield* observe({ event: "warning", message: `${former} is gone, and ${folder} is taken for it by another name` })
+    }
+    const own = added.folders[former] ?? {}
+    const known = sameChunking(added.chunking, chunking) ? own : {}
+    const held = new Map(before.passages.map((passage, row) => [passage.id, { passage, row }]))
     const problems: DocumentProblem[] = [...unlisted]
     const now: Record<string, AddedFile> = {}
+    const unfinished: Record<string, AddedFile> = {}
     const passages = new Map<string, Passage>()
     const progress = progressTo(observe)
     let read = 0
@@ -97,18 +114,22 @@ export const addDocuments = Effect.fn("dpr.addDocuments")((settings: AddDocument
       read++
       const found = yield* readFile(file)
       problems.push(...found.filter(isProblem))
-      const own = found.flatMap((item) => (isProblem(item) ? [] : chunk(item).map(chunkPassage)))
-      for (const passage of own) passages.set(passage.id, passage)
-      if (own.length > 0) now[file.source] = { sha256, passages: own.map(({ id }) => id) }
+      const divided = found.flatMap((item) => (isProblem(item) ? [] : chunk(item).map(chunkPassage)))
+      for (const passage of divided) passages.set(passage.id, passage)
+      if (divided.length === 0) continue
+      const ids = divided.map(({ id }) => id)
+      now[file.source] = { sha256, passages: ids }
+      unfinished[file.source] = { sha256: "", passages: ids }
     }
     for (const message of problemWarnings(problems)) yield* observe({ event: "warning", message })
-    const others = Object.entries(added.folders).filter(([path]) => path !== folder)
-    if (Object.keys(now).length === 0 && added.folders[folder] === undefined) {
+    const others = Object.entries(added.folders).filter(([path]) => path !== former)
+    if (Object.keys(now).length === 0 && added.folders[former] === undefined) {
       return yield* noDocuments(settings.folder, problems)
     }
 
     const stays = new Set([...others.map(([, each]) => each), now].flatMap(idsOf))
-    const leaves = new Set(idsOf(added.folders[folder] ?? {}).filter((id) => held.has(id) && !stays.has(id)))
+    const leaves = new Set(idsOf(own).filter((id) => held.has(id) && !stays.has(id)))
+    yield* refuseTwice(before.passages, new Set(Object.keys(now)), new Set([...stays, ...leaves]))
     const missing = [...passages.values()].filter((passage) => !isHeld(held.get(passage.id)?.passage, passage))
     const replaced = new Set(missing.map(({ id }) => id))
     const keptRows = [...held.values()].filter(({ passage: { id } }) => !leaves.has(id) && !replaced.has(id))
@@ -120,16 +141,15 @@ export const addDocuments = Effect.fn("dpr.addDocuments")((settings: AddDocument
         missing,
       )
       const contents = joined(before, keptRows, fresh)
-      // What is about to come and what may have to leave is written down first, so that a kill loses track of none.
-      yield* record({ ...now, ...pending(added.folders[folder], leaves) })
+      // What is about to come and what may have to leave is written down first, so that a kill loses track of none; files that
+      // were read without their hashes, so that they are read again then: a title can change while passages keep their ids.
+      yield* record({ ...now, ...unfinished, ...pending(own, leaves) })
       const next = yield* Exact.make(contents.identity)
       yield* next.replace(contents)
       yield* next.snapshot(nodeFolder(store))
     }
     yield* record(now)
-    const gone = Object.keys(added.folders[folder] ?? {}).filter(
-      (source) => now[source] === undefined && isSource(source),
-    )
+    const gone = Object.keys(own).filter((source) => now[source] === undefined && isSource(source))
     return {
       store,
       read,
@@ -155,6 +175,68 @@ const placeOf = (settings: AddDocumentsSettings): Effect.Effect<string, Settings
   )
 }
 
+/** Keeps an index that belongs to no run from everybody else. */
+const holdStore = Effect.fnUntraced(function* (store: string) {
+  const file = `${resolve(store)}.lock`
+  yield* Effect.tryPromise({
+    try: () => mkdir(dirname(file), { recursive: true }),
+    catch: (cause) =>
+      new SettingsError({
+        message: `the index cannot be written: ${cause instanceof Error ? cause.message : String(cause)}`,
+        file: store,
+        field: "store",
+      }),
+  })
+  yield* holdLock(file, "index")
+})
+
+/** How documents are divided: as told, else as before, else as for every model where this one reads as much. */
+const chunkingOf = (
+  { chunkSize, overlap }: AddDocumentsSettings,
+  before: Chunking | undefined,
+  longest: number,
+): Chunking => {
+  const shared = overlap ?? before?.overlap ?? 0
+  if (chunkSize !== undefined) return { chunkSize, overlap: shared }
+  if (before !== undefined) return { ...before, overlap: shared }
+  const readable = Math.floor(0.9 * longest)
+  return readable < passageTokens
+    ? { chunkSize: readable, overlap: shared }
+    : { chunkSize: passageTokens, overlap: shared, tokens: "approximate" }
+}
+
+/** The name under which a folder is known: its own, or that of one which is gone and had for the most part these files. */
+const formerOf = (folder: string, folders: Added["folders"], sources: ReadonlySet<string>): string => {
+  if (folders[folder] !== undefined) return folder
+  const isThis = ([path, files]: readonly [string, Readonly<Record<string, AddedFile>>]): boolean => {
+    const known = Object.keys(files).filter(isSource)
+    return !existsSync(path) && known.filter((source) => sources.has(source)).length > known.length / 2
+  }
+  return Object.entries(folders).find(isThis)?.[0] ?? folder
+}
+
+/** Refuses an index that holds passages of these documents which no folder is known to have brought. */
+const refuseTwice = (
+  passages: readonly Passage[],
+  sources: ReadonlySet<string>,
+  known: ReadonlySet<string>,
+): Effect.Effect<void, SettingsError> => {
+  const strange = passages.filter(({ id, metadata }) => {
+    const document = metadata?.["document"]
+    return typeof document === "string" && sources.has(document) && !known.has(id)
+  })
+  const [first] = strange
+  if (first === undefined) return Effect.void
+  return Effect.fail(
+    new SettingsError({
+      message: "the index holds passages of these documents that were divided otherwise, which would stand in it twice",
+      field: "store",
+      found: `${strange.length} passages, such as ${first.id} of ${String(first.metadata?.["document"])}`,
+      hint: "divide as they were, or choose another folder for the index",
+    }),
+  )
+}
+
 const emptyContents = (identity: StoreContents["identity"]): StoreContents => ({
   identity,
   passages: [],
@@ -176,7 +258,7 @@ const chunker = ({ chunkSize, overlap }: Chunking, countTokens: ReturnType<typeo
 const readFile = (file: DocumentFile) => Effect.map(Stream.runCollect(readDocumentFile(file)), (found) => [...found])
 
 const sameChunking = (before: Chunking | undefined, now: Chunking): boolean =>
-  before?.chunkSize === now.chunkSize && before.overlap === now.overlap
+  before?.chunkSize === now.chunkSize && before.overlap === now.overlap && before.tokens === now.tokens
 
 const idsOf = (files: Readonly<Record<string, AddedFile>>): readonly string[] =>
   Object.values(files).flatMap(({ passages }) => passages)

@@ -11,8 +11,13 @@ const AddedFile = Schema.Struct({
 })
 export type AddedFile = typeof AddedFile.Type
 
-const Chunking = Schema.Struct({ chunkSize: Schema.Number, overlap: Schema.Number })
-/** How documents were divided, in tokens of the encoder. */
+const Chunking = Schema.Struct({
+  chunkSize: Schema.Number,
+  overlap: Schema.Number,
+  /** How tokens are counted; by the encoder's tokenizer where absent. */
+  tokens: Schema.optional(Schema.Literal("approximate")),
+})
+/** How documents were divided. */
 export type Chunking = typeof Chunking.Type
 
 const Record = Schema.Struct({

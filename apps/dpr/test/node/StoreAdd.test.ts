@@ -1,5 +1,5 @@
 import assert from "node:assert/strict"
-import { mkdirSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { test } from "node:test"
 import { Effect } from "effect"
@@ -24,16 +24,22 @@ test("an index follows a folder of documents, and the corpus of a run may be one
   write("c.txt", sentence("bridge", 0))
   write("broken.pdf", "no PDF")
   const run = join(scratch, "run")
-  const model = golden("sentence-transformers-tiny")
   const { data, corpus } = writeOwn(scratch)
   await trained(
-    ...["--data", data, "--corpus", corpus, "--model", model, "--batch-size", "3", "--max-length", "64", "--out", run],
+    ...["--data", data, "--corpus", corpus, "--model", "tiny", "--batch-size", "3", "--max-length", "256", "--out", run],
   )
 
   const base = { run, device: "cpu", threads: 1 } as const
   const silent = { observe: () => Effect.void }
   const indexed = await Effect.runPromise(indexDpr({ ...base, corpus: notes, out: join(scratch, "other") }, silent))
   assert.ok(indexed.passages >= 3)
+
+  // Both divide alike where nobody says otherwise; divided otherwise, the documents would stand in the index twice.
+  const other = { ...base, folder: notes, store: join(scratch, "other") }
+  const twice = Effect.flip(addDocuments({ ...other, chunkSize: 40 }, silent))
+  assert.match((await Effect.runPromise(twice)).message, /twice/)
+  const alike = await Effect.runPromise(addDocuments(other, silent))
+  assert.deepEqual([alike.encoded, alike.left, alike.passages], [0, 0, indexed.passages])
 
   const store = join(scratch, "index")
   const add = (options: { readonly chunkSize?: number; readonly store?: string } = {}) =>
@@ -65,6 +71,19 @@ test("an index follows a folder of documents, and the corpus of a run may be one
       .sort()
   }
   assert.deepEqual(await search(store), await search(anew.store))
+
+  // A renamed folder is the same one, and nobody else may work on an index that is being written.
+  const moved = join(scratch, "moved")
+  renameSync(notes, moved)
+  const renamed = await Effect.runPromise(addDocuments({ ...base, folder: moved, store }, silent))
+  assert.deepEqual([renamed.encoded, renamed.left, renamed.passages], [0, 0, changed.passages])
+  assert.deepEqual(Object.keys(JSON.parse(readFileSync(join(store, "documents.json"), "utf8")).folders), [moved])
+  renameSync(moved, notes)
+  await add()
+  writeFileSync(`${store}.lock`, `${process.ppid}`)
+  const locked = Effect.flip(addDocuments({ ...base, folder: notes, store }, silent))
+  assert.equal((await Effect.runPromise(locked))._tag, "RunLocked")
+  rmSync(`${store}.lock`)
 
   const resized = await add({ chunkSize: 30 })
   assert.ok(resized.passages > changed.passages)
