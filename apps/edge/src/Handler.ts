@@ -4,7 +4,7 @@ import { cors } from "hono/cors"
 import type { HandlerOptions } from "./HandlerOptions.ts"
 import { makeAdmission } from "./internal/Admission.ts"
 import { checkBearerKey } from "./internal/BearerKey.ts"
-import { decodeBody } from "./internal/Decode.ts"
+import { bodyDecoder } from "./internal/Decode.ts"
 import type { Call, Desk } from "./internal/Desk.ts"
 import { refusalOf } from "./internal/Faults.ts"
 import { makeLifetimes } from "./internal/Lifetime.ts"
@@ -66,6 +66,7 @@ export const makeHandler = (served: Served, options: HandlerOptions = {}): Handl
     schema: Schema.Codec<A, unknown>,
     answer: (desk: Desk, call: Call<A>) => Promise<Response>,
   ): void => {
+    const decode = bodyDecoder(schema)
     app.post(route, async ({ req: { raw: request }, env: { visit } }) => {
       visit.route = route
       if (apiKey !== undefined) await checkBearerKey(request.headers, apiKey)
@@ -76,7 +77,7 @@ export const makeHandler = (served: Served, options: HandlerOptions = {}): Handl
         end()
         place.leave()
       }
-      const body = decodeBody(schema, await readJson(request, limits, signal))
+      const body = decode(await readJson(request, limits, signal))
       await place.run(signal)
       return answer(desk, { body, signal, elapsed: visit.elapsed, failed: visit.failed })
     })

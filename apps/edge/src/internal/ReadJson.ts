@@ -6,47 +6,48 @@ const tooLarge = (most: number): Refusal =>
 
 const notJson = (what: string): Refusal => new Refusal(400, `the body is no JSON: ${what}`, { code: "invalid_json" })
 
-/** Rejects when `signal` does. */
-const untilAborted = (signal: AbortSignal): { readonly aborted: Promise<never>; readonly settle: () => void } => {
+/** Rejects when `signal` does, or after so many seconds. */
+const untilOver = (
+  signal: AbortSignal,
+  seconds: number,
+): { readonly over: Promise<never>; readonly settle: () => void } => {
   let settle = (): void => {}
-  const aborted = new Promise<never>((_, reject) => {
+  const over = new Promise<never>((_, reject) => {
     if (signal.aborted) return reject(signal.reason)
     const stop = (): void => reject(signal.reason)
+    const late = (): void =>
+      reject(new Refusal(408, `the body was not there within ${seconds} seconds`, { code: "request_timeout" }))
+    const clock = setTimeout(late, seconds * 1000)
     signal.addEventListener("abort", stop, { once: true })
-    settle = () => signal.removeEventListener("abort", stop)
+    settle = () => {
+      clearTimeout(clock)
+      signal.removeEventListener("abort", stop)
+    }
   })
-  aborted.catch(() => {})
-  return { aborted, settle }
+  over.catch(() => {})
+  return { over, settle }
 }
 
-/** The bytes of a body, of which no more are held than allowed; it is left as soon as it is too long or too late. */
-const readBytes = async (request: Request, limits: Limits, signal: AbortSignal): Promise<Uint8Array> => {
-  const { bodyBytes, bodySeconds } = limits
-  const announced = request.headers.get("content-length")
-  if (announced !== null && Number(announced) > bodyBytes) throw tooLarge(bodyBytes)
-  if (request.body === null) return new Uint8Array()
-  const reader = request.body.getReader()
-  const late = AbortSignal.timeout(bodySeconds * 1000)
-  const { aborted, settle } = untilAborted(AbortSignal.any([signal, late]))
+/** The bytes of a stream, of which no more are held than allowed; it is left as soon as it is too long or too late. */
+const readPieces = async (
+  body: ReadableStream<Uint8Array>,
+  most: number,
+  over: Promise<never>,
+): Promise<Uint8Array> => {
+  const reader = body.getReader()
   const pieces: Uint8Array[] = []
   let length = 0
   try {
     for (;;) {
-      const { done, value } = await Promise.race([reader.read(), aborted])
+      const { done, value } = await Promise.race([reader.read(), over])
       if (done) break
       length += value.length
-      if (length > bodyBytes) throw tooLarge(bodyBytes)
+      if (length > most) throw tooLarge(most)
       pieces.push(value)
     }
   } catch (cause) {
     void reader.cancel().catch(() => {})
-    if (cause instanceof Refusal) throw cause
-    if (signal.aborted) throw signal.reason
-    if (late.aborted)
-      throw new Refusal(408, `the body was not there within ${bodySeconds} seconds`, { code: "request_timeout" })
-    throw new Refusal(400, "the body ended before its end", { code: "invalid_body" })
-  } finally {
-    settle()
+    throw cause
   }
   const bytes = new Uint8Array(length)
   let at = 0
@@ -56,6 +57,25 @@ const readBytes = async (request: Request, limits: Limits, signal: AbortSignal):
   }
   return bytes
 }
+
+/** The bytes of a body. What was announced is read at once: no more than that can come. */
+const readBytes = async (request: Request, limits: Limits, signal: AbortSignal): Promise<Uint8Array> => {
+  const { bodyBytes, bodySeconds } = limits
+  const announced = request.headers.get("content-length")
+  if (announced !== null && Number(announced) > bodyBytes) throw tooLarge(bodyBytes)
+  const { over, settle } = untilOver(signal, bodySeconds)
+  try {
+    if (announced !== null) return new Uint8Array(await Promise.race([request.arrayBuffer(), over]))
+    return request.body === null ? new Uint8Array() : await readPieces(request.body, bodyBytes, over)
+  } catch (cause) {
+    if (cause instanceof Refusal) throw cause
+    throw new Refusal(400, "the body ended before its end", { code: "invalid_body" })
+  } finally {
+    settle()
+  }
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true })
 
 /**
  * The JSON that a request brings, within the limits. It has to say that it is JSON: pages of other origins cannot do that
@@ -71,7 +91,7 @@ export const readJson = async (request: Request, limits: Limits, signal: AbortSi
   if (bytes.length === 0) throw notJson("it is empty")
   let text: string
   try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes)
+    text = utf8.decode(bytes)
   } catch {
     throw notJson("it is not in UTF-8")
   }

@@ -35,17 +35,32 @@ export const makeTelemetry = (): Telemetry => {
   const tokens = counter("tandem_tokens_total", "Tokens that models read and wrote")
   const present = Metric.gauge("tandem_requests_present", { description: "Requests that are read, wait or run" })
   const running = Metric.gauge("tandem_requests_running", { description: "Requests that run" })
+  // Series keep their keys, which are costly to make; there are few of them.
+  const counts = kept((route: string, status: string) => Metric.withAttributes(requests, { route, status }))
+  const durations = kept((route: string) => Metric.withAttributes(seconds, { route }))
+  const kinds = kept((kind: string) => Metric.withAttributes(tokens, { kind }))
   return {
     went: ({ route, status, seconds: taken }) => {
-      Metric.withAttributes(requests, { route, status: `${status}` }).updateUnsafe(1, context)
-      Metric.withAttributes(seconds, { route }).updateUnsafe(taken, context)
+      counts(route, `${status}`).updateUnsafe(1, context)
+      durations(route).updateUnsafe(taken, context)
     },
     firstToken: (taken) => firstToken.updateUnsafe(taken, context),
-    tokens: (kind, count) => Metric.withAttributes(tokens, { kind }).updateUnsafe(count, context),
+    tokens: (kind, count) => kinds(kind).updateUnsafe(count, context),
     render: (occupancy) => {
       present.updateUnsafe(occupancy.present, context)
       running.updateUnsafe(occupancy.running, context)
       return formatUnsafe(context)
     },
+  }
+}
+
+/** What is made for names, made once for each. */
+const kept = <Names extends readonly string[], A>(make: (...names: Names) => A): ((...names: Names) => A) => {
+  const made = new Map<string, A>()
+  return (...names) => {
+    const name = names.join(" ")
+    const found = made.get(name) ?? make(...names)
+    made.set(name, found)
+    return found
   }
 }

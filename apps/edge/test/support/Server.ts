@@ -23,7 +23,7 @@ export const serve = async (served: Served, options: HandlerOptions = {}): Promi
 }
 
 /** Sends pieces of bytes one after the other and tells what came back until the server closed, or `seconds` were over. */
-export const sendBytes = (port: number, pieces: readonly (string | Uint8Array)[], seconds = 2): Promise<string> =>
+export const sendBytes = (port: number, pieces: readonly (string | Uint8Array)[], seconds = 10): Promise<string> =>
   new Promise((resolve) => {
     const socket = connect(port, "127.0.0.1")
     let found = ""
