@@ -60,7 +60,7 @@ const conversationAt = (at: number): Conversation => {
 }
 
 /** Rows of these items, exported for training, and the template that a model trained on them is asked with. */
-const exported = (name: string, from: number, to: number) => {
+const exported = (name: string, from: number, to: number, more: { readonly holdOut?: number } = {}) => {
   const conversations = Array.from({ length: to - from }, (_, at) => conversationAt(from + at))
   const write = (file: string, failed: boolean): void => {
     const own = conversations.filter(({ item }) => item.failed === failed)
@@ -78,7 +78,7 @@ const exported = (name: string, from: number, to: number) => {
         assistant_format: "Assistant: {{ assistant }}[SEP]",
       },
     })
-    return yield* exportData({ settings, to: "ralt", out: join(folder, `${name}.jsonl`) })
+    return yield* exportData({ settings, to: "ralt", out: join(folder, `${name}.jsonl`), ...more })
   })
 }
 
@@ -129,6 +129,20 @@ const logitGradients = async (model: LanguageModel, { answers, tensors }: RaltBa
   const nll = Number(found["loss"]!.data[0]) / counts.reduce((sum, count) => sum + count, 0)
   return { counts, sizes, nll, rows: toNumbers(answers.tensors["logit_rows"]!) }
 }
+
+test("rows of held-out documents are in a file of their own", async () => {
+  const { rows, heldOut } = await Effect.runPromise(exported("divided", 0, 12, { holdOut: 0.25 }))
+  const whole = await Effect.runPromise(exported("undivided", 0, 12))
+  assert.ok(heldOut !== undefined && heldOut.rows > 0 && rows > heldOut.rows)
+  assert.equal(rows + heldOut.rows, whole.rows)
+  const keys = (file: string): readonly string[] =>
+    readFileSync(file, "utf8")
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line).id)
+  const divided = [...keys(join(folder, "divided.jsonl")), ...keys(heldOut.file)]
+  assert.equal(new Set(divided).size, whole.rows)
+})
 
 test("generated data train a model: masked places have gradient 0, and held-out rows become likelier", async () => {
   const train = await Effect.runPromise(exported("train", 0, 48))

@@ -13,6 +13,7 @@ import { readConversations } from "@tandem/datagen/node/ConversationFolder"
 import type { DatasetError } from "@tandem/datasets"
 import { writeWhole } from "@tandem/files/node/WriteWhole"
 import { InvalidTemplate } from "@tandem/generator"
+import { Random } from "@tandem/random"
 import { Effect } from "effect"
 import { attempt, writing } from "./Attempt.ts"
 
@@ -25,6 +26,8 @@ export interface ExportDataSettings {
   readonly to: (typeof exportNames)[number]
   /** The file to write. */
   readonly out: string
+  /** Share of the documents whose rows go into a file of their own, `FILE.held-out.jsonl`, to measure by; none where absent. */
+  readonly holdOut?: number
 }
 
 /** What was written. */
@@ -37,22 +40,50 @@ export interface Exported {
   readonly reader: string
   /** What the format cannot say of these rows. */
   readonly warnings: readonly string[]
+  /** What was written of held-out documents. */
+  readonly heldOut?: { readonly file: string; readonly lines: number; readonly rows: number }
   /** The template that a model trained on them is asked with, for `ralt`. */
   readonly template?: string
 }
 
 /**
  * Writes the conversations of a pipeline's output folder in another format, whole or not at all, one row in memory at a time.
- * `ralt` also writes the template that `tandem ralt train` takes, beside the file.
+ * `ralt` also writes the template that `tandem ralt train` takes, beside the file. Rows of held-out documents are in no group
+ * with others.
  */
 export const exportData = Effect.fn("data.export")(
-  ({ settings, to, out }: ExportDataSettings): Effect.Effect<Exported, DatasetError | InvalidTemplate> =>
+  ({ settings, to, out, holdOut }: ExportDataSettings): Effect.Effect<Exported, DatasetError | InvalidTemplate> =>
     attempt(async () => {
-      const conversations = readConversations(settings.path.output_dir)
-      if (to === "dpr") return exportPairs(conversations, out)
-      return exportRows(conversations, settings.system, to, out)
+      const conversations = () => readConversations(settings.path.output_dir)
+      const write = (some: AsyncIterable<Conversation>, file: string): Promise<Exported> =>
+        to === "dpr" ? exportPairs(some, file) : exportRows(some, settings.system, to, file)
+      if (holdOut === undefined) return write(conversations(), out)
+      const held = await heldOutOf(conversations(), { share: holdOut, seed: settings.system.seed })
+      const some = (isHeld: boolean) => only(conversations(), ({ item }) => held.has(item.chunk.source) === isHeld)
+      const exported = await write(some(false), out)
+      const { file, lines, rows } = await write(some(true), `${out.replace(/\.jsonl$/, "")}.held-out.jsonl`)
+      return { ...exported, heldOut: { file, lines, rows } }
     }),
 )
+
+/** Documents, drawn by the seed: a share of them, and one at least where there are two. */
+const heldOutOf = async (
+  conversations: AsyncIterable<Conversation>,
+  { share, seed }: { readonly share: number; readonly seed: number },
+): Promise<ReadonlySet<string>> => {
+  const sources = new Set<string>()
+  for await (const { item } of conversations) sources.add(item.chunk.source)
+  const count = Math.min(sources.size - 1, Math.max(1, Math.round(share * sources.size)))
+  return new Set(
+    Random.fromSeed(seed)
+      .derive("held out")
+      .sample([...sources].sort(), Math.max(0, count)),
+  )
+}
+
+async function* only<A>(items: AsyncIterable<A>, keep: (item: A) => boolean): AsyncGenerator<A> {
+  for await (const item of items) if (keep(item)) yield item
+}
 
 const exportRows = async (
   conversations: AsyncIterable<Conversation>,

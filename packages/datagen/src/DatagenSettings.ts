@@ -97,6 +97,8 @@ const SystemSettings = Schema.Struct({
   user_format: withDefault(Schema.String, defaultFormats.user),
   assistant_format: withDefault(Schema.String, defaultFormats.assistant),
   bos: withDefault(Schema.String, ""),
+  /** What ends an answer, of the model that is trained, as `</s>`: without it a model does not learn to stop. */
+  eos: withDefault(Schema.String, ""),
 })
 
 const SkipSettings = Schema.Struct({ skip_filter_chunks: withDefault(Schema.Boolean, false) })

@@ -3,5 +3,5 @@ export const defaultFormats = {
   prompt: "You are a helpful assistant. Answer with the help of the following passages where they help.\n\n{data}",
   system: "{{ system }}\n",
   user: "User: {{ user }}\n",
-  assistant: "Assistant: {{ assistant }}\n",
+  assistant: "Assistant: {{ assistant }}{{ eos }}\n",
 }

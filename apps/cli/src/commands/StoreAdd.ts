@@ -10,7 +10,9 @@ import { device, maybe, modelFlags, optional, runOrModels, sourceOf, threads, wh
 
 const folder = Argument.String("dir").pipe(Argument.withDescription("a folder of documents"))
 const store = optional("store", "DIR", "folder of the index (default: the run's own index)")
-const chunkSize = maybe(wholeNumber("chunk-size", "most tokens of a passage (default: as before, at first as a corpus)"))
+const chunkSize = maybe(
+  wholeNumber("chunk-size", "most tokens of a passage (default: as before, at first as a corpus)"),
+)
 const overlap = maybe(
   Flag.Int("overlap").pipe(
     Flag.withMetavar("N"),

@@ -7,7 +7,8 @@ import type { DatagenSettings } from "../DatagenSettings.ts"
 export type FormatSettings = Pick<
   DatagenSettings["system"],
   "final_assistant_prompts" | "system_format" | "user_format" | "assistant_format" | "bos"
->
+> &
+  Partial<Pick<DatagenSettings["system"], "eos">>
 
 /** What the formats of a row see. */
 export interface RowValues {
@@ -41,31 +42,38 @@ const nothing: RowValues = { system: "", user: "", assistant: "", thoughts: "", 
 
 /**
  * The formats of rows as settings give them: Jinja templates that see `system`, `user`, `assistant`, `thoughts`, `chunks`,
- * `sources` and `bos`. A line end at the end of a format stays. `bos` stands before the system's turn, unless its format
- * says where.
+ * `sources`, `bos` and `eos`. A line end at the end of a format stays. `bos` stands before the system's turn and `eos` behind
+ * each of the assistant's, unless their formats say where.
  *
  * A format that does not compile, one that does not show its own turn, an assistant's that shows it more than once, and a
  * prompt without `{data}` end in `InvalidTemplate`, which names the setting.
  */
 export const rowFormats = (settings: FormatSettings): RowFormats => {
-  const { bos, system_format, user_format, assistant_format, final_assistant_prompts: prompts } = settings
+  const { bos, eos = "", system_format, user_format, assistant_format, final_assistant_prompts: prompts } = settings
+  const tokens = { bos, eos }
   for (const [at, prompt] of prompts.entries()) checkPrompt(prompt, `system.final_assistant_prompts[${at}]`)
-  const system = formatOf(system_format, "system_format", bos)
-  const user = formatOf(user_format, "user_format", bos)
-  const assistant = formatOf(assistant_format, "assistant_format", bos)
+  const system = formatOf(system_format, "system_format", tokens)
+  const user = formatOf(user_format, "user_format", tokens)
+  const assistant = formatOf(assistant_format, "assistant_format", tokens)
   const shown = system({ ...nothing, system: mark, chunks: [sample] })
   if (!shown.includes(mark) && !shown.includes(sample.text)) throw unshown("system_format", "system")
   if (!user({ ...nothing, user: mark }).includes(mark)) throw unshown("user_format", "user")
   const pieces = assistantPieces(assistant)
   pieces(nothing)
-  const isPlaced = /\{[{%][^}]*\bbos\b/.test(system_format)
+  const [begin, end] = [places("bos", system_format) ? "" : bos, places("eos", assistant_format) ? "" : eos]
   return {
     prompts,
-    system: (values) => `${isPlaced ? "" : bos}${system(values)}`,
+    system: (values) => `${begin}${system(values)}`,
     user,
-    assistant: pieces,
+    assistant: (values) => {
+      const { before, answer } = pieces(values)
+      return { before, answer: `${answer}${end}` }
+    },
   }
 }
+
+/** Whether a format says where a token stands. */
+const places = (token: "bos" | "eos", format: string): boolean => new RegExp(`\\{[{%][^}]*\\b${token}\\b`).test(format)
 
 /** Where `{data}` stands in a prompt, each of which has it once. */
 const checkPrompt = (prompt: string, field: string): void => {
@@ -79,7 +87,7 @@ const checkPrompt = (prompt: string, field: string): void => {
   })
 }
 
-const formatOf = (text: string, name: string, bos: string) => {
+const formatOf = (text: string, name: string, tokens: { readonly bos: string; readonly eos: string }) => {
   const field = `system.${name}`
   // Jinja takes one line end off a template's end, which would glue turns together.
   const jinja: Jinja = parseJinja(text.endsWith("\n") ? `${text}\n` : text, { name: `\`${field}\``, field })
@@ -87,7 +95,7 @@ const formatOf = (text: string, name: string, bos: string) => {
     jinja.render(
       {
         ...turn,
-        bos,
+        ...tokens,
         chunks: chunks.map(({ source, text: said, heading = "" }) => ({ source, text: said, heading })),
         sources: [...new Set(chunks.map(({ source }) => source))],
       },
@@ -114,5 +122,5 @@ const unshown = (name: string, variable: string): InvalidTemplate =>
     message: `\`system.${name}\` does not show its turn${variable === "assistant" ? " once, as it stands" : ""}`,
     field: `system.${name}`,
     expected: `{{ ${variable} }}`,
-    hint: "a format sees system, user, assistant, thoughts, chunks, sources and bos",
+    hint: "a format sees system, user, assistant, thoughts, chunks, sources, bos and eos",
   })

@@ -138,3 +138,14 @@ test("templates that do not compile, do not show their turn or miss {data} are r
   assert.equal(refused({ final_assistant_prompts: ["a {data}", "b"] }).field, "system.final_assistant_prompts[1]")
   assert.equal(refused({ final_assistant_prompts: ["{data} {data}"] }).found, "2 times")
 })
+
+test("what ends a text stands behind every answer, or where the format says", async () => {
+  const endOf = async (assistant_format: string) => {
+    const [row] = await rowsOf({ assistant_format, eos: "</s>" })
+    return row?.segments.filter(({ text }) => text.startsWith("AI")).map(({ text }) => text.slice(-6))
+  }
+  const behind = await endOf("AI: {{ assistant }}\n")
+  assert.ok(behind !== undefined && behind.length > 1)
+  for (const end of behind) assert.ok(end.endsWith("\n</s>"), end)
+  for (const end of (await endOf("AI: {{ assistant }}{{ eos }}\n")) ?? []) assert.ok(end.endsWith("</s>\n"), end)
+})
