@@ -26,7 +26,8 @@ test("an index follows a folder of documents, and the corpus of a run may be one
   const run = join(scratch, "run")
   const { data, corpus } = writeOwn(scratch)
   await trained(
-    ...["--data", data, "--corpus", corpus, "--model", "tiny", "--batch-size", "3", "--max-length", "256", "--out", run],
+    ...["--data", data, "--corpus", corpus, "--model", "tiny", "--batch-size", "3"],
+    ...["--max-length", "256", "--out", run],
   )
 
   const base = { run, device: "cpu", threads: 1 } as const
