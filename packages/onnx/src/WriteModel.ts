@@ -1,4 +1,5 @@
-import { create, toBinary } from "@bufbuild/protobuf"
+import { clearField, create, isFieldSet, toBinary } from "@bufbuild/protobuf"
+import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire"
 import type { Attribute, Graph, Value } from "./Graph.ts"
 import {
   type AttributeProto,
@@ -26,16 +27,49 @@ export interface WriteModelOptions {
 export const writeModel = (graph: Graph, options: WriteModelOptions = {}): Uint8Array =>
   modelBytes(graph, options, writeTensor)
 
-const modelBytes = (graph: Graph, options: WriteModelOptions, write: typeof writeTensor): Uint8Array =>
-  toBinary(
+const raw = TensorProtoSchema.field.rawData
+
+/**
+ * Protobuf's writer grows its buffer by copying and copies each message once more when its length is known. Tensors, which are
+ * almost all of a model, are put where they belong once instead.
+ */
+const modelBytes = (graph: Graph, options: WriteModelOptions, write: typeof writeTensor): Uint8Array => {
+  const model = toBinary(
     ModelProtoSchema,
     create(ModelProtoSchema, {
       irVersion: BigInt(options.irVersion ?? 9),
       producerName: options.producer ?? "tandem",
-      graph: writeGraph(graph, write),
       opsetImport: [...graph.opsets].map(([domain, version]) => ({ domain, version: BigInt(version) })),
     }),
   )
+  const nodes = toBinary(GraphProtoSchema, writeGraph({ ...graph, initializers: new Map() }, write))
+  const tensors = [...graph.initializers].flatMap(([name, value]) => {
+    const tensor = write(name, value)
+    const data = isFieldSet(tensor, raw) ? field(raw.number, [tensor.rawData]) : []
+    clearField(tensor, raw)
+    const head = toBinary(TensorProtoSchema, tensor)
+    return field(GraphProtoSchema.field.initializer.number, [head, ...data])
+  })
+  return joined([model, ...field(ModelProtoSchema.field.graph.number, [nodes, ...tensors])])
+}
+
+const lengthOf = (pieces: readonly Uint8Array[]): number => pieces.reduce((sum, { length }) => sum + length, 0)
+
+/** A field of so many bytes: its number, its length, and the pieces as they are. */
+const field = (number: number, pieces: readonly Uint8Array[]): readonly Uint8Array[] => [
+  new BinaryWriter().tag(number, WireType.LengthDelimited).uint32(lengthOf(pieces)).finish(),
+  ...pieces,
+]
+
+const joined = (pieces: readonly Uint8Array[]): Uint8Array => {
+  const bytes = new Uint8Array(lengthOf(pieces))
+  let at = 0
+  for (const piece of pieces) {
+    bytes.set(piece, at)
+    at += piece.length
+  }
+  return bytes
+}
 
 /** What `writeModelExternal` takes besides the graph. */
 export interface WriteExternalOptions extends WriteModelOptions {
