@@ -1,8 +1,10 @@
-// A run folder as `tandem joint train` leaves it, of models that are there already and a few passages.
+// A run folder as `tandem joint train` leaves it, or `tandem dpr train` without a reader, of models that are there already and a
+// few passages.
 import { cpSync, mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { defaultTemplate, ragPromptJson } from "@tandem/generator"
 import { loadEncoder } from "@tandem/models/node/LoadEncoder"
+import { saveEncoder } from "@tandem/models/node/SaveEncoder"
 import { encodeCorpus, towerOf } from "@tandem/retriever"
 import { layer } from "@tandem/runtime/node/NodeRuntime"
 import { Exact } from "@tandem/store"
@@ -12,7 +14,7 @@ import { Effect } from "effect"
 export interface ServedModels {
   /** Folders of models. */
   readonly encoder: string
-  readonly reader: string
+  readonly reader?: string
 }
 
 /** Writes a run folder and tells its path. */
@@ -23,24 +25,27 @@ export const madeRun = async (run: string, { encoder, reader }: ServedModels): P
   }))
   const retrieval = { similarity: "cosine" as const, maxLength: 128, titles: "none" as const }
   mkdirSync(run, { recursive: true })
-  cpSync(encoder, join(run, "retriever"), { recursive: true })
-  cpSync(reader, join(run, "generator"), { recursive: true })
-  writeFileSync(
-    join(run, "generator/rag.json"),
-    JSON.stringify(ragPromptJson({ template: defaultTemplate, maxPrompt: 512, maxAnswer: 32 })),
-  )
+  if (reader !== undefined) {
+    cpSync(reader, join(run, "generator"), { recursive: true })
+    writeFileSync(
+      join(run, "generator/rag.json"),
+      JSON.stringify(ragPromptJson({ template: defaultTemplate, maxPrompt: 512, maxAnswer: 32 })),
+    )
+  }
   writeFileSync(
     join(run, "config.json"),
     JSON.stringify({
       format: 1,
-      command: "joint train",
+      command: reader === undefined ? "dpr train" : "joint train",
       retriever: { ...retrieval, temperature: 0.1, untied: false },
-      generator: { kEval: 3, loss: "rag-token" },
+      ...(reader === undefined ? {} : { generator: { kEval: 3, loss: "rag-token" } }),
     }),
   )
   await Effect.runPromise(
     Effect.gen(function* () {
-      const passage = towerOf(yield* loadEncoder(join(run, "retriever")))
+      const model = yield* loadEncoder(encoder)
+      yield* saveEncoder(join(run, "retriever"), model)
+      const passage = towerOf(model)
       const contents = yield* encodeCorpus({ passage, ...retrieval }, passages)
       const store = yield* Exact.make(contents.identity)
       yield* store.replace(contents)
