@@ -75,6 +75,7 @@ export { type RenewedBatch, type RenewedDraft, type RenewedShape, renewedBatches
 export { renewedProgram } from "./joint/RenewedProgram.ts"
 export { renewals, renewedQuery } from "./joint/RenewedQueries.ts"
 export { fixedCandidates, positiveFirst, renewedCandidates, type Teach, teachBy } from "./lsr/Candidates.ts"
+export { type LabelledPicks, labelledPicks, pickWarnings } from "./lsr/LabelledPicks.ts"
 export {
   type LsrBatch,
   type LsrBatchOptions,

@@ -1,4 +1,5 @@
 import { ScoreSettings } from "@tandem/dual/lsr/ScoreSettings"
+import type { LabelledPicks } from "@tandem/objectives"
 import { settingsOf } from "@tandem/runs/Setting"
 import { Command } from "effect/cli"
 import * as Effect from "effect/Effect"
@@ -24,6 +25,7 @@ export const lsrScore = Command.make(
         ["questions", `${counts.questions}`],
         ["scores", `${counts.pairs}`],
         ["file", counts.out],
+        ...(counts.labelled.questions === 0 ? [] : [["named passage", picks(counts.labelled)]]),
       ]),
     )
   }),
@@ -37,3 +39,7 @@ export const lsrScore = Command.make(
     },
   ]),
 )
+
+/** How often the passage comes first that the data name, where it is among those that were found. */
+const picks = ({ questions, retriever, teacher }: LabelledPicks): string =>
+  `first for ${retriever} of ${questions} questions by the retriever, for ${teacher} by the teacher`

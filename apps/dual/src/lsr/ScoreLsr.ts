@@ -1,4 +1,12 @@
-import { allPassages, type TaughtHit, type TaughtQuestion, teachBy } from "@tandem/objectives"
+import {
+  allPassages,
+  type LabelledPicks,
+  labelledPicks,
+  pickWarnings,
+  type TaughtHit,
+  type TaughtQuestion,
+  teachBy,
+} from "@tandem/objectives"
 import { retrievalSettings } from "@tandem/objectives/node/LoadTowers"
 import { openTeacher } from "@tandem/objectives/node/OpenTeacher"
 import { ownTowers } from "@tandem/objectives/node/OwnTowers"
@@ -17,6 +25,8 @@ export interface ScoredCounts {
   readonly questions: number
   readonly pairs: number
   readonly out: string
+  /** How often retriever and teacher put the passage first that the data name. */
+  readonly labelled: LabelledPicks
 }
 
 /**
@@ -53,7 +63,9 @@ export const scoreLsr = Effect.fn("lsr.score")((settings: ScoreSettings, { obser
     )
     yield* writeTeacherScores(out, found)
     const pairs = [...found.values()].reduce((sum, { length }) => sum + length, 0)
-    return { questions: found.size, pairs, out } satisfies ScoredCounts
+    const labelled = labelledPicks(found)
+    for (const message of pickWarnings(labelled)) yield* observe({ event: "warning", message })
+    return { questions: found.size, pairs, out, labelled } satisfies ScoredCounts
   }).pipe(
     Effect.scoped,
     Effect.provide(runtime ?? layer({ device: place, ...(count === undefined ? {} : { threads: count }) })),

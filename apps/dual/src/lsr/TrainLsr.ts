@@ -8,8 +8,10 @@ import {
   type LsrBatch,
   type LsrDraft,
   type LsrLossSettings,
+  labelledPicks,
   lsrObjective,
   measureLsr,
+  pickWarnings,
   positiveFirst,
   renewedCandidates,
   scorePairs,
@@ -276,11 +278,14 @@ const nothing = (): readonly string[] => []
 /** Questions after which it is clear what their targets look like. */
 const enoughSeen = 200
 
-const warningsOf = (found: Effect.Success<ReturnType<typeof findOnce>>, loss: LsrLossSettings): readonly string[] =>
-  targetWarnings(
+const warningsOf = (found: Effect.Success<ReturnType<typeof findOnce>>, loss: LsrLossSettings): readonly string[] => [
+  ...targetWarnings(
     [...found.values()].map((row) => row.map(({ taught }) => taught)),
     loss,
-  )
+  ),
+  // What `loop` is told is the likelihood without a passage.
+  ...(loss.kind === "loop" ? [] : pickWarnings(labelledPicks(found))),
+]
 
 /** The questions that the steps of a run will draw: the others need no scores. */
 const questionsSeen = (

@@ -8,8 +8,10 @@ import { Effect } from "effect"
 import {
   InvalidScoresError,
   type LsrLossSettings,
+  labelledPicks,
   localTeacher,
   memoryScores,
+  pickWarnings,
   positiveFirst,
   type ScoredPair,
   scorePairs,
@@ -173,4 +175,22 @@ test("a loss that falls while the target's entropy rises is told of once", () =>
   const learning = watchForFlight()
   const quiet = Array.from({ length: 80 }, (_, step) => learning({ loss: 1 - step / 80, targetEntropy: 1 })).flat()
   assert.deepEqual(quiet, [])
+})
+
+test("who puts the labelled passage first is counted, and a teacher that knows no better is named", () => {
+  const hit = (id: string, value: number) => ({
+    hit: { passage: { id, text: id }, score: 0 },
+    taught: { value, tokens: 1 },
+  })
+  const row = (index: number, rows: readonly ReturnType<typeof hit>[]) => [question(`a${index}`), rows] as const
+  const found = new Map([
+    row(0, [hit("a02", -3), hit("x", -1)]),
+    row(1, [hit("x", -3), hit("a12", -1)]),
+    row(2, [hit("x", -1), hit("y", -3), hit("a22", -2)]),
+    row(3, [hit("x", -1), hit("y", -3)]),
+  ])
+  assert.deepEqual(labelledPicks(found), { questions: 3, retriever: 1, teacher: 1 })
+  assert.match(pickWarnings({ questions: 40, retriever: 30, teacher: 29 })[0] ?? "", /29 of 40 questions.*first for 30/)
+  assert.deepEqual(pickWarnings({ questions: 40, retriever: 29, teacher: 30 }), [])
+  assert.deepEqual(pickWarnings({ questions: 3, retriever: 1, teacher: 1 }), [])
 })
