@@ -57,7 +57,7 @@ const measureWith = Effect.fnUntraced(function* <E extends { readonly _tag: stri
     divergedAfter(step),
   )
   const shown = keptRankings(rankings)
-  if (score === undefined) return { metrics, perQuestion, shown }
+  if (score === undefined || scored === 0) return { metrics, perQuestion, shown }
   const nll = yield* answersUnder(score, questions.slice(0, scored), options.observe)
   return {
     metrics: { ...metrics, ...nll.metrics },
