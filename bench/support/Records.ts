@@ -45,6 +45,7 @@ const order = [
   "corpus-encoding",
   "tokenization",
   "chunking",
+  "datagen",
   "startup",
 ]
 

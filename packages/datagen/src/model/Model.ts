@@ -142,7 +142,7 @@ export const makeModel = (options: ModelOptions, { results, budget, turns }: Sha
    * One try within the budget, whose reply is kept before its money is settled; what an answer took that cannot be used is
    * paid as well.
    */
-  const tried = Effect.fnUntraced(function* (request: ModelRequest, by: ModelOptions["structured"]) {
+  const tried = Effect.fnUntraced(function* (request: ModelRequest, key: string, by: ModelOptions["structured"]) {
     const pay = yield* budget.reserve(costOf(mostOf(request)))
     const found = yield* attempt(request, by).pipe(
       Effect.map((reply) => ({ reply })),
@@ -160,8 +160,7 @@ export const makeModel = (options: ModelOptions, { results, budget, turns }: Sha
       const { reply } = found
       pay(costOf(reply.usage))
       // What was not paid for may go well another time.
-      if (reply.finish !== "refused" || reply.usage.inputTokens > 0)
-        yield* results.put(yield* keyOf(request), role, reply)
+      if (reply.finish !== "refused" || reply.usage.inputTokens > 0) yield* results.put(key, role, reply)
     } else if (found.error.usage !== undefined) {
       pay(costOf(found.error.usage))
       yield* results.charge(role, found.error.usage)
@@ -169,11 +168,14 @@ export const makeModel = (options: ModelOptions, { results, budget, turns }: Sha
     return found
   }, Effect.scoped)
 
-  const answered = Effect.fnUntraced(function* (request: ModelRequest): Effect.fn.Return<StoredReply, ModelFailure> {
+  const answered = Effect.fnUntraced(function* (
+    request: ModelRequest,
+    key: string,
+  ): Effect.fn.Return<StoredReply, ModelFailure> {
     const began = yield* Clock.currentTimeMillis
     let by = request.format === undefined ? "text" : held
     for (let tries = 1, wait = retryDelay * 1000; ; tries++, wait = Math.min(longestWait, wait * 2)) {
-      const found = yield* tried(request, by)
+      const found = yield* tried(request, key, by)
       const now = yield* Clock.currentTimeMillis
       if ("reply" in found) {
         lastAnswer = now
@@ -194,23 +196,20 @@ export const makeModel = (options: ModelOptions, { results, budget, turns }: Sha
     }
   })
 
-  const kept: Model["kept"] = (request) =>
-    Effect.map(Effect.flatMap(keyOf(request), results.get), (reply) =>
-      reply === undefined ? undefined : exchangeOf(request, reply),
-    )
+  const keptAt = (request: ModelRequest, key: string) =>
+    Effect.map(results.get(key), (reply) => (reply === undefined ? undefined : exchangeOf(request, reply)))
 
   return {
     role,
     name: generator.model,
     costOf,
     mostOf,
-    kept,
-    call: (request) =>
-      Effect.flatMap(kept(request), (exchange) =>
-        exchange === undefined
-          ? Effect.map(turns.withPermit(answered(request)), (reply) => exchangeOf(request, reply))
-          : Effect.succeed(exchange),
-      ),
+    kept: (request) => Effect.flatMap(keyOf(request), (key) => keptAt(request, key)),
+    call: Effect.fnUntraced(function* (request) {
+      const key = yield* keyOf(request)
+      const kept = yield* keptAt(request, key)
+      return kept ?? exchangeOf(request, yield* turns.withPermit(answered(request, key)))
+    }),
   }
 }
 
