@@ -2,9 +2,10 @@
 // is read from the system; every answer has to be that of its own request.
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { connect } from "node:net"
-import { tmpdir } from "node:os"
+import { loadavg, tmpdir } from "node:os"
 import { join } from "node:path"
 import { openRag } from "@tandem/rag/node/OpenRag"
+import { sendBytes } from "../apps/edge/test/support/Server.ts"
 import { questions, smallRun } from "../packages/rag/test/support/SmallRun.ts"
 import type { Experiment } from "../scripts/support/Experiment.ts"
 import { startServing } from "../test/support/Serving.ts"
@@ -135,7 +136,16 @@ export const run: Experiment = async ({ args, log }) => {
           samples.push({ kind, seconds: seconds() - start })
       }
     }
-    await Promise.all(Array.from({ length: clients }, (_, number) => client(number)))
+    /** Heads that do not end, which are refused in words when their time is over. */
+    const slowly = async (): Promise<void> => {
+      while (seconds() < 60 * minutes - 30) {
+        const answer = await sendBytes(Number(new URL(url).port), ["POST /ask HTTP/1.1\r\nhost: a\r\n"], 30)
+        count("half a head")
+        if (!/^HTTP\/1\.1 408 .*\{"error":\{"message":/s.test(answer)) wrong.push(`half a head: ${answer}`)
+      }
+    }
+    const load = loadavg()[0]
+    await Promise.all([slowly(), ...Array.from({ length: clients }, (_, number) => client(number))])
     clearInterval(clock)
     const metrics = await (await fetch(`${url}/metrics`)).text()
     server.kill("SIGTERM")
@@ -144,7 +154,7 @@ export const run: Experiment = async ({ args, log }) => {
     const slope = 60 * slopeOf(counted)
     log(`${samples.length} requests, memory ${slope.toFixed(2)} MiB a minute`)
     return {
-      settings: { minutes, clients, warmUp, models: "tiny", kinds: names },
+      settings: { minutes, clients, warmUp, models: "tiny", kinds: names, "load of the machine before": load },
       figures: {
         requests: counts,
         milliseconds: Object.fromEntries(
@@ -158,6 +168,7 @@ export const run: Experiment = async ({ args, log }) => {
       },
       holds: {
         "no answer was lost, crossed or wrong": wrong.length === 0,
+        "memory grows by less than 1 MiB a minute after the warm-up": slope < 1,
         "nothing was left behind": /^tandem_requests_present 0$/m.test(metrics),
         "the server ended in order": code === 0,
       },

@@ -2,7 +2,7 @@
 // this process, by `tandem serve` in another and by sentence-transformers behind FastAPI in a third, in turns within one run, with
 // clients in a process of their own; and where the time until an answer's first token goes.
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { loadavg, tmpdir } from "node:os"
 import { join } from "node:path"
 import { openRag } from "@tandem/rag/node/OpenRag"
 import { MissingMaterial, needs } from "../bench/support/Material.ts"
@@ -60,6 +60,7 @@ export const run: Experiment = async ({ args, root, log }) => {
     })
     const rag = await openRag(made)
     const port = Number(new URL(serving.url).port)
+    const [load] = loadavg()
     const work = new Map<string, number[]>()
     /** What `measure` tells a second, and besides the processor time of one, which other work on the machine changes little. */
     const watched = async (name: string, pid: number | undefined, measure: () => Promise<number>): Promise<number> => {
@@ -138,6 +139,7 @@ export const run: Experiment = async ({ args, root, log }) => {
       settings: {
         ...{ seconds, rounds, threads, encoder: "all-MiniLM-L6-v2", reader: "SmolLM2-135M-Instruct", k: 3 },
         clients: "a process of their own, on the same cores",
+        "load of the machine before": rounded(load ?? 0),
       },
       versions: peer.versions,
       figures: {
