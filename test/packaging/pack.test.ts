@@ -60,33 +60,36 @@ function writeTrial({ name, path, manifest }: Workspace, project: string, readme
   return ["example.ts"]
 }
 
-for (const workspace of listWorkspaces())
-  describe(workspace.name, () => {
-    for (const runtime of ["node", "bun", "deno"] as const)
-      test(`installs alone and runs on ${runtime}`, async () => {
-        const built = registry.built.some(({ name }) => name === workspace.name)
-        assert.ok(built, `${workspace.name} was not built\n${registry.buildOutput}`)
-        const readmeFile = join(root, workspace.path, "README.md")
-        assert.ok(existsSync(readmeFile), `${workspace.path} has no README.md`)
-        const readme = readFileSync(readmeFile, "utf8")
-        const project = join(folder, `${workspace.path.replaceAll("/", "-")}-${runtime}`)
-        mkdirSync(project)
-        writeFileSync(join(project, "package.json"), JSON.stringify({ private: true, type: "module" }))
-        writeFileSync(join(project, ".npmrc"), `@tandem:registry=${registry.url}\n`)
-        const trial = writeTrial(workspace, project, readme)
+// Two at a time: an installer keeps one core busy.
+describe("packed packages", { concurrency: 2 }, () => {
+  for (const workspace of listWorkspaces())
+    describe(workspace.name, () => {
+      for (const runtime of ["node", "bun", "deno"] as const)
+        test(`installs alone and runs on ${runtime}`, async () => {
+          const built = registry.built.some(({ name }) => name === workspace.name)
+          assert.ok(built, `${workspace.name} was not built\n${registry.buildOutput}`)
+          const readmeFile = join(root, workspace.path, "README.md")
+          assert.ok(existsSync(readmeFile), `${workspace.path} has no README.md`)
+          const readme = readFileSync(readmeFile, "utf8")
+          const project = join(folder, `${workspace.path.replaceAll("/", "-")}-${runtime}`)
+          mkdirSync(project)
+          writeFileSync(join(project, "package.json"), JSON.stringify({ private: true, type: "module" }))
+          writeFileSync(join(project, ".npmrc"), `@tandem:registry=${registry.url}\n`)
+          const trial = writeTrial(workspace, project, readme)
 
-        const names = namesToInstall(workspace, readme)
-        const client = runtime === "node" ? "npm" : programs[runtime]
-        const options = { cwd: project, env: runtimeEnvironment }
-        const install = await runCommand(client, installArguments[runtime](names), options)
-        assert.ok(install.status === 0, `${client} could not install ${names.join(" ")}\n${install.output}`)
-        if (runtime === "node" && trial[0] === "example.ts") {
-          const types = await runCommand(installedProgram("tsc"), compilerArguments, options)
-          assert.ok(types.status === 0, `example.ts does not compile against the published types\n${types.output}`)
-        }
-        const args = runtime === "node" ? [] : runArguments[runtime]
-        const run = await runCommand(programs[runtime], [...args, ...trial], options)
-        assert.ok(run.status === 0, `${trial.join(" ")} ended with ${run.status}\n${run.output}`)
-        rmSync(project, { recursive: true, force: true })
-      })
-  })
+          const names = namesToInstall(workspace, readme)
+          const client = runtime === "node" ? "npm" : programs[runtime]
+          const options = { cwd: project, env: runtimeEnvironment }
+          const install = await runCommand(client, installArguments[runtime](names), options)
+          assert.ok(install.status === 0, `${client} could not install ${names.join(" ")}\n${install.output}`)
+          if (runtime === "node" && trial[0] === "example.ts") {
+            const types = await runCommand(installedProgram("tsc"), compilerArguments, options)
+            assert.ok(types.status === 0, `example.ts does not compile against the published types\n${types.output}`)
+          }
+          const args = runtime === "node" ? [] : runArguments[runtime]
+          const run = await runCommand(programs[runtime], [...args, ...trial], options)
+          assert.ok(run.status === 0, `${trial.join(" ")} ended with ${run.status}\n${run.output}`)
+          rmSync(project, { recursive: true, force: true })
+        })
+    })
+})
