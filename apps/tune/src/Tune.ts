@@ -191,7 +191,7 @@ const prepared = Effect.fnUntraced(function* (settings: TuneSettings, { observe 
     questions: data.train.length,
     heldOut: data.dev.length,
     ...{ epochs, steps, evaluations, chunkSize },
-    seconds: Math.round(seconds),
+    seconds: Math.ceil(seconds),
   }
   const files = filesOf(out)
   yield* writeText(files.corpus, corpusLines(data.corpus))
