@@ -6,9 +6,9 @@ import type { FoundBy } from "@tandem/objectives/node/PreparedFile"
 import { encodeAll, fingerprint, makeTextEncoder, openIndex } from "@tandem/retriever"
 import { InvalidRunError, progressTo, type RunOptions, SettingsError } from "@tandem/runs"
 import { runPaths } from "@tandem/runs/node/RunFolder"
-import { Bm25, Exact } from "@tandem/store"
+import { Bm25, type EmbeddedStoreShape, Exact } from "@tandem/store"
 import { holdsStore, nodeFolder } from "@tandem/store/node/StoreFolder"
-import { Effect } from "effect"
+import { Effect, Option } from "effect"
 
 /** Where passages come from. */
 export interface PassageSource {
@@ -71,12 +71,14 @@ const retrieverFinder = Effect.fnUntraced(function* (
   const { towers, retrieval } = yield* openRetriever(retriever)
   const passage = { passage: towers.passage, ...encodingOf(retrieval, "passage") }
   const indexed = folder ?? runPaths(retriever).store
-  const store = yield* named === undefined && (yield* holdsStore(indexed))
-    ? Effect.map(
-        openIndex(passage, (expected) => Exact.open(nodeFolder(indexed), expected)),
-        (opened) => opened.store,
-      )
-    : encodedStore(retriever, passage, corpus, observe)
+  const isIndexed = yield* holdsStore(indexed)
+  const open = Effect.map(
+    openIndex(passage, (expected) => Exact.open(nodeFolder(indexed), expected)),
+    ({ store }) => store,
+  )
+  const sameCorpus = Effect.map(Effect.option(Effect.flatMap(open, sameAs(corpus))), Option.getOrUndefined)
+  const known = isIndexed ? yield* named === undefined ? open : sameCorpus : undefined
+  const store = known ?? (yield* encodedStore(retriever, passage, corpus, observe))
   const encoder = yield* makeTextEncoder(towers.query, encodingOf(retrieval, "query"))
   const hashes = [
     yield* fingerprint(towers.query, encodingOf(retrieval, "query")),
@@ -99,6 +101,14 @@ const retrieverFinder = Effect.fnUntraced(function* (
     }),
   }
 })
+
+/** A store, where it holds just these passages: an index that a run has of its corpus already. */
+const sameAs = (corpus: ReadonlyMap<string, Passage>) => (store: EmbeddedStoreShape) =>
+  Effect.map(store.contents, ({ passages }) => {
+    const isSame = ({ id, text, title }: Passage): boolean =>
+      corpus.get(id)?.text === text && corpus.get(id)?.title === title
+    return passages.length === corpus.size && passages.every(isSame) ? store : undefined
+  })
 
 const encodedStore = Effect.fnUntraced(function* (
   run: string,
