@@ -23,7 +23,7 @@ const halves = {
   seed: 0,
   threads: 2,
   ralt: { batchSize: 4, lr: 2e-4, lora: "16:32" },
-  lsr: { k: 4, batchSize: 16, lr: 2e-5, epochs: 3, direction: "lm-retriever", lmTemperature: 0.5 },
+  lsr: { k: 4, batchSize: 16, lr: 2e-5, epochs: 3, direction: "lm-retriever", lmTemperature: 0.1 },
 } as const
 
 export async function run({ args, root, log }: ExperimentContext): Promise<ExperimentResult> {
