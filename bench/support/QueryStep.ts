@@ -27,7 +27,7 @@ export const queryStep = Effect.fnUntraced(function* <E, R>(
     /** Forward, backward, clip and AdamW; the loss. */
     step: Effect.fnUntraced(function* (batch: LsrBatch) {
       const { loss } = yield* (yield* prepare(batch)).run(batch, { seed: 0, step: done })
-      yield* optimize(state, { optimizer: adamW() }, { learningRate, count: done++ })
+      yield* optimize(state, { optimizer: adamW() }, { learningRate, count: ++done })
       return loss
     }),
   }
