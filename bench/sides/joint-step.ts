@@ -1,6 +1,5 @@
 // Joint steps as `tandem joint train` takes them, from what was found to the update: the query encoded with gradient, what the
 // prompts of a question begin with computed once, and logits where answers are predicted.
-import { readFileSync } from "node:fs"
 import type { LoraSettings } from "@tandem/autodiff"
 import type { Encoder } from "@tandem/models"
 import { loadEncoder } from "@tandem/models/node/LoadEncoder"
@@ -19,6 +18,7 @@ import { Effect } from "effect"
 import { adapterValues } from "../support/AdapterValues.ts"
 import type { JointRow } from "../support/JointRow.ts"
 import { limits } from "../support/PassageQuestions.ts"
+import { readJointBatches } from "../support/QueryRows.ts"
 import { type SideRuntimeSettings, sideRuntime } from "../support/SideRuntime.ts"
 import { answerWithSteps, trainingSteps } from "../support/TrainingSteps.ts"
 
@@ -37,10 +37,7 @@ interface Settings extends SideRuntimeSettings {
 const settings: Settings = JSON.parse(process.argv[2] ?? "{}")
 const { lora, loss, temperature } = settings
 
-const read: readonly (readonly JointRow[])[] = readFileSync(settings.batches, "utf8")
-  .trimEnd()
-  .split("\n")
-  .map((line) => JSON.parse(line))
+const read = readJointBatches(settings.batches)
 
 /** Rows bring token ids: their numbers stand in place of texts. */
 const batchOf = (models: JointModels, rows: readonly JointRow[]): JointBatch => {

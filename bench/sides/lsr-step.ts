@@ -9,8 +9,9 @@ import { Effect } from "effect"
 import type { JointRow } from "../support/JointRow.ts"
 import type { LsrSettings } from "../support/LsrSettings.ts"
 import { readJointBatches, taughtBatch } from "../support/QueryRows.ts"
-import { answerWithRounds, queryStep } from "../support/QueryStep.ts"
+import { queryStep } from "../support/QueryStep.ts"
 import { sideRuntime } from "../support/SideRuntime.ts"
+import { answerWithSteps } from "../support/TrainingSteps.ts"
 
 const settings: LsrSettings = JSON.parse(process.argv[2] ?? "{}")
 const { temperatures } = settings
@@ -60,6 +61,6 @@ const main = Effect.gen(function* () {
       taughtBatch(encoder, temperatures.retriever, rows, known.get(rows) ?? (yield* scored(rows))),
     )
   })
-  yield* answerWithRounds(step, settings.steps)
+  yield* answerWithSteps(step, settings.steps)
 })
 await Effect.runPromise(Effect.scoped(main).pipe(Effect.provide(sideRuntime(settings))))

@@ -8,8 +8,9 @@ import type { Program } from "@tandem/trainers"
 import { Effect } from "effect"
 import type { LsrSettings } from "../support/LsrSettings.ts"
 import { readJointBatches, taughtBatch } from "../support/QueryRows.ts"
-import { answerWithRounds, queryStep } from "../support/QueryStep.ts"
+import { queryStep } from "../support/QueryStep.ts"
 import { sideRuntime } from "../support/SideRuntime.ts"
+import { answerWithSteps } from "../support/TrainingSteps.ts"
 
 const settings: LsrSettings = JSON.parse(process.argv[2] ?? "{}")
 const temperature = settings.temperatures.retriever
@@ -40,6 +41,6 @@ const main = Effect.gen(function* () {
   for (const batch of batches) yield* train.prepare(batch)
   let done = 0
   const step = Effect.suspend(() => train.step(batches[done++ % batches.length]!))
-  yield* answerWithRounds(step, settings.steps)
+  yield* answerWithSteps(step, settings.steps)
 })
 await Effect.runPromise(Effect.scoped(main).pipe(Effect.provide(sideRuntime(settings))))

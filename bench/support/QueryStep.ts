@@ -4,7 +4,6 @@ import type { LsrBatch } from "@tandem/objectives"
 import { joinParts } from "@tandem/onnx"
 import { adamW, makeTrainStep, optimize, type Program, residentState, type TrainStep } from "@tandem/trainers"
 import { Effect } from "effect"
-import { answer } from "./Answer.ts"
 
 export const queryStep = Effect.fnUntraced(function* <E, R>(
   encoder: Encoder,
@@ -31,20 +30,4 @@ export const queryStep = Effect.fnUntraced(function* <E, R>(
       return loss
     }),
   }
-})
-
-/** Takes one step, and then `steps` of them in each round that it is told to work. */
-export const answerWithRounds = Effect.fnUntraced(function* <E, R>(step: Effect.Effect<number, E, R>, steps: number) {
-  const context = yield* Effect.context<R>()
-  const run = (): Promise<number> => Effect.runPromise(Effect.provide(step, context))
-  const round = async () => {
-    const started = performance.now()
-    const values: number[] = []
-    for (let index = 0; index < steps; index++) values.push(await run())
-    return { seconds: (performance.now() - started) / 1000 / steps, values }
-  }
-  yield* Effect.promise(async () => {
-    await run()
-    await answer(round)
-  })
 })

@@ -1,7 +1,6 @@
 // Training steps one after the other: forward, backward, clip, AdamW.
-import type { Runtime } from "@tandem/runtime"
 import { adamW, type Batch, optimize, type ResidentState, type TrainStep } from "@tandem/trainers"
-import { Effect, type Scope } from "effect"
+import { Effect } from "effect"
 import { answer, type Prepared } from "./Answer.ts"
 
 export interface NextStep {
@@ -22,12 +21,12 @@ export const trainingSteps = (state: ResidentState, learningRate: number, next: 
 }
 
 /** Takes one step, and then `steps` of them in each round that it is told to work. */
-export const answerWithSteps = Effect.fnUntraced(function* (
-  step: ReturnType<typeof trainingSteps>,
+export const answerWithSteps = Effect.fnUntraced(function* <E, R>(
+  step: Effect.Effect<number, E, R>,
   steps: number,
-  prepared: Prepared,
+  prepared: Prepared = {},
 ) {
-  const context = yield* Effect.context<Runtime | Scope.Scope>()
+  const context = yield* Effect.context<R>()
   const run = (): Promise<number> => Effect.runPromise(Effect.provide(step, context))
   const round = async () => {
     const started = performance.now()
