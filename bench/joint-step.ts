@@ -1,15 +1,11 @@
 // Joint steps of a retriever and a reader: MiniLM as query encoder and SmolLM2's shape with LoRA behind each of five retrieved
 // passages, RAG-Sequence, against the same loss in plain PyTorch: questions, prompts and passages as they are.
 import { availableParallelism } from "node:os"
-import { join } from "node:path"
-import { loadTokenizer } from "@tandem/models/node/LoadTokenizer"
-import { Effect } from "effect"
 import type { ExperimentContext, ExperimentResult } from "../scripts/support/Experiment.ts"
 import { type Compared, compare, verdicts } from "./support/Compare.ts"
-import type { JointRow } from "./support/JointRow.ts"
+import { jointQuestions } from "./support/JointQuestions.ts"
 import { needs } from "./support/Material.ts"
-import { limits, passageQuestions, withLines } from "./support/PassageQuestions.ts"
-import { vectorOf } from "./support/VectorOf.ts"
+import { limits, withLines } from "./support/PassageQuestions.ts"
 
 const losses = ["rag-sequence", "rag-token"] as const
 const targets = { speed: 1.5, memory: 1 }
@@ -19,7 +15,6 @@ const rounds = 3
 const steps = 1
 const learningRate = 1e-5
 const temperature = 0.05
-const width = 384
 const lora = {
   rank: 16,
   alpha: 32,
@@ -32,20 +27,7 @@ export async function run({ args, log }: ExperimentContext): Promise<ExperimentR
   const model = needs("TANDEM_MODELS", "SmolLM2-135M-Instruct")
   const encoder = needs("TANDEM_MODELS", "all-MiniLM-L6-v2")
   const threads = availableParallelism()
-  const count = batchSize * (1 + rounds * steps)
-  const questions = await passageQuestions(model, { count, k })
-  const tokenizer = await Effect.runPromise(loadTokenizer(join(encoder)))
-  const rows = questions.map(
-    ({ query, prompts, answer }, index): JointRow => ({
-      query: tokenizer.encode(query, { maxLength: 128 }).ids,
-      prompts,
-      answer,
-      vectors: prompts.map((_, passage) => vectorOf(width, index, passage)),
-    }),
-  )
-  const batches = Array.from({ length: count / batchSize }, (_, step) =>
-    rows.slice(step * batchSize, (step + 1) * batchSize),
-  )
+  const batches = await jointQuestions({ model, encoder }, { batches: 1 + rounds * steps, batchSize, k })
   const figures: Record<string, Compared> = {}
   await withLines(batches, async (file) => {
     for (const loss of losses) {

@@ -2,21 +2,17 @@
 // Against FedRAG's loop as its source has it: the teacher reads each pair by itself, anew in every step. And against the same
 // encoder's plain contrastive step: what the teacher adds once its scores are known.
 import { availableParallelism } from "node:os"
-import { loadTokenizer } from "@tandem/models/node/LoadTokenizer"
-import { Effect } from "effect"
 import type { ExperimentContext, ExperimentResult } from "../scripts/support/Experiment.ts"
 import { type Compared, type Comparison, compare, verdicts } from "./support/Compare.ts"
-import type { JointRow } from "./support/JointRow.ts"
+import { jointQuestions } from "./support/JointQuestions.ts"
 import { needs } from "./support/Material.ts"
-import { limits, passageQuestions, withLines } from "./support/PassageQuestions.ts"
-import { vectorOf } from "./support/VectorOf.ts"
+import { limits, withLines } from "./support/PassageQuestions.ts"
 
 const k = 5
 const batchSize = 4
 const rounds = 5
 const learningRate = 1e-5
 const temperatures = { retriever: 0.05, teacher: 0.5 }
-const width = 384
 /** Relative, of the losses. */
 const tolerance = 1e-4
 
@@ -38,20 +34,7 @@ export async function run({ args, log }: ExperimentContext): Promise<ExperimentR
   const model = needs("TANDEM_MODELS", "SmolLM2-135M-Instruct")
   const encoder = needs("TANDEM_MODELS", "all-MiniLM-L6-v2")
   const threads = availableParallelism()
-  const count = batchSize * (1 + rounds)
-  const questions = await passageQuestions(model, { count, k })
-  const tokenizer = await Effect.runPromise(loadTokenizer(encoder))
-  const rows = questions.map(
-    ({ query, prompts, answer }, index): JointRow => ({
-      query: tokenizer.encode(query, { maxLength: 128 }).ids,
-      prompts,
-      answer,
-      vectors: prompts.map((_, passage) => vectorOf(width, index, passage)),
-    }),
-  )
-  const batches = Array.from({ length: count / batchSize }, (_, step) =>
-    rows.slice(step * batchSize, (step + 1) * batchSize),
-  )
+  const batches = await jointQuestions({ model, encoder }, { batches: 1 + rounds, batchSize, k })
   const figures: Record<string, Compared> = {}
   await withLines(batches, async (file) => {
     for (const { name, step, steps, targets, ...other } of cases) {
