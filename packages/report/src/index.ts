@@ -1,6 +1,6 @@
 export { type Color, lineColor } from "./Color.ts"
 export type { ReportAssets } from "./Document.ts"
-export { escapeHtml, prose, quantity } from "./Html.ts"
+export { escapeHtml, prose, quantity, signed } from "./Html.ts"
 export type { Kind, KindsOf, SectionHead, SectionOf } from "./Kind.ts"
 export { type Contents, kinds, type Section } from "./Kinds.ts"
 export type { Chart, Curves, Line } from "./kinds/Curves.ts"

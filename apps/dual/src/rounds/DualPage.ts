@@ -1,4 +1,4 @@
-import { configFacts, outcomeFigures, outcomeSentence, type Report, type Section } from "@tandem/report"
+import { configFacts, outcomeFigures, outcomeSentence, type Report, type Section, signed } from "@tandem/report"
 import type { DualReport, DualRow } from "./DualReport.ts"
 
 /** Figures of the table, where a row has them; the page's sentence is about the first that changed. */
@@ -65,8 +65,6 @@ const moved = (interval: NonNullable<DualRow["change"]>[string] | undefined): st
   const [estimate, low, high] = [interval.estimate, interval.low, interval.high].map(signed)
   return `${estimate} (${low} to ${high})`
 }
-
-const signed = (value: number): string => `${value > 0 ? "+" : ""}${value.toFixed(3)}`
 
 const nameOf = ({ round, trained }: DualRow): string =>
   trained === "nothing" ? "before" : `round ${round}, ${trained}: round-${round}-${trained}`
