@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { quickstartRecipe } from "@tandem/cli/QuickstartRecipe"
+import { quickstartRecipe } from "@tandem/cli/quickstart/Recipes"
 import { makeWorld } from "@tandem/datasets"
 import { writeWorld } from "@tandem/datasets/node/WorldFiles"
 import { Effect } from "effect"

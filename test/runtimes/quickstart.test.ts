@@ -19,16 +19,17 @@ for (const name of ["bun", "deno"] as const)
         timeoutSeconds: 600,
       })
       assert.ok(status === 0, output)
-      const report: Record<string, unknown> = JSON.parse(readFileSync(join(out, "run/report.json"), "utf8"))
-      assert.equal(report["steps"], 6)
-      for (const file of [
-        "retriever/onnx/model.onnx",
-        "retriever/config.json",
-        "report.html",
-        "metrics.jsonl",
-        "store",
-      ])
-        assert.ok(existsSync(join(out, "run", file)), `${file} is missing`)
+      const kept: Readonly<Record<string, readonly string[]>> = {
+        run: ["retriever/onnx/model.onnx", "retriever/config.json", "store"],
+        "story/joint": ["retriever/onnx/model.onnx", "generator/config.json", "store"],
+      }
+      for (const [run, files] of Object.entries(kept)) {
+        const report: Record<string, unknown> = JSON.parse(readFileSync(join(out, run, "report.json"), "utf8"))
+        assert.equal(report["steps"], 6)
+        for (const file of [...files, "report.html", "metrics.jsonl"])
+          assert.ok(existsSync(join(out, run, file)), `${run}/${file} is missing`)
+      }
+      assert.match(output, /answers that are right/)
     } finally {
       rmSync(out, { recursive: true, force: true })
     }

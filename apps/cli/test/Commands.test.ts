@@ -268,6 +268,16 @@ test("a world: files, counts and BM25's own recall", async () => {
   for (const file of Object.values<string>(world.files)) assert.ok(existsSync(file))
 })
 
+test("a foreign world: files and counts, and BM25 finds next to nothing", async () => {
+  const out = join(folder.path, "foreign")
+  const { code, stdout } = await tandem(["world", "--foreign", "--seed", "3", "--out", out, "--json"])
+  assert.equal(code, 0)
+  const world = JSON.parse(stdout)
+  assert.deepEqual([world.passages, world.evaluationQuestions, world.unseenPhrasings], [1024, 256, 128])
+  assert.ok(world.baselines.bm25["recall@1"] < 0.02)
+  for (const file of Object.values<string>(world.files)) assert.ok(existsSync(file))
+})
+
 test("doctor says what the machine can do", async () => {
   const { code, stdout } = await tandem(["doctor", "--json"])
   assert.equal(code, 0)

@@ -23,6 +23,13 @@ export {
 } from "./Errors.ts"
 export type { DataStatistics, Example, RetrievalData } from "./Example.ts"
 export {
+  type ForeignWorld,
+  type ForeignWorldOptions,
+  type ForeignWorldStatistics,
+  type Lesson,
+  makeForeignWorld,
+} from "./ForeignWorld.ts"
+export {
   type Container,
   type Format,
   formats,

@@ -193,6 +193,10 @@ const endings = [
   "kyl",
 ]
 
+/** All words that are invented, 720 different ones, in a drawn order. */
+export const inventWords = (random: Random): readonly string[] =>
+  random.shuffle(onsets.flatMap((onset) => endings.map((ending) => onset + ending)))
+
 /**
  * `count` names for every kind, each a pair out of `parts` first and `parts` second parts; as far as `count` allows,
  * every part is used equally often, so that the parts of any name also occur in others.
@@ -202,7 +206,7 @@ export const inventNames = (
   count: number,
   parts: number,
 ): Readonly<Record<Kind, readonly string[]>> => {
-  const words = random.shuffle(onsets.flatMap((onset) => endings.map((ending) => capitalise(onset + ending))))
+  const words = inventWords(random).map(capitalise)
   let used = 0
   const draw = (source: Pattern["first"]): readonly string[] => {
     if (source !== "invented") return random.sample(source, parts)
