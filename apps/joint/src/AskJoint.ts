@@ -2,11 +2,11 @@ import type { RagDecoding } from "@tandem/generator"
 import type { SearchedRun } from "@tandem/objectives/node/OpenSearch"
 import type { Answer } from "@tandem/rag"
 import { openRun } from "@tandem/rag/node/OpenRag"
-import type { RunOptions } from "@tandem/runs"
+import { InvalidRunError, type RunOptions } from "@tandem/runs"
+import { runPaths } from "@tandem/runs/node/RunFolder"
 import type { NodeProvider } from "@tandem/runtime"
 import { layer } from "@tandem/runtime/node/NodeRuntime"
 import { Effect } from "effect"
-import { trainedAs } from "./TrainedAs.ts"
 
 /** How answers are found; what is absent is as the run was trained. */
 export interface AskOptions {
@@ -33,16 +33,25 @@ export interface JointAnswer {
 }
 
 /**
- * Opens a finished joint run, with its own index or another one that its passage encoder made, and answers questions as long
- * as the scope lives. So new knowledge needs a new index and no training.
+ * Opens a finished run of a retriever and a reader, as `joint train` and `tune` make them, with its own index or another one
+ * that its passage encoder made, and answers questions as long as the scope lives. So new knowledge needs a new index and no
+ * training. A run without a reader ends in `InvalidRunError`.
  */
 export const openAsk = Effect.fn("joint.openAsk")(function* (
   { run, store }: SearchedRun,
   { observe }: Pick<RunOptions, "observe">,
 ) {
-  yield* trainedAs(run)
   yield* observe({ event: "phase", name: "opening the run" })
   const rag = yield* openRun(run, store === undefined ? {} : { store })
+  if (rag.facts.generator === undefined) {
+    return yield* new InvalidRunError({
+      message: `${run} finds passages, but holds no reader that answers from them`,
+      file: runPaths(run).config,
+      field: "run",
+      expected: "a run of tandem joint train, or of tandem tune with a reader",
+      found: "a retriever alone",
+    })
+  }
   return (questions: readonly string[], asked: AskOptions = {}) =>
     Effect.map(rag.askBatch(questions, asked), (answers) => answers.map(jointAnswer))
 })

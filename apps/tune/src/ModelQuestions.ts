@@ -1,6 +1,6 @@
 import { join } from "node:path"
 import { openModels } from "@tandem/data/OpenModels"
-import { type DatagenSettings, filterChunk, writeQuestions } from "@tandem/datagen"
+import { type DatagenSettings, filterChunk, type WrittenQuestion, writeQuestions } from "@tandem/datagen"
 import { makePipeline, resultsFile } from "@tandem/datagen/node/Pipeline"
 import { openSqliteResults } from "@tandem/datagen/node/SqliteResults"
 import type { Chunk } from "@tandem/documents"
@@ -10,6 +10,8 @@ import { Effect, Result, Stream } from "effect"
 export interface ModelQuestionsOptions extends Pick<RunOptions, "observe"> {
   /** Most questions of a chunk. */
   readonly perChunk: number
+  /** Whether answers are written beside them; false where absent. */
+  readonly answers?: boolean
 }
 
 /**
@@ -19,11 +21,11 @@ export interface ModelQuestionsOptions extends Pick<RunOptions, "observe"> {
 export const modelQuestions = Effect.fn("tune.modelQuestions")(function* (
   settings: DatagenSettings,
   chunks: readonly Chunk[],
-  { observe, perChunk }: ModelQuestionsOptions,
+  { observe, perChunk, answers = false }: ModelQuestionsOptions,
 ) {
   const results = yield* openSqliteResults(join(settings.path.output_dir, resultsFile))
   const { models, options, window } = yield* makePipeline(settings, yield* openModels(settings), results)
-  const questions = new Map<string, readonly string[]>()
+  const questions = new Map<string, readonly WrittenQuestion[]>()
   const problems = new Map<string, number>()
   const asked = Stream.fromIterable(chunks).pipe(
     Stream.mapEffect(
@@ -34,7 +36,7 @@ export const modelQuestions = Effect.fn("tune.modelQuestions")(function* (
             : yield* filterChunk(models.small, chunk, options)
           if (Result.isFailure(verdict)) return { chunk, questions: Result.fail(verdict.failure) }
           if (!verdict.success.suitable) return { chunk, questions: Result.succeed([]) }
-          return yield* writeQuestions(models.large, chunk, { ...options, count: perChunk })
+          return yield* writeQuestions(models.large, chunk, { ...options, count: perChunk, answers })
         }),
       { concurrency: window },
     ),

@@ -4,6 +4,20 @@ import { makeTextEncoder, type Tower } from "@tandem/retriever"
 import { Effect, Schema } from "effect"
 import type { TuneData } from "./TuneData.ts"
 
+/** What a reader is going to learn, and how long that takes. */
+export const ReaderPlan = Schema.Struct({
+  model: Schema.String,
+  /** Questions with answers to train with. */
+  questions: Schema.Number,
+  /** Of held-out documents, to measure by; answers are written for the first 100. */
+  heldOut: Schema.Number,
+  epochs: Schema.Number,
+  steps: Schema.Number,
+  /** Estimated; a part of all. */
+  seconds: Schema.Number,
+})
+export type ReaderPlan = typeof ReaderPlan.Type
+
 /** What is going to be done, and how long it will take. */
 export const TunePlan = Schema.Struct({
   documents: Schema.Number,
@@ -17,7 +31,9 @@ export const TunePlan = Schema.Struct({
   /** Evaluations in training. */
   evaluations: Schema.Number,
   chunkSize: Schema.Number,
-  /** Estimated. */
+  /** What the reader learns, where there is one. */
+  reader: Schema.optionalKey(ReaderPlan),
+  /** Estimated, of all. */
   seconds: Schema.Number,
 })
 export type TunePlan = typeof TunePlan.Type
@@ -34,7 +50,7 @@ export interface Amounts {
 }
 
 /** A step forward and backward, against reading alone; updates and padding included. */
-const trainingCost = 3.5
+export const trainingCost = 3.5
 /** Times that all passages are read beside evaluations: before, after, with weights of 8 bits, and for the index. */
 const fixedReadings = 4
 
@@ -52,7 +68,7 @@ export const planSteps = (
 }
 
 /** Fewer teach nothing, whatever the minutes are. */
-const fewestSteps = 20
+export const fewestSteps = 20
 
 const sampled = 48
 

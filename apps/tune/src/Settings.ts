@@ -9,7 +9,7 @@ export interface TuneSettings {
   readonly model: string
   /** The run folder. */
   readonly out: string
-  /** How long it may take, by the estimate that is made at first; 20. */
+  /** How long it may take, by the estimate that is made at first; 20. With a reader the retriever takes half of it at most. */
   readonly minutes?: number
   /** Times that all questions are seen, where the minutes allow it; 2, of a tiny model 10. */
   readonly epochs?: number
@@ -22,6 +22,11 @@ export interface TuneSettings {
   readonly questions?: DatagenSettings
   /** Most questions of a passage; 2. */
   readonly perPassage?: number
+  /**
+   * A language model that learns to answer the questions from the passages that the tuned retriever finds: a folder, a hub id,
+   * a run that trained one, `tiny` or `tiny:SEED`. Its answers are those that the model of `questions` writes.
+   */
+  readonly reader?: string
   /** Share of the documents that are held out to measure by; 0.15. */
   readonly heldOut?: number
   readonly batchSize?: number

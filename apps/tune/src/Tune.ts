@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs"
 import { join } from "node:path"
-import { corpusLines, exampleLines } from "@tandem/datasets"
+import { corpusLines, type Example, exampleLines } from "@tandem/datasets"
 import { writeText } from "@tandem/datasets/node/Write"
 import { approximateTokens, type Chunk, type ChunkOptions, countBy, isProblem, makeChunker } from "@tandem/documents"
 import { noDocuments, passageTokens, problemWarnings } from "@tandem/documents/node/DocumentPassages"
@@ -8,6 +8,8 @@ import { readDocuments } from "@tandem/documents/node/ReadDocuments"
 import { type AddedDocuments, addDocuments, DprSettings, trainDpr } from "@tandem/dpr"
 import { searchTowers } from "@tandem/objectives"
 import { loadTowers, retrievalSettings } from "@tandem/objectives/node/LoadTowers"
+import { openGenerator } from "@tandem/objectives/node/OpenGenerator"
+import { Random } from "@tandem/random"
 import { encoderOf } from "@tandem/retriever"
 import { type RunOptions, type RunReport, SettingsError } from "@tandem/runs"
 import { readRecord, writeJson } from "@tandem/runs/node/RunFiles"
@@ -18,9 +20,12 @@ import { Effect, Schema, Stream } from "effect"
 import { differentChunks } from "./DifferentChunks.ts"
 import { TooFewQuestionsError } from "./Errors.ts"
 import type { ModelQuestionsOptions } from "./ModelQuestions.ts"
-import { epochTokensOf, measureSpeed, planSteps, TunePlan, tokensOf } from "./Plan.ts"
+import { epochTokensOf, measureSpeed, planSteps, type ReaderPlan, TunePlan, tokensOf } from "./Plan.ts"
+import { measureReader, planReader, readerQuestions } from "./ReaderPlan.ts"
 import type { TuneSettings } from "./Settings.ts"
-import { tuneData } from "./TuneData.ts"
+import { isTiny, readerFolder, tinyReader, trainReader } from "./TrainReader.ts"
+import { type TuneData, tuneData } from "./TuneData.ts"
+import { finishedReport, writeTuneReport } from "./TuneReport.ts"
 
 export interface TuneOptions extends Pick<RunOptions, "observe" | "stopRequested"> {
   /** Hears what is going to be done before it is. */
@@ -32,20 +37,34 @@ export interface Tuned {
   readonly plan: TunePlan
   /** Of the retriever's training: figures on held-out documents before and after, with intervals. */
   readonly report: RunReport
+  /** Of the reader's training, where there is one: figures of its answers to held-out questions before and after. */
+  readonly reader?: RunReport
   /** The index of the documents; absent where training was stopped. */
   readonly index?: AddedDocuments
 }
 
 /**
- * Tunes a retriever on a folder of documents: reads and divides them, makes weak questions of headings and sentences,
- * looks for hard negatives, says how long the rest will take, trains, measures on documents that were held out, and
- * indexes all of them. The run folder is one of `tandem dpr train`, so that search, serving and `tandem store add` take
- * it; what was made of the documents lies in its `tune/`.
+ * Tunes a retriever on a folder of documents: reads and divides them, makes weak questions of headings and sentences, or has
+ * a model write questions, looks for hard negatives, says how long the rest will take, trains, measures on documents that
+ * were held out, and indexes all of them. The run folder is one of `tandem dpr train`, so that search, serving and `tandem
+ * store add` take it; what was made of the documents lies in its `tune/`.
+ *
+ * With `reader` a language model learns to answer the questions from what the tuned retriever finds, in the run folder
+ * `reader/`; then the whole is asked and served as one, and `tune/report.html` shows both halves. The answers are the model's
+ * that writes the questions: without `questions` there are none, which ends in `SettingsError`.
  *
  * Documents of which fewer than 16 questions to train with, or 4 to measure by, can be made end in `TooFewQuestionsError`.
  */
 export const tune = Effect.fn("tune")(function* (settings: TuneSettings, options: TuneOptions) {
   const { folder, out, device = "cpu", threads } = settings
+  if (settings.reader !== undefined && settings.questions === undefined) {
+    return yield* new SettingsError({
+      message: "a reader learns answers, and headings and sentences are none",
+      field: "reader",
+      expected: "`questions` beside it: settings of a data pipeline, whose model writes questions and their answers",
+      hint: "name a pipeline, or tune the retriever alone",
+    })
+  }
   const files = filesOf(out)
   const isBegun = existsSync(files.plan)
   if (isBegun && settings.resume !== true) {
@@ -67,23 +86,32 @@ export const tune = Effect.fn("tune")(function* (settings: TuneSettings, options
     saveEvery: 40,
     resume: existsSync(runPaths(out).config),
   }).pipe(Effect.orDie)
-  const report = yield* trainDpr(chosen, options)
+  // With a reader a run may be gone on with long after the retriever was done.
+  const done = plan.reader === undefined ? undefined : yield* finishedReport(out)
+  const report = done ?? (yield* trainDpr(chosen, options))
   if (report.status !== "completed") return { plan, report } satisfies Tuned as Tuned
   const index = yield* addDocuments(
     { run: out, folder, chunkSize: plan.chunkSize, device, ...(threads === undefined ? {} : { threads }) },
     options,
   )
-  return { plan, report, index } satisfies Tuned as Tuned
+  if (plan.reader === undefined) return { plan, report, index } satisfies Tuned as Tuned
+  const learned = { train: files.readerTrain, dev: files.readerDev, corpus: files.corpus }
+  const reader =
+    (yield* finishedReport(readerFolder(out))) ?? (yield* trainReader(settings, plan.reader, learned, options))
+  yield* writeTuneReport(files, { plan, retriever: report, reader })
+  return { plan, report, reader, index } satisfies Tuned as Tuned
 })
 
 const filesOf = (out: string) => ({
   corpus: join(out, "tune/corpus.jsonl"),
   train: join(out, "tune/train.jsonl"),
   dev: join(out, "tune/dev.jsonl"),
+  readerTrain: join(out, "tune/reader-train.jsonl"),
+  readerDev: join(out, "tune/reader-dev.jsonl"),
   plan: join(out, "tune/plan.json"),
+  report: join(out, "tune/report.json"),
+  page: join(out, "tune/report.html"),
 })
-
-const isTiny = ({ model }: TuneSettings): boolean => /^tiny(:|$)/.test(model)
 
 /** Settings of training that the start decides; what is absent is as the model's files say. */
 interface TrainingChoice {
@@ -104,7 +132,7 @@ const tinySizes = { hidden: 128, layers: 2, heads: 4, intermediate: 512, vocabul
 const trainingOf = (settings: TuneSettings): TrainingChoice => {
   const { model, seed = 0, batchSize = 32, device = "cpu", threads } = settings
   const common = { model, seed, batchSize, device, ...(threads === undefined ? {} : { threads }) }
-  return isTiny(settings)
+  return isTiny(settings.model)
     ? { ...common, lr: 1e-3, temperature: 0.1, maxLength: longestOf(256), tiny: tinySizes }
     : { ...common, lr: 1e-4 }
 }
@@ -120,8 +148,10 @@ const Recorded = Schema.Struct({
 
 /** What decides data and plan; a resumed run has to be told the same. */
 const madeOf = (settings: TuneSettings): string => {
-  const { folder, model, minutes, epochs, chunkSize, perPassage, heldOut, batchSize, seed, questions } = settings
-  return JSON.stringify({ folder, model, minutes, epochs, chunkSize, perPassage, heldOut, batchSize, seed, questions })
+  const { folder, model, minutes, epochs, chunkSize, perPassage, heldOut, batchSize, seed, questions, reader } =
+    settings
+  const data = { folder, model, minutes, epochs, chunkSize, perPassage, heldOut, batchSize, seed, questions }
+  return JSON.stringify({ ...data, reader })
 }
 
 const recordedPlan = Effect.fnUntraced(function* (settings: TuneSettings) {
@@ -141,12 +171,12 @@ const recordedPlan = Effect.fnUntraced(function* (settings: TuneSettings) {
 /** Makes the data of the documents, plans, and writes both; the plan comes last and says that the data are whole. */
 const prepared = Effect.fnUntraced(function* (settings: TuneSettings, { observe }: TuneOptions) {
   const { folder, out, seed = 0, batchSize = 32, minutes = 20, perPassage = 2, heldOut = 0.15 } = settings
-  const { device = "cpu", threads, epochs = isTiny(settings) ? 10 : 2 } = settings
+  const { device = "cpu", threads, epochs = isTiny(settings.model) ? 10 : 2 } = settings
   const phase = (name: string) => observe({ event: "phase", name })
   const models = { ...trainingOf(settings), untied: false }
   const load = (texts: () => readonly string[]) => loadTowers(models, { seed, dropout: "model", texts })
   yield* phase("loading the model")
-  const opened = isTiny(settings) ? undefined : yield* load(() => [])
+  const opened = isTiny(settings.model) ? undefined : yield* load(() => [])
   const limits = opened === undefined ? longestOf(256) : (yield* retrievalSettings(models, opened)).maxLength
   const chunkSize = settings.chunkSize ?? Math.min(passageTokens, Math.floor(0.9 * limits.passage))
   const tokenizer = opened === undefined ? undefined : encoderOf(opened, "passage").tokenizer
@@ -157,7 +187,11 @@ const prepared = Effect.fnUntraced(function* (settings: TuneSettings, { observe 
   for (const message of problemWarnings(problems)) yield* observe({ event: "warning", message })
   if (chunks.length === 0) return yield* noDocuments(folder, problems)
   yield* phase("making questions")
-  const written = yield* writtenQuestions(settings, differentChunks(chunks), { observe, perChunk: perPassage })
+  const written = yield* writtenQuestions(settings, differentChunks(chunks), {
+    observe,
+    perChunk: perPassage,
+    answers: settings.reader !== undefined,
+  })
   const data = tuneData(chunks, { seed, heldOut, perChunk: perPassage, ...written })
   if (data.train.length < fewest.train || data.dev.length < fewest.dev) {
     return yield* new TooFewQuestionsError({
@@ -184,22 +218,67 @@ const prepared = Effect.fnUntraced(function* (settings: TuneSettings, { observe 
   // At the end alone: weights that were chosen by what they are measured by would look better than they are.
   const evaluations = 1
   const amounts = { corpusTokens, epochTokens, tokensPerSecond, questions: data.train.length, batchSize }
-  const { steps, seconds } = planSteps(amounts, { epochs, minutes, evaluations })
+  const reader = settings.reader === undefined ? undefined : yield* readerData(settings.reader, settings, data)
+  const share = reader === undefined ? minutes : minutes / 2
+  const { steps, seconds } = planSteps(amounts, { epochs, minutes: share, evaluations })
+  // The retriever that is tuned finds the reader's passages among all of them.
+  const finding = reader === undefined ? 0 : corpusTokens / tokensPerSecond
+  const left = minutes - (seconds + finding) / 60
+  const learning = reader && planReader(reader.speed, { ...reader.amounts, minutes: left })
   const plan: TunePlan = {
     documents,
     passages: data.corpus.length,
     questions: data.train.length,
     heldOut: data.dev.length,
     ...{ epochs, steps, evaluations, chunkSize },
-    seconds: Math.ceil(seconds),
+    ...(reader === undefined || learning === undefined
+      ? {}
+      : {
+          reader: {
+            ...{ model: reader.model, ...reader.amounts, steps: learning.steps },
+            seconds: Math.ceil(learning.seconds + finding),
+          } satisfies ReaderPlan,
+        }),
+    seconds: Math.ceil(seconds + finding + (learning?.seconds ?? 0)),
   }
   const files = filesOf(out)
   yield* writeText(files.corpus, corpusLines(data.corpus))
   yield* writeText(files.train, exampleLines(data.train))
   yield* writeText(files.dev, exampleLines(data.dev))
+  if (reader !== undefined) {
+    yield* writeText(files.readerTrain, exampleLines(reader.train))
+    yield* writeText(files.readerDev, exampleLines(reader.dev))
+  }
   yield* writeJson(files.plan, { format: 1, made: madeOf(settings), plan })
   return plan
 })
+
+/** What a reader learns and is measured by, and how quickly it reads and writes here. */
+const readerData = Effect.fnUntraced(function* (
+  model: string,
+  { folder, seed = 0, device = "cpu", threads, epochs = isTiny(model) ? 10 : 1 }: TuneSettings,
+  data: TuneData,
+) {
+  const { train, dev } = readerQuestions(data, Random.fromSeed(seed).derive("reader"))
+  if (train.length < fewest.train || dev.length < fewest.dev) {
+    return yield* new TooFewQuestionsError({
+      message: `${folder} holds too few questions with answers to train a reader on`,
+      file: folder,
+      expected: `at least ${fewest.train} to train with and ${fewest.dev} to measure by`,
+      found: `${train.length} and ${dev.length}`,
+      hint: "add documents, or leave `reader` out",
+    })
+  }
+  const texts = () => [...data.corpus.map(({ text }) => text), ...train.flatMap(textsOf)]
+  const opened = yield* openGenerator({ generator: model, tiny: tinyReader }, { seed, texts })
+  const speed = yield* Effect.provide(
+    Effect.scoped(measureReader(opened, train, data.corpus)),
+    layer({ device, ...(threads === undefined ? {} : { threads }) }),
+  )
+  return { model, train, dev, speed, amounts: { questions: train.length, heldOut: dev.length, epochs } }
+})
+
+const textsOf = ({ query, answers }: Example): readonly string[] => [query, ...answers]
 
 /** Questions of a model, where one is named. */
 const writtenQuestions = Effect.fnUntraced(function* (

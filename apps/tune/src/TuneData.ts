@@ -1,3 +1,4 @@
+import type { WrittenQuestion } from "@tandem/datagen"
 import type { Example, Passage } from "@tandem/datasets"
 import type { Chunk } from "@tandem/documents"
 import { Random } from "@tandem/random"
@@ -21,7 +22,7 @@ export interface TuneDataOptions {
   readonly heldOut: number
   readonly perChunk: number
   /** Questions that a model wrote, by the ids of chunks, in place of headings and sentences; nothing is taken out then. */
-  readonly questions?: ReadonlyMap<string, readonly string[]>
+  readonly questions?: ReadonlyMap<string, readonly WrittenQuestion[]>
 }
 
 /** Fewer documents are divided into runs of so many chunks, each of which counts as one. */
@@ -51,7 +52,15 @@ export const tuneData = (
   const asked = different.map((chunk): AskedChunk => {
     if (questions === undefined) return askChunk(chunk, { ...options, random: random.derive(chunk.id) })
     const written = (questions.get(chunk.id) ?? []).slice(0, perChunk)
-    return { chunk, text: chunk.text, questions: written.map((query) => ({ query, kind: "model" })) }
+    return {
+      chunk,
+      text: chunk.text,
+      questions: written.map(({ question, answer }) => ({
+        query: question,
+        kind: "model",
+        ...(answer === undefined ? {} : { answer }),
+      })),
+    }
   })
 
   const groupOf = grouped(different)
@@ -62,12 +71,12 @@ export const tuneData = (
     asked
       .filter(({ chunk }) => held.has(groupOf(chunk)) === isHeld)
       .flatMap(({ chunk, questions }) =>
-        questions.map(({ query, kind }, index) => ({
+        questions.map(({ query, kind, answer }, index) => ({
           id: `${chunk.id}-q${index}`,
           query,
           positives: [chunk.id],
           negatives: [],
-          answers: [],
+          answers: answer === undefined ? [] : [answer],
           metadata: { kind },
         })),
       )

@@ -6,6 +6,8 @@ export interface WeakQuestion {
   readonly query: string
   /** Where the words come from; a model writes its own. */
   readonly kind: "heading" | "sentence" | "model"
+  /** A model may write one; what was taken out of a passage has none. */
+  readonly answer?: string
 }
 
 /** A passage without the words that became questions, and those questions. */

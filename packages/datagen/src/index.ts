@@ -88,8 +88,10 @@ export { readTurns, turnsFormat } from "./stages/ReadTurns.ts"
 export { readVerdict, type Verdict, verdictFormat } from "./stages/ReadVerdict.ts"
 export {
   questionsRequest,
+  readAnsweredQuestions,
   readQuestions,
   type WriteQuestionsOptions,
+  type WrittenQuestion,
   type WrittenQuestions,
   writeQuestions,
 } from "./stages/WriteQuestions.ts"

@@ -1,4 +1,5 @@
 import { fileName, filesBelow, type ReadFiles } from "@tandem/files"
+import { holdsFolder } from "@tandem/objectives/retrieval/ReadRetriever"
 import { InvalidRunError, type RunFolderError } from "@tandem/runs/Errors"
 import { holds, readJson, readRecord } from "@tandem/runs/ReadRun"
 import { Effect, Schema } from "effect"
@@ -25,7 +26,7 @@ const Rounds = Schema.Struct({
   rows: Schema.Array(Schema.Struct({ round: Schema.Number, trained: Schema.String })),
 })
 
-/** The runs that a folder consists of: one, or the last halves of `dual train`. */
+/** The runs that a folder consists of: one, one with a reader's below it (`tune`), or the last halves of `dual train`. */
 export interface RunHalves {
   readonly retriever: ReadFiles
   readonly generator: ReadFiles
@@ -37,7 +38,10 @@ const Format = Schema.Struct({ format: Schema.Number })
 export const runHalves = Effect.fnUntraced(function* (
   run: ReadFiles,
 ): Effect.fn.Return<RunHalves, InvalidRunError | RunFolderError> {
-  if (yield* holds(run, "config.json")) return { retriever: run, generator: run }
+  if (yield* holds(run, "config.json")) {
+    const isApart = !(yield* holdsFolder(run, "generator")) && (yield* holdsFolder(run, "reader/generator"))
+    return { retriever: run, generator: isApart ? filesBelow(run, "reader") : run }
+  }
   if (!(yield* holds(run, "report.json"))) {
     return yield* new InvalidRunError({
       message: `${run.location} is no run folder`,

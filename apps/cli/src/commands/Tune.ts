@@ -31,6 +31,14 @@ const flags = {
     ),
   ),
   perPassage: maybe(wholeNumber("per-passage", "most questions of a passage (default 2)")),
+  reader: maybe(
+    Flag.String("reader").pipe(
+      Flag.withMetavar("M"),
+      Flag.withDescription(
+        "a language model that learns to answer the questions from what is found: a folder, a hub id (ID@REVISION), tiny; needs --questions, whose model writes the answers",
+      ),
+    ),
+  ),
   heldOut: maybe(
     Flag.Finite("held-out").pipe(
       Flag.withMetavar("X"),
@@ -70,16 +78,24 @@ export const tuneCommand = Command.make(
     const tuned = yield* Effect.ensuring(tune(settings, { observe, planned }), end)
     if (machine) return printJson({ event: "done", run: out, ...tuned })
     printLine(comparisonTable(tuned.report))
+    if (tuned.reader !== undefined) printLine(`The reader: ${comparisonTable(tuned.reader)}`)
     printLine(leftTable(outcome(out, folder, tuned)))
   }),
 ).pipe(
-  Command.withDescription("Tune a retriever on a folder of documents: questions, training, measures and index"),
+  Command.withDescription(
+    "Tune a retriever, and a reader, on a folder of documents: questions, training, measures and index",
+  ),
   Command.withExamples([
     {
       command: "tandem tune notes --model sentence-transformers/all-MiniLM-L6-v2 --out run",
       description: "From a pretrained encoder",
     },
     { command: "tandem tune notes --model tiny --minutes 5 --out run", description: "From nothing, in five minutes" },
+    {
+      command:
+        "tandem tune notes --model sentence-transformers/all-MiniLM-L6-v2 --questions data.yaml --reader HuggingFaceTB/SmolLM2-135M-Instruct --out run",
+      description: "And a reader, on questions and answers that a model writes",
+    },
   ]),
 )
 
@@ -91,22 +107,33 @@ const askingSettings = Effect.fnUntraced(function* (file: string, folder: string
   return yield* readDatagenSettings({ ...content, path }, file)
 })
 
-const planText = ({ documents, passages, questions, heldOut, steps, seconds }: TunePlan): string =>
+const planText = ({ documents, passages, questions, heldOut, steps, seconds, reader }: TunePlan): string =>
   `${quantity(passages)} passages of ${quantity(documents)} documents, ${quantity(questions)} questions to train with and ` +
-  `${quantity(heldOut)} to measure by: ${quantity(steps)} steps, about ${minutesOf(seconds)} in all`
+  `${quantity(heldOut)} to measure by: ${quantity(steps)} steps${reader === undefined ? "" : readerText(reader)}, ` +
+  `about ${minutesOf(seconds)} in all`
+
+const readerText = ({ steps, seconds, questions, heldOut }: NonNullable<TunePlan["reader"]>): string =>
+  ` of the retriever; then ${quantity(steps)} of the reader on ${quantity(questions)} answers, measured by ` +
+  `${quantity(heldOut)}, about ${minutesOf(seconds)} of the time`
 
 const minutesOf = (seconds: number): string =>
   seconds < 90 ? `${Math.max(1, Math.round(seconds))} seconds` : `${Math.round(seconds / 60)} minutes`
 
-const outcome = (out: string, folder: string, { index }: Tuned): readonly (readonly [string, string])[] => [
+const outcome = (out: string, folder: string, { index, reader }: Tuned): readonly (readonly [string, string])[] => [
   ["model", join(out, "retriever")],
-  ["report", join(out, "report.html")],
+  ...(reader === undefined ? [] : ([["reader", join(out, "reader/generator")]] as const)),
+  ["report", join(out, reader === undefined ? "report.html" : "tune/report.html")],
   ...(index === undefined
     ? []
     : ([
         ["index", `${index.store}, ${quantity(index.passages)} passages`],
         ["to search it", shellCommand(["tandem", "dpr", "search", "--run", out, "your question"])],
         ["after changes", shellCommand(["tandem", "store", "add", folder, "--run", out])],
-        ["with a reader", shellCommand(["tandem", "serve", "--run", "READER", "--retriever", out])],
+        ...(reader === undefined
+          ? ([["with a reader", shellCommand(["tandem", "serve", "--run", "READER", "--retriever", out])]] as const)
+          : ([
+              ["to ask it", shellCommand(["tandem", "ask", "--run", out, "your question"])],
+              ["to serve it", shellCommand(["tandem", "serve", "--run", out])],
+            ] as const)),
       ] as const)),
 ]

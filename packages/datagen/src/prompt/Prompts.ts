@@ -8,7 +8,7 @@ export interface DatagenPrompts {
   readonly rag_convs: PromptFile
   /** Asks for one where retrieval failed; sees `abstain`, too. */
   readonly rag_failed_convs: PromptFile
-  /** Asks for questions that a retriever is to find a chunk by; sees `text`, `source`, `heading`, `count`. */
+  /** Asks for questions that a retriever is to find a chunk by; sees `text`, `source`, `heading`, `count`, and `answers`: whether for answers, too. */
   readonly rag_questions: PromptFile
   /** Asks whether answers are grounded; sees `chunks` and `turns`, each with `role` and `text`. */
   readonly rag_judge: PromptFile
@@ -18,7 +18,7 @@ export interface DatagenPrompts {
 
 const nothing = {
   ...{ text: "", source: "", heading: "", chunks: [], multi: [], turns: [] },
-  ...{ thoughts: false, abstain: false, problem: "", count: 1 },
+  ...{ thoughts: false, abstain: false, answers: false, problem: "", count: 1 },
 }
 const text: Needed = { name: "{{ text }}", variables: (mark) => ({ ...nothing, text: mark }) }
 const chunksWith = (mark: string) => [{ text: mark, source: "", heading: "", needed: true }]

@@ -44,7 +44,7 @@ export const readTurns = (reply: string): Result.Result<readonly Turn[], string>
     const result = decode(value)
     return Result.isSuccess(result) ? [result.success.turns] : []
   })
-  const pairs = written.at(-1) ?? labelled(reply)
+  const pairs = written.at(-1) ?? labelledPairs(reply)
   if (pairs.length === 0) return Result.fail('it holds no JSON object {"turns": [{"question": text, "answer": text}]}')
   if (pairs.length > most) return Result.fail(`it has ${pairs.length} questions, more than ${most}`)
   const turns = pairs.flatMap(({ question, answer, thoughts }): readonly Turn[] => {
@@ -60,7 +60,7 @@ export const readTurns = (reply: string): Result.Result<readonly Turn[], string>
   return Result.fail(`${empty % 2 === 0 ? "question" : "answer"} ${Math.floor(empty / 2) + 1} is empty`)
 }
 
-interface Pair {
+export interface Pair {
   readonly question: string
   readonly answer: string
   readonly thoughts?: string | null | undefined
@@ -70,8 +70,8 @@ const label =
   /^[\s*#>-]*(question|user|q|frage|pregunta|问题|answer|assistant|a|antwort|réponse|respuesta|回答)[ \t]*\d{0,2}[*\s]*[:：][*\s]*/i
 const questions = new Set(["question", "user", "q", "frage", "pregunta", "问题"])
 
-/** Pairs of lines that begin with labels; what stands before the first label is none of them. */
-const labelled = (reply: string): readonly Pair[] => {
+/** Pairs of a reply's lines that begin with labels; what stands before the first label is none of them. */
+export const labelledPairs = (reply: string): readonly Pair[] => {
   const sides: { readonly asks: boolean; text: string }[] = []
   for (const line of reply.split("\n")) {
     const found = label.exec(line.slice(0, 200))

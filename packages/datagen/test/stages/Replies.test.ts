@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import { describe, it } from "node:test"
 import { Result } from "effect"
-import { readTurns, readVerdict } from "../../src/index.ts"
+import { readAnsweredQuestions, readQuestions, readTurns, readVerdict } from "../../src/index.ts"
 
 const failure = <A>(result: Result.Result<A, string>) => (Result.isFailure(result) ? result.failure : undefined)
 const success = <A>(result: Result.Result<A, string>) => (Result.isSuccess(result) ? result.success : undefined)
@@ -62,5 +62,25 @@ describe("readTurns", () => {
     const many = Array.from({ length: 9 }, (_, index) => ({ question: `${index}?`, answer: "Yes." }))
     assert.match(failure(readTurns(json(...many))) ?? "", /9 questions/)
     assert.ok(failure(readTurns('{"turns": [{"question": 3, "answer": "x"}]}')))
+  })
+})
+
+describe("questions of a chunk", () => {
+  it("reads each once, without signs of lists, of JSON or of lines", () => {
+    const expected = [{ question: "Why?" }, { question: "When?" }]
+    assert.deepEqual(success(readQuestions('{"questions": ["1. Why?", "When?", " Why? ", ""]}')), expected)
+    assert.deepEqual(success(readQuestions("Here they are:\n- Why?\n- When?")), expected)
+    assert.match(failure(readQuestions("None.")) ?? "", /no JSON object/)
+  })
+
+  it("reads answers beside them, and no question that has none", () => {
+    const expected = [{ question: "Why?", answer: "Rain." }]
+    const pairs = [
+      { question: "Why?", answer: " Rain. " },
+      { question: "When?", answer: " " },
+    ]
+    assert.deepEqual(success(readAnsweredQuestions(JSON.stringify({ questions: pairs }))), expected)
+    assert.deepEqual(success(readAnsweredQuestions("Question 1: Why?\nAnswer 1: Rain.")), expected)
+    assert.match(failure(readAnsweredQuestions('{"questions": ["Why?"]}')) ?? "", /"answer": text/)
   })
 })
