@@ -1,10 +1,10 @@
 import type { Decoding, ModelError } from "@tandem/models"
 import { type Graph, int64 } from "@tandem/onnx"
-import { type Buffer, type Feed, Runtime } from "@tandem/runtime"
+import { type Buffer, type Executable, type Feed, Runtime } from "@tandem/runtime"
 import { Effect, type Scope } from "effect"
-import type { Engine, EngineOptions, Reading, Writing } from "./Engine.ts"
+import type { Engine, EngineOptions, Reading, ScoredRow, Scorer, Writing } from "./Engine.ts"
 import { byRow, column, compiledLater, floats, reorderGraph, whole, withLikelihoods } from "./Graphs.ts"
-import { layOut, paddedPositions } from "./Layout.ts"
+import { layOut, layOutScored, paddedPositions } from "./Layout.ts"
 import { weightsOf } from "./Weights.ts"
 
 type Buffers = Readonly<Record<string, Buffer>>
@@ -26,6 +26,8 @@ export const cachedEngine = Effect.fnUntraced(function* (
   const graph = adapt(decoding.graph)
   const { into, feeds } = yield* weightsOf(graph, own)
   const writing = yield* compiledLater(() => into(withLikelihoods(graph)))
+  const { scoring: scored } = decoding
+  const scoring = scored && (yield* compiledLater(() => into(withLikelihoods(adapt(scored)))))
   const encoder = decoding.encoder === undefined ? undefined : adapt(decoding.encoder)
   const encoding = encoder && (yield* encoderOf(encoder, { ...own, ...feeds }))
   const reordering = yield* compiledLater(() => reorderGraph(decoding))
@@ -77,29 +79,34 @@ export const cachedEngine = Effect.fnUntraced(function* (
     }
   }, Effect.scoped)
 
-  const score = (prefix: Prefix): Reading["score"] =>
-    Effect.fnUntraced(function* (rows, targets) {
+  /** Scores by the graph that writes; its prefixes have equally many neighbouring rows. */
+  const scoreByWriting = (prefix: Prefix): Scorer =>
+    Effect.fnUntraced(function* (rows) {
       const executable = yield* writing
       const width = rows.reduce((widest, { ids }) => Math.max(widest, ids.length), 1)
       const before = empty(rows.length, width)
       const layout = { rows, capacity: width, column: 0, before, prefix: prefix.positions, heads }
       const { tensors, first } = layOut(layout)
-      const places = rows.flatMap(({ ids }, row) =>
-        Array.from({ length: targets[row]! }, (_, index) => ({ row, at: ids.length - targets[row]! + index })),
-      )
-      const { log_probabilities: found } = yield* executable.run(
-        {
-          ...feeds,
-          ...prefix.buffers,
-          ...(yield* nothing("past", rows.length, width)),
-          ...tensors,
-          logit_tokens: whole(places.map(({ row, at }) => first[row]! + at - 1)),
-          targets: column(places.map(({ row, at }) => rows[row]!.ids[at]!)),
-        },
-        { only: ["log_probabilities"] },
-      )
-      return byRow(floats(found), targets)
+      const past = yield* nothing("past", rows.length, width)
+      return yield* likelihoods(executable, rows, first, { ...prefix.buffers, ...past, ...tensors })
     }, Effect.scoped)
+  const likelihoods = Effect.fnUntraced(function* (
+    executable: Executable,
+    rows: readonly ScoredRow[],
+    first: readonly number[],
+    inputs: Readonly<Record<string, Feed>>,
+  ) {
+    const counts = rows.map(({ targets }) => targets)
+    const places = rows.flatMap(({ ids, targets }, row) =>
+      Array.from({ length: targets }, (_, index) => ({ row, at: ids.length - targets + index })),
+    )
+    const wanted = {
+      logit_tokens: whole(places.map(({ row, at }) => first[row]! + at - 1)),
+      targets: column(places.map(({ row, at }) => rows[row]!.ids[at]!)),
+    }
+    const found = yield* executable.run({ ...feeds, ...inputs, ...wanted }, { only: ["log_probabilities"] })
+    return byRow(floats(found["log_probabilities"]), counts)
+  })
 
   const write = (prefix: Prefix): Reading["write"] =>
     Effect.fnUntraced(function* (rows, capacity) {
@@ -124,14 +131,18 @@ export const cachedEngine = Effect.fnUntraced(function* (
       return { step, reorder }
     })
 
-  const read: Engine["read"] = Effect.fnUntraced(function* (prompts) {
+  /** Room for the keys and values of prompts. */
+  const prefixOf = Effect.fnUntraced(function* (prompts: readonly (readonly number[])[]) {
     const lengths = prompts.map(({ length }) => length)
     const width = Math.max(...lengths)
-    const prefix: Prefix = {
-      positions: paddedPositions(lengths),
-      buffers: yield* keysAndValues("prefix", prompts.length, width),
-    }
-    const ends = { write: write(prefix), score: score(prefix) }
+    const buffers = yield* keysAndValues("prefix", prompts.length, width)
+    const prefix: Prefix = { positions: paddedPositions(lengths), buffers }
+    return { prefix, lengths, width }
+  })
+
+  /** Prompts as what stands before rows, with the logits at their ends where the graph itself reads them. */
+  const begin = Effect.fnUntraced(function* (prompts: readonly (readonly number[])[]) {
+    const { prefix, lengths, width } = yield* prefixOf(prompts)
     if (encoding !== undefined) {
       const executable = yield* encoding.executable
       const dims = [prompts.length, width]
@@ -141,7 +152,7 @@ export const cachedEngine = Effect.fnUntraced(function* (
         { ...encoding.feeds, input_ids: int64(dims, ids), attention_mask: int64(dims, mask) },
         { into: prefix.buffers, only: [] },
       )
-      return { lengths: lengths.map(() => 0), next: undefined, ...ends }
+      return { prefix, lengths: lengths.map(() => 0), next: undefined }
     }
     const next = yield* Effect.scoped(
       Effect.gen(function* () {
@@ -156,15 +167,43 @@ export const cachedEngine = Effect.fnUntraced(function* (
         )
       }),
     )
-    return { lengths, next, ...ends }
+    return { prefix, lengths, next }
   })
+
+  const read: Engine["read"] = (prompts) =>
+    Effect.map(begin(prompts), ({ prefix, ...reading }) => ({ ...reading, write: write(prefix) }))
+
+  /** Scores by the graph that is made for it. */
+  const scorerOf = (executable: Executable): Engine["scorer"] =>
+    Effect.fnUntraced(function* (beginnings) {
+      const score =
+        (prefix: Prefix): Scorer =>
+        (rows) => {
+          const { tensors, first } = layOutScored(rows, prefix.positions)
+          return likelihoods(executable, rows, first, { ...prefix.buffers, ...tensors })
+        }
+      if (beginnings.length === 0) return score(none)
+      const { prefix } = yield* prefixOf(beginnings)
+      const rows = beginnings.map((ids) => ({ ids, start: 0, prefix: 0 }))
+      const { tensors } = layOutScored(rows, none.positions)
+      yield* executable.run(
+        { ...feeds, ...none.buffers, ...tensors, logit_tokens: whole([0]), targets: column([0]) },
+        { into: renamed(prefix.buffers, "present"), only: [] },
+      )
+      return score(prefix)
+    })
 
   return {
     vocabularySize: model.vocabularySize,
     uneven: decoding.uneven,
     sharesPrefixes: decoding.uneven && encoding === undefined,
     read,
-    score: score(none),
+    mixesRows: scoring !== undefined,
+    scorer: (beginnings) => {
+      if (scoring !== undefined) return Effect.flatMap(scoring, (executable) => scorerOf(executable)(beginnings))
+      if (beginnings.length === 0) return Effect.succeed(scoreByWriting(none))
+      return Effect.map(begin(beginnings), ({ prefix }) => scoreByWriting(prefix))
+    },
   }
 })
 

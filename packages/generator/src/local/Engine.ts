@@ -18,12 +18,18 @@ export interface Reading {
   readonly next: NextLogits | undefined
   /** Begins texts, of which each prompt has equally many neighbouring ones, with room for so many tokens each. */
   readonly write: (rows: number, capacity: number) => Effect.Effect<Writing, ModelError, Scope.Scope>
-  /** log p of the last `targets` tokens of each row, each under what stands before it. */
-  readonly score: (
-    rows: readonly RowTokens[],
-    targets: readonly number[],
-  ) => Effect.Effect<readonly (readonly number[])[], ModelError>
 }
+
+/** A text that is scored. */
+export interface ScoredRow extends RowTokens {
+  /** Which of the beginnings stands before it; 0 where there are none. */
+  readonly prefix: number
+  /** Of how many of its last tokens the likelihood is wanted. */
+  readonly targets: number
+}
+
+/** log p of the last tokens of each row, each under what stands before it. */
+export type Scorer = (rows: readonly ScoredRow[]) => Effect.Effect<readonly (readonly number[])[], ModelError>
 
 /** Texts that are being written. */
 export interface Writing {
@@ -44,8 +50,10 @@ export interface Engine {
   /** Whether what prompts have in common is worth reading once. */
   readonly sharesPrefixes: boolean
   readonly read: (prompts: readonly (readonly number[])[]) => Effect.Effect<Reading, ModelError, Scope.Scope>
-  /** As `Reading.score`, of rows that begin by themselves. */
-  readonly score: Reading["score"]
+  /** Whether the rows of a run may stand behind any of the beginnings; else each has equally many neighbouring ones. */
+  readonly mixesRows: boolean
+  /** Reads what rows begin with (in an encoder-decoder, the prompts), for scoring them; nothing where there are none. */
+  readonly scorer: (beginnings: readonly (readonly number[])[]) => Effect.Effect<Scorer, ModelError, Scope.Scope>
 }
 
 export interface EngineOptions {

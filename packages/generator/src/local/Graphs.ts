@@ -24,13 +24,15 @@ const data: ReadonlySet<string> = new Set([
   "cache_places",
   "cache_positions",
   "prefix_positions",
+  "place_positions",
+  "prefix_of",
   "logit_tokens",
   "targets",
 ])
 
 /**
  * The graph with `normalizers` `[wanted, 1]`, log Σ exp of each row of logits, and `log_probabilities` `[wanted, 1]` of the
- * further input `targets` `[wanted, 1] int64`. One graph writes and scores, so that weights lie in memory once.
+ * further input `targets` `[wanted, 1] int64`.
  */
 export const withLikelihoods = (graph: Graph): Graph => {
   const g = new GraphBuilder()

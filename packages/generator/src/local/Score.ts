@@ -15,12 +15,19 @@ export interface ScoreLimits {
   readonly places: number
 }
 
+/** What a run holds where rows may be run in any order: enough for its products, few enough for its scores to stay in a cache. */
+const runPlaces = 1024
+
+/** Runs' worth of rows whose beginnings are read together. */
+const groupedRuns = 4
+
 /** Share of all tokens that has to be saved, or prompts are read whole: attention in two parts moves more memory. */
 const leastShared = 1 / 16
 
 /**
  * Likelihoods of answers. What the prompts of a request begin with is computed once where that saves enough; requests of
- * one number of prompts share runs.
+ * one number of prompts share runs. Where the model has a graph for scoring, rows of like lengths stand in a run, whichever
+ * request they are of.
  */
 export const scoreTokens = Effect.fnUntraced(function* (
   model: LanguageModel,
@@ -38,11 +45,12 @@ export const scoreTokens = Effect.fnUntraced(function* (
       const members = batch.map((index) => items[index]!)
       const found = yield* Effect.scoped(
         Effect.gen(function* () {
-          const { score } = yield* engine.read(members.map(({ prompt }) => prompt))
-          const rows = members.map(({ answer }) => ({ ids: [model.startTokenId, ...answer], start: 0 }))
+          const score = yield* engine.scorer(members.map(({ prompt }) => prompt))
           return yield* score(
-            rows,
-            members.map(({ answer }) => answer.length),
+            members.map(({ answer }, prefix) => ({
+              ...{ ids: [model.startTokenId, ...answer], start: 0, prefix },
+              targets: answer.length,
+            })),
           )
         }),
       )
@@ -60,18 +68,31 @@ export const scoreTokens = Effect.fnUntraced(function* (
       const { prompts, answer } = requests[index]!
       return prompts.reduce((longest, { length }) => Math.max(longest, length), 0) - cuts[index]! + answer.length
     })
-    for (const batch of batchesOf(lengths, { members: places, places: places / members, uneven: true })) {
+    const together = engine.mixesRows ? groupedRuns * places : places
+    for (const batch of batchesOf(lengths, { members: places, places: together / members, uneven: true })) {
       const chosen = batch.map((at) => alike[at]!)
-      const rows = chosen.flatMap((index) => {
+      const rows = chosen.flatMap((index, prefix) => {
         const { prompts, answer } = requests[index]!
-        return prompts.map((prompt) => ({ ids: [...prompt.slice(cuts[index]), ...answer], start: cuts[index]! }))
+        return prompts.map((prompt) => ({
+          ...{ ids: [...prompt.slice(cuts[index]), ...answer], start: cuts[index]! },
+          ...{ prefix: isShared ? prefix : 0, targets: answer.length },
+        }))
       })
-      const targets = chosen.flatMap((index) => requests[index]!.prompts.map(() => requests[index]!.answer.length))
       const found = yield* Effect.scoped(
         Effect.gen(function* () {
           const shared = chosen.map((index) => requests[index]!.prompts[0]!.slice(0, cuts[index]))
-          const { score } = isShared ? yield* engine.read(shared) : engine
-          return yield* score(rows, targets)
+          const score = yield* engine.scorer(isShared ? shared : [])
+          if (!engine.mixesRows) return yield* score(rows)
+          const scored: (readonly number[])[] = []
+          const limits = { members: rows.length, places: Math.min(places, runPlaces), uneven: true }
+          for (const run of batchesOf(
+            rows.map(({ ids }) => ids.length),
+            limits,
+          )) {
+            const each = yield* score(run.map((row) => rows[row]!))
+            for (const [at, row] of run.entries()) scored[row] = each[at]!
+          }
+          return scored
         }),
       )
       let at = 0

@@ -2,7 +2,7 @@ import type { Decoding, ModelError } from "@tandem/models"
 import { int64 } from "@tandem/onnx"
 import type { Runtime } from "@tandem/runtime"
 import { Effect, type Scope } from "effect"
-import type { Engine, EngineOptions, NextLogits, Reading, Writing } from "./Engine.ts"
+import type { Engine, EngineOptions, NextLogits, Reading, Scorer, Writing } from "./Engine.ts"
 import { byRow, column, compiledLater, floats, whole, withLikelihoods } from "./Graphs.ts"
 import { weightsOf } from "./Weights.ts"
 
@@ -54,13 +54,11 @@ export const wholeTextEngine = Effect.fnUntraced(function* (
     return { logits: floats(results["logits"]), normalizers: floats(results["normalizers"]) }
   })
 
-  const score = (prompts: Texts): Reading["score"] =>
-    Effect.fnUntraced(function* (rows, targets) {
+  const scorer = (beginnings: Texts): Scorer =>
+    Effect.fnUntraced(function* (rows) {
       const executable = yield* writing
-      const texts = rows.map(({ ids }, row) => [
-        ...(prompts[Math.floor((row * prompts.length) / rows.length)] ?? []),
-        ...ids,
-      ])
+      const targets = rows.map((row) => row.targets)
+      const texts = rows.map(({ ids, prefix }) => [...(beginnings[prefix] ?? []), ...ids])
       const { places, tensors } = layOut(texts, targets)
       const { log_probabilities: found } = yield* executable.run(
         {
@@ -89,8 +87,15 @@ export const wholeTextEngine = Effect.fnUntraced(function* (
             }),
         }
       })
-    return { lengths: prompts.map(({ length }) => length), next: yield* next(prompts), write, score: score(prompts) }
+    return { lengths: prompts.map(({ length }) => length), next: yield* next(prompts), write }
   })
 
-  return { vocabularySize: model.vocabularySize, uneven: true, sharesPrefixes: false, read, score: score([]) }
+  return {
+    vocabularySize: model.vocabularySize,
+    uneven: true,
+    sharesPrefixes: false,
+    read,
+    mixesRows: true,
+    scorer: (beginnings) => Effect.succeed(scorer(beginnings)),
+  }
 })

@@ -7,8 +7,8 @@ export interface CacheShape {
 }
 
 /**
- * A language model's graph for writing text, of any shape, with its weights as inputs of their names. One graph reads
- * prompts, writes token after token and scores answers.
+ * A language model's graph for writing text, of any shape, with its weights as inputs of their names. It reads prompts,
+ * writes token after token, and scores answers where there is no graph for that (`scoring`).
  *
  * A batch has `rows`, each `width` places wide, and `tokens` real tokens that lie at places of it; token-wise work is done
  * on those alone. Behind them lies a `prefix`: keys and values that `rows / prefixes` neighbouring rows share and that no
@@ -30,6 +30,16 @@ export interface CacheShape {
  */
 export interface Decoding {
   readonly graph: Graph
+  /**
+   * The model for scoring texts, where it has a graph for that: with the inputs of `graph` without the cache's, and
+   * - `place_positions` `[rows, width] int64`: position of the token at each place, −1 where there is none
+   * - `prefix_of` `[rows] int64`: which prefix stands before each row
+   *
+   * Keys of prefix and row stand side by side, a copy of few bytes where rows are long, so that scores are computed and
+   * masked in one piece. Outputs: `logits` as of `graph`, and `present.N.key`, `present.N.value`
+   * `[rows, heads, width, headSize]` of the run's own tokens, which are a prefix of further runs.
+   */
+  readonly scoring: Graph | undefined
   /**
    * Of each layer; none where the model keeps no keys and values. Its graph then reads whole texts, padded on the right:
    * `input_ids` and `attention_mask` `[rows, width] int64`, and `logit_tokens` counts places, `row · width + column`.

@@ -30,7 +30,8 @@ export const onnxDecoding = ({ graph, parameters, huggingFace, modelFile }: Onnx
   const caches = cacheShapes(inputs, modelFile)
   const model = withParameterInputs(whole, parameters)
   const [cache] = caches
-  if (cache === undefined) return { graph: wholeTextGraph(model, parameters), caches, uneven: true, encoder: undefined }
+  const alone = { scoring: undefined, encoder: undefined }
+  if (cache === undefined) return { graph: wholeTextGraph(model, parameters), caches, uneven: true, ...alone }
   const { heads } = cache
   const uneven =
     inputs.some(({ name }) => name === "position_ids") &&
@@ -111,7 +112,7 @@ export const onnxDecoding = ({ graph, parameters, huggingFace, modelFile }: Onnx
     }),
   )
   const outputs = { logits: g.gather(rows, g.gather(places, wanted)), ...Object.fromEntries(presents) }
-  return { graph: g.build(outputs, graph.name), caches, uneven, encoder: undefined }
+  return { graph: g.build(outputs, graph.name), caches, uneven, ...alone }
 }
 
 /** A model without a cache, for whole texts: `input_ids` and `attention_mask` `[rows, width]`, and `logit_tokens`, places. */

@@ -77,7 +77,11 @@ export const quantizeWeights = (decoder: Decoder, options: QuantizeWeightsOption
         attempt(() => ({ ...built, graph: quantizedGraph(built.graph, blocks, "inputs") })),
       ),
     decoding: Effect.flatMap(decoding, (built) =>
-      attempt(() => ({ ...built, graph: quantizedGraph(built.graph, blocks, "constants") })),
+      attempt(() => ({
+        ...built,
+        graph: quantizedGraph(built.graph, blocks, "constants"),
+        scoring: built.scoring && quantizedGraph(built.scoring, blocks, "constants"),
+      })),
     ),
   }
 }

@@ -6,6 +6,7 @@ import type { Decoder, DecoderConfig, DecoderGraph } from "./Decoder.ts"
 import { decoderGraph, decoderInputs, longestSequence } from "./DecoderGraph.ts"
 import type { Decoding } from "./Decoding.ts"
 import { decodingCaches, decodingGraph } from "./DecodingGraph.ts"
+import { scoringGraph } from "./ScoringGraph.ts"
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -43,6 +44,7 @@ export const weightsDecoder = (parts: WeightsDecoderParts): Decoder => {
     decoding: attempt(
       (): Decoding => ({
         graph: decodingGraph(config),
+        scoring: scoringGraph(config),
         caches: decodingCaches(config),
         uneven: true,
         encoder: undefined,

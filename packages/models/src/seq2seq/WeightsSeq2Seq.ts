@@ -52,6 +52,7 @@ export const weightsSeq2Seq = (parts: WeightsSeq2SeqParts): Seq2Seq => {
         graph: seq2seqDecodingGraph(config, buffers),
         caches: seq2seqCaches(config),
         uneven: true,
+        scoring: undefined,
         encoder: seq2seqPrefixGraph({ config, parameters, buffers }),
       }),
     ),
