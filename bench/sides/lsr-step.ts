@@ -5,6 +5,7 @@ import { makeLocalGenerator } from "@tandem/generator"
 import { loadEncoder } from "@tandem/models/node/LoadEncoder"
 import { loadLanguageModel } from "@tandem/models/node/LoadLanguageModel"
 import { type LsrLossSettings, lsrProgram } from "@tandem/objectives"
+import { handOverWeights } from "@tandem/runtime"
 import { Effect } from "effect"
 import type { JointRow } from "../support/JointRow.ts"
 import type { LsrSettings } from "../support/LsrSettings.ts"
@@ -27,7 +28,8 @@ const loss: LsrLossSettings = {
 const main = Effect.gen(function* () {
   const batches = readJointBatches(settings.batches)
   const encoder = yield* loadEncoder(settings.encoder)
-  const generator = yield* makeLocalGenerator({ model: yield* loadLanguageModel(settings.model) })
+  const model = yield* loadLanguageModel(settings.model)
+  const generator = yield* makeLocalGenerator({ model, weights: yield* handOverWeights(model.parameters) })
   const scored = (rows: readonly JointRow[]) =>
     Effect.map(
       generator.score(

@@ -56,3 +56,27 @@ export const placeWeights = Effect.fnUntraced(function* <E>(
     }),
   }
 })
+
+/**
+ * Uploads weights by name for as long as the scope lives. Memory goes to the device's thread with them where it holds a
+ * single weight: those tensors are empty afterwards. What reads the model's own weights later finds none.
+ */
+export const handOverWeights = Effect.fnUntraced(function* (
+  parameters: ReadonlyMap<string, Tensor>,
+): Effect.fn.Return<Readonly<Record<string, Buffer>>, RunFailed, Runtime | Scope.Scope> {
+  const runtime = yield* Runtime
+  const single = singleInMemory(parameters.values())
+  const placed: Record<string, Buffer> = {}
+  for (const [name, tensor] of parameters) {
+    placed[name] = yield* runtime.upload(tensor, { handOver: single.has(tensor) })
+  }
+  return placed
+})
+
+/** Tensors in whose memory none of the others lies. */
+export const singleInMemory = (tensors: Iterable<Tensor>): ReadonlySet<Tensor> => {
+  const memory = ({ data }: Tensor) => (ArrayBuffer.isView(data) ? data.buffer : data)
+  const [all, times] = [[...tensors], new Map<unknown, number>()]
+  for (const each of all) times.set(memory(each), (times.get(memory(each)) ?? 0) + 1)
+  return new Set(all.filter((each) => times.get(memory(each)) === 1))
+}

@@ -1,5 +1,5 @@
 export { CompileFailed, ProviderUnavailable, RunFailed, type RuntimeError } from "./Errors.ts"
-export { type PlacedWeights, placeWeights } from "./PlaceWeights.ts"
+export { handOverWeights, type PlacedWeights, placeWeights, singleInMemory } from "./PlaceWeights.ts"
 export {
   type Buffer,
   type CompileOptions,

@@ -1,5 +1,5 @@
 import type { Graph, Tensor } from "@tandem/onnx"
-import { type Buffer, type RunFailed, Runtime } from "@tandem/runtime"
+import { type Buffer, type RunFailed, Runtime, singleInMemory } from "@tandem/runtime"
 import { Effect, Scope } from "effect"
 import type { Checkpoint } from "./Checkpoint.ts"
 import { CheckpointFailed, InvalidSettings } from "./Errors.ts"
@@ -113,11 +113,8 @@ const checkRestored = (
 
 /** Trained parameters in whose memory no other parameter lies: two encoders may start from the same tensors. */
 const trainedAlone = (parameters: ReadonlyMap<string, Tensor>, trainable: readonly string[]): ReadonlySet<Tensor> => {
-  const memory = ({ data }: Tensor) => (ArrayBuffer.isView(data) ? data.buffer : data)
-  const times = new Map<unknown, number>()
-  for (const each of parameters.values()) times.set(memory(each), (times.get(memory(each)) ?? 0) + 1)
-  const trained = trainable.flatMap((name) => parameters.get(name) ?? [])
-  return new Set(trained.filter((each) => times.get(memory(each)) === 1))
+  const single = singleInMemory(parameters.values())
+  return new Set(trainable.flatMap((name) => parameters.get(name) ?? []).filter((each) => single.has(each)))
 }
 
 /** Copies what a checkpoint holds of the state out of the runtime. */

@@ -16,7 +16,7 @@ export interface ScoreLimits {
 }
 
 /** What a run holds where rows may be run in any order: enough for its products, few enough for its scores to stay in a cache. */
-const runPlaces = 1024
+const runPlaces = 768
 
 /** Runs' worth of rows whose beginnings are read together. */
 const groupedRuns = 4

@@ -49,7 +49,7 @@ test("a decoder's likelihood is that of its logits, token by token", async () =>
   )
 })
 
-for (const name of ["llama", "gpt2", "mistral", "t5", "bart"]) {
+for (const name of ["llama", "gpt2", "mistral", "gemma2", "smollm3", "t5", "bart"]) {
   test(`${name}: prompts with a common beginning score as each by itself`, async () => {
     const { all, alone } = await onCpu(
       Effect.gen(function* () {
@@ -68,6 +68,35 @@ for (const name of ["llama", "gpt2", "mistral", "t5", "bart"]) {
     assert.equal(all[1]?.length, 1)
   })
 }
+
+test("rows of several requests share runs by their lengths, and each keeps its own beginning", async () => {
+  const begin = (ids: readonly number[], lengths: readonly number[]): ScoreRequest => ({
+    prompts: lengths.map((length) => ({ ids: [...ids, ...Array.from({ length }, (_, at) => 3 + ((7 * at) % 50))] })),
+    answer,
+  })
+  const requests = [
+    begin([5, 6, 7, 8, 9], [9, 1, 4]),
+    begin([20, 21, 22], [2, 8, 3]),
+    begin([30, 31, 32, 33], [5, 5, 9]),
+  ]
+  const { all, alone } = await onCpu(
+    Effect.gen(function* () {
+      const model = yield* goldenModel("llama", [2])
+      // Room for two or three rows in a run, and for all beginnings in one.
+      const { score } = yield* makeLocalGenerator({ model, places: 30 })
+      const single = yield* makeLocalGenerator({ model })
+      return {
+        all: yield* score(requests),
+        alone: yield* Effect.forEach(requests, ({ prompts }) =>
+          Effect.forEach(prompts, (prompt) => single.score([{ prompts: [prompt], answer }])),
+        ),
+      }
+    }),
+  )
+  for (const [index, rows] of alone.entries()) {
+    for (const [row, scores] of rows.entries()) close(all[index]?.[row]?.logprob, scores[0]?.[0]?.logprob)
+  }
+})
 
 test("an answer beyond an encoder-decoder's table of positions is refused, written or scored", async () => {
   const errors = await onCpu(

@@ -12,6 +12,7 @@ import {
 } from "@tandem/generator"
 import { SettingsError } from "@tandem/runs"
 import { onDisk } from "@tandem/runs/node/RunFiles"
+import { handOverWeights } from "@tandem/runtime"
 import { Effect, Redacted } from "effect"
 import { localTeacher, remoteTeacher } from "../lsr/Teacher.ts"
 import { generatorFingerprint } from "./LoadGenerator.ts"
@@ -50,9 +51,12 @@ export const openTeacher = Effect.fnUntraced(function* (
   return {
     fingerprint,
     prompts,
-    make: Effect.map(makeLocalGenerator({ model, name: source.generator }), (generator) =>
-      localTeacher(generator, prompts, { fingerprint, model: source.generator }),
-    ),
+    make: Effect.gen(function* () {
+      // It only scores, in runs large enough that constants would gain little over weights that lie there once.
+      const weights = model.source.kind === "weights" ? yield* handOverWeights(model.parameters) : undefined
+      const options = { model, name: source.generator, ...(weights === undefined ? {} : { weights }) }
+      return localTeacher(yield* makeLocalGenerator(options), prompts, { fingerprint, model: source.generator })
+    }),
   }
 })
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import { it } from "node:test"
-import { Runtime } from "@tandem/runtime"
+import { float32, GraphBuilder, type Tensor, toNumbers } from "@tandem/onnx"
+import { handOverWeights, Runtime } from "@tandem/runtime"
 import { layer } from "@tandem/runtime/node/NodeRuntime"
 import { Effect } from "effect"
 
@@ -17,4 +18,40 @@ it("refuses a device that cannot be had, with a hint, and tells when auto falls 
   )
   assert.equal(device.provider, "cpu")
   assert.equal(device.fallbacks.length, 2)
+})
+
+it("counts what is too small to be normal as zero: what a mask hides weighs nothing", async () => {
+  const g = new GraphBuilder()
+  const graph = g.build({ y: g.softmax(g.input("x", "float32", [1, 3]), -1) }, "softmax")
+  const weights = await Effect.runPromise(
+    Effect.gen(function* () {
+      const { run } = yield* (yield* Runtime).compile(graph)
+      return toNumbers((yield* run({ x: float32([1, 3], [1, -1e9, 1]) }))["y"]!)
+    }).pipe(Effect.scoped, Effect.provide(layer())),
+  )
+  assert.deepEqual(weights, [0.5, 0, 0.5])
+})
+
+it("hands weights over with their memory, but for memory that holds several", async () => {
+  const memory = new Float32Array([1, 2, 3, 4])
+  const half = (from: number): Tensor => ({ type: "float32", dims: [2], data: memory.subarray(from, from + 2) })
+  const parameters = new Map([
+    ["own", float32([2], [5, 6])],
+    ["first", half(0)],
+    ["second", half(2)],
+  ])
+  const found = await Effect.runPromise(
+    Effect.gen(function* () {
+      const weights = yield* handOverWeights(parameters)
+      const { download } = yield* Runtime
+      return yield* Effect.forEach(Object.values(weights), (weight) => Effect.map(download(weight), toNumbers))
+    }).pipe(Effect.scoped, Effect.provide(layer())),
+  )
+  assert.deepEqual(found, [
+    [5, 6],
+    [1, 2],
+    [3, 4],
+  ])
+  assert.equal(parameters.get("own")?.data.length, 0)
+  assert.deepEqual([...memory], [1, 2, 3, 4])
 })
