@@ -14,6 +14,8 @@ export type Request =
       readonly profile: string | undefined
       /** Whether the graph, as it was given, quantizes or dequantizes anything. */
       readonly quantizes: boolean
+      /** Whether it runs with inputs of many shapes. */
+      readonly anyShape: boolean
     }
   | { readonly kind: "release"; readonly executable: number }
   | {

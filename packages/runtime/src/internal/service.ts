@@ -48,11 +48,10 @@ export const service = (ask: Ask, device: Device, form: Form): Runtime["Service"
         message: `graph ${graph.name} does not compile: ${cause instanceof Error ? cause.message : String(cause)}`,
       })
     const formed = yield* Effect.try({ try: () => (optimize === "all" ? form(graph, masks) : graph), catch: refused })
+    const anyShape = graph.inputs.some(({ dims }) => staticDims(dims) === undefined)
+    const traits = { quantizes: quantizes(graph), anyShape }
     const compiled = Effect.suspend(() =>
-      ask(
-        { kind: "compile", executable, model: writeModel(formed), optimize, profile, quantizes: quantizes(graph) },
-        asStrings,
-      ),
+      ask({ kind: "compile", executable, model: writeModel(formed), optimize, profile, ...traits }, asStrings),
     )
     const left = yield* Effect.acquireRelease(Effect.mapError(compiled, refused), () =>
       Effect.ignore(ask({ kind: "release", executable }, () => undefined)),
@@ -102,7 +101,15 @@ export const service = (ask: Ask, device: Device, form: Form): Runtime["Service"
   /** Whether the provider leaves the nodes of a model to the CPU; false where it does not compile at all. */
   const leaves = (model: Uint8Array): Effect.Effect<boolean> =>
     ask(
-      { kind: "compile", executable: -1, model, optimize: "none", profile: undefined, quantizes: true },
+      {
+        kind: "compile",
+        executable: -1,
+        model,
+        optimize: "none",
+        profile: undefined,
+        quantizes: true,
+        anyShape: false,
+      },
       asStrings,
     ).pipe(
       Effect.tap(() => ask({ kind: "release", executable: -1 }, () => undefined)),

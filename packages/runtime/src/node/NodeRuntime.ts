@@ -162,7 +162,15 @@ const start = Effect.fnUntraced(function* (settings: WorkerSettings) {
     })
   yield* Effect.mapError(
     ask(
-      { kind: "compile", executable: -1, model: probe(), optimize: "all", profile: undefined, quantizes: true },
+      {
+        kind: "compile",
+        executable: -1,
+        model: probe(),
+        optimize: "all",
+        profile: undefined,
+        quantizes: true,
+        anyShape: false,
+      },
       () => undefined,
     ),
     (cause) =>

@@ -66,10 +66,11 @@ const compile = async (request: Extract<Request, { kind: "compile" }>): Promise<
     interOpNumThreads: 1,
     executionMode: "sequential",
     // A planned block comes on top of what the first, unplanned run took: 1.6 times the memory for no speed. An arena is
-    // kept by each session for itself: with the process' allocator instead, sessions that take turns share their memory,
-    // and a run over batches of many shapes needs that of the largest one.
+    // kept by each session for itself: with the process' allocator instead, sessions of one shape that take turns share
+    // their memory, and a run over batches of many shapes needs that of the largest one. A session that all shapes go
+    // through keeps no more than its largest, where the process' allocator would leave holes of every size.
     enableMemPattern: false,
-    enableCpuMemArena: false,
+    enableCpuMemArena: request.anyShape,
     logSeverityLevel: silent,
     ...(request.profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: request.profile }),
   }

@@ -105,7 +105,15 @@ const start = Effect.fnUntraced(function* (provider: WebProvider, options: WebRu
   yield* Effect.addFinalizer(() => Effect.promise(() => engine.close()))
   // It stays until the end, and with it the shaders that further sessions share.
   const probed = ask(
-    { kind: "compile", executable: probeNumber, model: probe(), optimize: "all", profile: undefined, quantizes: true },
+    {
+      kind: "compile",
+      executable: probeNumber,
+      model: probe(),
+      optimize: "all",
+      profile: undefined,
+      quantizes: true,
+      anyShape: false,
+    },
     () => undefined,
   )
   yield* Effect.mapError(Effect.ensuring(probed, Effect.sync(restore)), (cause) => unavailable(cause.message))
