@@ -1,7 +1,9 @@
+import { existsSync } from "node:fs"
+import { tmpdir } from "node:os"
 import type { DatagenSettings, ObserveDatagen } from "@tandem/datagen"
+import { openChunkFile } from "@tandem/datagen/node/ChunkFile"
 import {
   approximateTokens,
-  type Chunk,
   type CountTokens,
   countBy,
   type DocumentProblem,
@@ -17,7 +19,8 @@ import { loadTokenizer } from "@tandem/models/node/LoadTokenizer"
 import { Effect, Stream } from "effect"
 
 /**
- * The chunks of all documents of the input folder, in their order. What cannot be read is warned about and left out; a folder
+ * The chunks of all documents of the input folder, in their order, on the disk as long as the scope lives: in the output folder
+ * where there is one, else with temporary files. What cannot be read is warned about and left out; a folder
  * without any document that can be read ends in `NoDocuments`.
  */
 export const readChunks = Effect.fnUntraced(function* (
@@ -29,7 +32,7 @@ export const readChunks = Effect.fnUntraced(function* (
     try: () => makeChunker({ maxTokens: system.chunk_size, overlap: system.chunk_overlap, countTokens }),
     catch: (cause) => cause,
   }).pipe(Effect.catch((cause) => (cause instanceof InvalidChunkingError ? Effect.fail(cause) : Effect.die(cause))))
-  const chunks: Chunk[] = []
+  const { add, chunks } = yield* openChunkFile(existsSync(path.output_dir) ? path.output_dir : tmpdir())
   const problems: DocumentProblem[] = []
   let documents = 0
   yield* Stream.runForEach(readDocuments(path.input_dir), (item) => {
@@ -37,9 +40,11 @@ export const readChunks = Effect.fnUntraced(function* (
       problems.push(item)
       return Effect.void
     }
-    for (const chunk of chunker(item)) chunks.push(chunk)
     documents += 1
-    return observe({ event: "phase", name: "reading documents", done: documents })
+    return Effect.andThen(
+      Effect.forEach(chunker(item), add, { discard: true }),
+      observe({ event: "phase", name: "reading documents", done: documents }),
+    )
   })
   for (const message of problemWarnings(problems)) yield* observe({ event: "warning", message })
   if (chunks.length === 0) return yield* noDocuments(path.input_dir, problems)

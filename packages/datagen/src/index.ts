@@ -8,6 +8,7 @@ export {
   isSound,
   type ModelTokens,
 } from "./audit/CollectAudit.ts"
+export type { ChunkList } from "./ChunkList.ts"
 export { conversationLine, conversationOf, type LinePlace, type RejectedLine, rejectedOf } from "./ConversationFile.ts"
 export type { DatagenEvent, DatagenSummary, ObserveDatagen } from "./DatagenEvent.ts"
 export { DatagenSettings, readDatagenSettings } from "./DatagenSettings.ts"

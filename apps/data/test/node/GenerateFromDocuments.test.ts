@@ -40,12 +40,13 @@ describe("readChunks", () => {
   it("cuts documents to size and tells what was left out", async () => {
     const told: string[] = []
     const program = Effect.gen(function* () {
-      return yield* readChunks(yield* settings({}, { chunk_size: 16 }), (event) =>
+      const chunks = yield* readChunks(yield* settings({}, { chunk_size: 16 }), (event) =>
         Effect.sync(() => {
           if (event.event === "warning") told.push(event.message)
         }),
       )
-    })
+      return [...chunks]
+    }).pipe(Effect.scoped)
     const chunks = await Effect.runPromise(program)
     assert.ok(chunks.length >= 1)
     assert.ok(chunks.every(({ source }) => source === "pump.md"))

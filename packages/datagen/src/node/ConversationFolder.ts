@@ -3,6 +3,7 @@ import { open } from "node:fs/promises"
 import { join } from "node:path"
 import { InvalidJsonError, UnreadableFileError } from "@tandem/datasets"
 import { writeWhole } from "@tandem/files/node/WriteWhole"
+import { growingNumbers } from "../ChunkList.ts"
 import { conversationOf, type LinePlace, type RejectedLine, rejectedOf } from "../ConversationFile.ts"
 import { type RowMaker, segmentsLine, trainingRows } from "../format/TrainingRows.ts"
 import type { Conversation } from "../Item.ts"
@@ -24,7 +25,7 @@ interface Line extends LinePlace {
 
 /**
  * The conversations of an output folder in the order of their items' keys, which mixes documents, successes and failures,
- * whatever order they were finished in. One is in memory at a time. A file that is not there counts as empty.
+ * whatever order they were finished in. A few are in memory at a time, and the keys of all. A file that is not there counts as empty.
  *
  * Throws `InvalidJsonError` and `InvalidRowError` for a line that is no conversation, `UnreadableFileError` where neither
  * file is there.
@@ -39,19 +40,52 @@ export async function* readConversations(folder: string): AsyncGenerator<Convers
       found: "neither",
     })
   }
-  const places: { readonly key: string; readonly place: Line }[] = []
-  for (const file of files)
-    for await (const { value, place } of linesOf(file))
-      places.push({ key: conversationOf(value, place).item.key, place })
-  places.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
-  const handles = new Map(await Promise.all(files.map(async (file) => [file, await open(file)] as const)))
-  try {
-    for (const { place } of places) {
-      const { buffer } = await handles.get(place.file)!.read(new Uint8Array(place.length), 0, place.length, place.start)
-      yield conversationOf(parsed(buffer, place), place)
+  const [keys, places]: [string[], Lines] = [[], linesIn(files)]
+  for (const [index, file] of files.entries())
+    for await (const { value, place } of linesOf(file)) {
+      keys.push(conversationOf(value, place).item.key)
+      places.add(index, place)
     }
+  const order = Uint32Array.from(keys.keys())
+  order.sort((a, b) => (keys[a]! < keys[b]! ? -1 : keys[a]! > keys[b]! ? 1 : a - b))
+  const handles = new Map(await Promise.all(files.map(async (file) => [file, await open(file)] as const)))
+  const read = async (index: number): Promise<Conversation> => {
+    const place = places.at(index)
+    const { buffer } = await handles.get(place.file)!.read(new Uint8Array(place.length), 0, place.length, place.start)
+    return conversationOf(parsed(buffer, place), place)
+  }
+  try {
+    for (let start = 0; start < order.length; start += readTogether)
+      yield* await Promise.all([...order.subarray(start, start + readTogether)].map(read))
   } finally {
     for (const handle of handles.values()) await handle.close()
+  }
+}
+
+/** Conversations that are read at once. */
+const readTogether = 32
+
+/** Where lines stand, in a few bytes each. */
+interface Lines {
+  readonly add: (file: number, line: Line) => void
+  readonly at: (index: number) => Line
+}
+
+const linesIn = (files: readonly string[]): Lines => {
+  const columns = { file: growingNumbers(), line: growingNumbers(), start: growingNumbers(), length: growingNumbers() }
+  return {
+    add: (file, { line, start, length }) => {
+      columns.file.push(file)
+      columns.line.push(line)
+      columns.start.push(start)
+      columns.length.push(length)
+    },
+    at: (index) => ({
+      file: files[columns.file.at(index) ?? 0] ?? "",
+      line: columns.line.at(index) ?? 0,
+      start: columns.start.at(index) ?? 0,
+      length: columns.length.at(index) ?? 0,
+    }),
   }
 }
 
@@ -68,14 +102,22 @@ export const writeTrainingRows = async (folder: string, maker: RowMaker): Promis
   await writeWhole(
     join(folder, rowsFile),
     (async function* () {
+      let lines = ""
       for await (const row of trainingRows(readConversations(folder), maker)) {
         count += 1
-        yield segmentsLine(row)
+        lines += segmentsLine(row)
+        if (lines.length < gathered) continue
+        yield lines
+        lines = ""
       }
+      yield lines
     })(),
   )
   return count
 }
+
+/** Rows are gathered up to this many characters before they are written. */
+const gathered = 65_536
 
 /** Lines longer than this are no conversations. */
 const longest = 2 ** 26

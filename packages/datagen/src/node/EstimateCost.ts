@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs"
 import { join } from "node:path"
-import type { Chunk } from "@tandem/documents"
 import type { Usage } from "@tandem/generator"
 import { Effect, Result, Stream } from "effect"
+import { type ChunkList, chunksAt, growingNumbers } from "../ChunkList.ts"
 import type { DatagenSettings } from "../DatagenSettings.ts"
 import type { OutputFolderFailed, TooFewChunks } from "../Errors.ts"
 import type { Item } from "../Item.ts"
@@ -48,7 +48,7 @@ const usual: Readonly<Record<ModelRole, number>> = { small: 60, large: 700 }
  */
 export const estimateCost = Effect.fn("datagen.estimateCost")(function* (options: {
   readonly settings: DatagenSettings
-  readonly chunks: readonly Chunk[]
+  readonly chunks: ChunkList
   readonly models: PipelineModels
   readonly compat?: boolean
 }) {
@@ -80,19 +80,24 @@ export const estimateCost = Effect.fn("datagen.estimateCost")(function* (options
 }, Effect.scoped)
 
 /** The chunks that kept replies do not refuse. */
-const notRefused = Effect.fnUntraced(function* ({ models: { small }, options }: Pipeline, chunks: readonly Chunk[]) {
+const notRefused = Effect.fnUntraced(function* ({ models: { small }, options }: Pipeline, chunks: ChunkList) {
   const asked = {
     call: (request: ModelRequest) =>
       Effect.flatMap(small.kept(request), (exchange) =>
         exchange === undefined ? Effect.fail("not asked yet" as const) : Effect.succeed(exchange),
       ),
   }
-  return yield* Effect.filter(chunks, (chunk) =>
-    filterChunk(asked, chunk, options).pipe(
+  const places = growingNumbers()
+  let place = 0
+  for (const chunk of chunks) {
+    const isWanted = yield* filterChunk(asked, chunk, options).pipe(
       Effect.map(({ verdict }) => Result.isSuccess(verdict) && verdict.success.suitable),
       Effect.catch((failure) => (failure === "not asked yet" ? Effect.succeed(true) : Effect.fail(failure))),
-    ),
-  )
+    )
+    if (isWanted) places.push(place)
+    place += 1
+  }
+  return chunksAt(chunks, places)
 })
 
 const estimated = Effect.fnUntraced(function* <E>(model: Model, requests: Stream.Stream<ModelRequest, E>) {

@@ -5,6 +5,7 @@ import type { ModelError } from "@tandem/models"
 import type { ProviderUnavailable } from "@tandem/runtime"
 import type { InvalidVectorError } from "@tandem/store"
 import { Effect, Result, Stream } from "effect"
+import { type ChunkList, chunksAt, growingNumbers } from "../ChunkList.ts"
 import { conversationLine } from "../ConversationFile.ts"
 import type { DatagenEvent, DatagenSummary, ObserveDatagen } from "../DatagenEvent.ts"
 import type { DatagenSettings } from "../DatagenSettings.ts"
@@ -40,8 +41,8 @@ export type EncodingFailure = ModelError | InvalidVectorError | ProviderUnavaila
 
 export interface GenerateDataOptions {
   readonly settings: DatagenSettings
-  /** All chunks of the documents, in their order. */
-  readonly chunks: readonly Chunk[]
+  /** All chunks of the documents, in their order; a list on the disk keeps memory as it is, however many there are. */
+  readonly chunks: ChunkList
   readonly models: PipelineModels
   /** Nearest chunks by vectors among these, for hard distractors. */
   readonly neighbours?: (chunks: readonly Chunk[]) => Effect.Effect<Neighbours, EncodingFailure>
@@ -52,9 +53,13 @@ export interface GenerateDataOptions {
 
 /** The chunks that settings choose. */
 export const chosenChunks = (
-  chunks: readonly Chunk[],
+  chunks: ChunkList,
   { system: { use_subset, subset_size, seed } }: DatagenSettings,
-): readonly Chunk[] => (use_subset ? subset(chunks, { size: subset_size, seed }) : chunks)
+): ChunkList => {
+  if (!use_subset || chunks.length <= subset_size) return chunks
+  const places = Array.from({ length: chunks.length }, (_, place) => place)
+  return chunksAt(chunks, subset(places, { size: subset_size, seed }))
+}
 
 /**
  * The pipeline from chunks to training rows: filter, simulated retrieval, conversations, checks, rows, each written into
@@ -86,8 +91,7 @@ export const generateData = Effect.fn("datagen.generateData")(function* (options
   yield* observe({ event: "phase", name: "simulating retrieval" })
   const items = yield* prepareItems(suitable, { settings, compat, ...(neighbours === undefined ? {} : { neighbours }) })
   const counts = yield* Effect.scoped(generateAll(run, { items, suitable }, outputs))
-  yield* rejected.commit
-  if (outputs.meta !== undefined) yield* outputs.meta.commit
+  yield* Effect.all([rejected.commit, outputs.meta?.commit ?? Effect.void], together)
   yield* observe({ event: "phase", name: "writing rows" })
   const rows = yield* onDisk(folder, () => writeTrainingRows(folder, maker))
   yield* writeTokens(run)
@@ -104,6 +108,8 @@ export const generateData = Effect.fn("datagen.generateData")(function* (options
   yield* observe({ event: "done", ...summary })
   return summary
 }, Effect.scoped)
+
+const together = { concurrency: "unbounded", discard: true } as const
 
 /** How rows are made; a format that cannot be used ends in `InvalidTemplate`. */
 const makerOf = ({ system }: DatagenSettings): Effect.Effect<RowMaker, InvalidTemplate> =>
@@ -142,17 +148,17 @@ const progress = ({ observe, pipeline }: Run, name: string, done: number, total:
   return observe(event)
 }
 
-const neighboursOf = Effect.fnUntraced(function* (options: GenerateDataOptions, chunks: readonly Chunk[]) {
+const neighboursOf = Effect.fnUntraced(function* (options: GenerateDataOptions, chunks: ChunkList) {
   const { settings, neighbours, compat = false, observe = () => Effect.void } = options
   if (neighbours === undefined || settings.system.retrieval_mode !== "hard" || compat) return undefined
   yield* observe({ event: "phase", name: "encoding chunks" })
-  return yield* neighbours(chunks)
+  return yield* neighbours([...chunks])
 })
 
 /** The chunks that are fit for questions; the others are rejected. */
-const filterAll = Effect.fnUntraced(function* (run: Run, chunks: readonly Chunk[], { reject, meta }: Outputs) {
+const filterAll = Effect.fnUntraced(function* (run: Run, chunks: ChunkList, { reject, meta }: Outputs) {
   const { pipeline, folder } = run
-  const suitable: Chunk[] = []
+  const suitable = growingNumbers()
   const writing = Effect.gen(function* () {
     const debug = yield* openOutput(join(folder, datagenFiles.filterDebug))
     let done = 0
@@ -171,7 +177,7 @@ const filterAll = Effect.fnUntraced(function* (run: Run, chunks: readonly Chunk[
         })
         yield* debug.write(debugEntry(chunk.id, chunk.source, exchanges, reason ?? "suitable"))
         if (Result.isSuccess(verdict)) yield* meta?.write(metaLine(exchanges)) ?? Effect.void
-        if (reason === undefined) suitable.push(chunk)
+        if (reason === undefined) suitable.push(done)
         else {
           yield* reject({ item: { key: chunk.id, chunk, shown: [], failed: false }, stage: "filter", reason })
         }
@@ -182,12 +188,12 @@ const filterAll = Effect.fnUntraced(function* (run: Run, chunks: readonly Chunk[
     yield* debug.commit
   })
   yield* Effect.scoped(writing)
-  return suitable
+  return chunksAt(chunks, suitable)
 })
 
 interface Prepared {
   readonly items: Effect.Success<ReturnType<typeof prepareItems>>
-  readonly suitable: readonly Chunk[]
+  readonly suitable: ChunkList
 }
 
 /** The conversations of all items, checked and written; how many there are. */
@@ -228,14 +234,15 @@ const generateAll = Effect.fnUntraced(function* (run: Run, { items, suitable }: 
       yield* progress(run, "generating", done, suitable.length)
     }),
   )
-  for (const output of [success, failure, successDebug, failedDebug]) yield* output.commit
+  // Each waits for the disk; together they wait once.
+  yield* Effect.forEach([success, failure, successDebug, failedDebug], ({ commit }) => commit, together)
   return counts
 })
 
 type FaultsOf = (conversation: Conversation) => Effect.Effect<readonly string[]>
 
 /** What a conversation is rejected for, by rules; nothing where it passes. */
-const checks = ({ verify, system }: DatagenSettings, chunks: readonly Chunk[]): FaultsOf => {
+const checks = ({ verify, system }: DatagenSettings, chunks: ChunkList): FaultsOf => {
   const { quotes, citations, round_trip } = verify
   const rules = conversationVerifier({ quotes, citations, failureBehavior: system.failure_behavior })
   const returns = round_trip ? roundTrip(findByBm25(chunks)) : undefined

@@ -3,8 +3,8 @@ import { createReadStream, existsSync } from "node:fs"
 import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
-import type { Chunk } from "@tandem/documents"
 import { Effect, Result, Schema, Stream } from "effect"
+import type { ChunkList } from "../ChunkList.ts"
 import { conversationOf } from "../ConversationFile.ts"
 import type { DatagenSettings } from "../DatagenSettings.ts"
 import type { OutputFolderFailed, TooFewChunks } from "../Errors.ts"
@@ -23,13 +23,13 @@ export interface PrepareOptions {
 
 /** Simulated retrieval as settings say. */
 export const itemsOf = (
-  chunks: readonly Chunk[],
+  chunks: ChunkList,
   { settings: { system }, compat, neighbours }: PrepareOptions,
 ): Stream.Stream<Item, TooFewChunks> =>
   compat
     ? Stream.unwrap(
         Effect.map(
-          simulateAsReference(chunks, {
+          simulateAsReference([...chunks], {
             seed: system.seed,
             failureShare: system.rag_failure_percentage,
             maxChunks: system.rag_max_chunks,
@@ -52,7 +52,7 @@ export const itemsOf = (
  * chunks and all that decides their draws are the same, and the file is as it was written.
  */
 export const prepareItems = Effect.fnUntraced(function* (
-  chunks: readonly Chunk[],
+  chunks: ChunkList,
   options: PrepareOptions,
 ): Effect.fn.Return<Stream.Stream<Item, OutputFolderFailed>, OutputFolderFailed | TooFewChunks> {
   const { output_dir: folder } = options.settings.path
@@ -77,7 +77,7 @@ export const prepareItems = Effect.fnUntraced(function* (
 
 /** The items of an earlier run, where chunks and all that decides their draws are the same. */
 export const keptItems = Effect.fnUntraced(function* (
-  chunks: readonly Chunk[],
+  chunks: ChunkList,
   options: PrepareOptions,
 ): Effect.fn.Return<Stream.Stream<Item, OutputFolderFailed> | undefined, OutputFolderFailed> {
   const { output_dir: folder } = options.settings.path
@@ -85,7 +85,7 @@ export const keptItems = Effect.fnUntraced(function* (
   return itemsIn(join(folder, datagenFiles.prepared))
 })
 
-const fingerprintOf = (chunks: readonly Chunk[], { settings: { system }, compat }: PrepareOptions): string => {
+const fingerprintOf = (chunks: ChunkList, { settings: { system }, compat }: PrepareOptions): string => {
   const { seed, rag_failure_percentage, rag_max_chunks, retrieval_mode, too_few_chunks, multi_chunk_share } = system
   const hash = createHash("sha256").update(
     JSON.stringify([

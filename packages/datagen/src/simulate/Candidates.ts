@@ -2,6 +2,7 @@ import type { Chunk } from "@tandem/documents"
 import type { Random } from "@tandem/random"
 import { Bm25 } from "@tandem/store"
 import { bm25Tokens } from "@tandem/store/Bm25"
+import type { ChunkList } from "../ChunkList.ts"
 
 /** Gives the ids of chunks whose vectors are nearest to a chunk's, itself among them or not. */
 export type Neighbours = (chunk: Chunk, k: number) => readonly string[]
@@ -16,20 +17,54 @@ const found = 12
 const searchedWords = 16
 
 /** Chunks of the same document, by their distance from one of it. */
-export const sameDocument = (chunks: readonly Chunk[]): Lookalikes => {
-  const byDocument = Map.groupBy(chunks, ({ source, document }) => `${source}\u0000${document}`)
-  return ({ source, document, index, id }) =>
-    (byDocument.get(`${source}\u0000${document}`) ?? [])
-      .filter((other) => other.id !== id)
-      .toSorted((a, b) => Math.abs(a.index - index) - Math.abs(b.index - index))
-      .slice(0, found)
+export const sameDocument = (chunks: ChunkList): Lookalikes => {
+  let known: ReadonlyMap<string, readonly Standing[]> | undefined
+  return (chunk) => {
+    known ??= standings(chunks)
+    const others: Chunk[] = []
+    const standing = known.get(documentOf(chunk)) ?? []
+    const distance = ({ index }: Standing) => Math.abs(index - chunk.index)
+    for (const { place } of standing.toSorted((a, b) => distance(a) - distance(b))) {
+      const other = chunks.at(place)
+      if (others.length >= found) break
+      if (other !== undefined && other.id !== chunk.id) others.push(other)
+    }
+    return others
+  }
+}
+
+/** Where a chunk stands: in its list, and in its document. */
+interface Standing {
+  readonly place: number
+  readonly index: number
+}
+
+const documentOf = ({ source, document }: Chunk): string => `${source}\u0000${document}`
+
+const standings = (chunks: ChunkList): ReadonlyMap<string, readonly Standing[]> => {
+  const known = new Map<string, Standing[]>()
+  let place = 0
+  for (const chunk of chunks) {
+    const document = documentOf(chunk)
+    const standing = { place: place++, index: chunk.index }
+    const those = known.get(document)
+    if (those === undefined) known.set(document, [standing])
+    else those.push(standing)
+  }
+  return known
 }
 
 /** What looks like the true chunk to a retriever: found by its words, in its document and, where there are vectors, by them. */
-export const hardCandidates = (chunks: readonly Chunk[], neighbours?: Neighbours): Lookalikes => {
-  const byId = new Map(chunks.map((chunk) => [chunk.id, chunk]))
+export const hardCandidates = (chunks: ChunkList, neighbours?: Neighbours): Lookalikes => {
+  const places = new Map<string, number>()
+  let place = 0
   const index = Bm25.make(
-    chunks.map(({ id, text, heading }) => ({ id, text, ...(heading === undefined ? {} : { title: heading }) })),
+    (function* () {
+      for (const { id, text, heading } of chunks) {
+        places.set(id, place++)
+        yield { id, text, ...(heading === undefined ? {} : { title: heading }) }
+      }
+    })(),
   )
   const near = sameDocument(chunks)
   const frequency = documentFrequencies(chunks)
@@ -47,26 +82,30 @@ export const hardCandidates = (chunks: readonly Chunk[], neighbours?: Neighbours
       ...(neighbours?.(chunk, found + 1) ?? []),
       ...near(chunk).map(({ id }) => id),
     ]
-    return [...new Set(ids)].flatMap((id) => (id === chunk.id ? [] : (byId.get(id) ?? [])))
+    return [...new Set(ids)].flatMap((id) => (id === chunk.id ? [] : (chunks.at(places.get(id) ?? -1) ?? [])))
   }
 }
 
 const wordsOf = ({ heading = "", text }: Chunk): ReadonlySet<string> => new Set(bm25Tokens(`${heading} ${text}`))
 
 /** In how many chunks each word stands. */
-const documentFrequencies = (chunks: readonly Chunk[]): ReadonlyMap<string, number> => {
+const documentFrequencies = (chunks: ChunkList): ReadonlyMap<string, number> => {
   const counts = new Map<string, number>()
   for (const chunk of chunks) for (const word of wordsOf(chunk)) counts.set(word, (counts.get(word) ?? 0) + 1)
   return counts
 }
 
 /** All members of a list, each once, in a random order that is drawn as far as it is read. */
-export function* drawn<A>(members: readonly A[], random: Random): Generator<A> {
+export function* drawn<A>(
+  members: { readonly length: number; readonly at: (place: number) => A | undefined },
+  random: Random,
+): Generator<A> {
   const moved = new Map<number, number>()
   for (let left = members.length; left > 0; left--) {
     const place = random.integer(left)
     const index = moved.get(place) ?? place
     moved.set(place, moved.get(left - 1) ?? left - 1)
-    yield members[index]!
+    const member = members.at(index)
+    if (member !== undefined) yield member
   }
 }

@@ -1,6 +1,7 @@
 import type { Chunk } from "@tandem/documents"
 import { Random } from "@tandem/random"
 import { Effect, Stream } from "effect"
+import type { ChunkList } from "../ChunkList.ts"
 import { TooFewChunks } from "../Errors.ts"
 import type { Item } from "../Item.ts"
 import { drawn, hardCandidates, type Lookalikes, type Neighbours, sameDocument } from "./Candidates.ts"
@@ -46,10 +47,7 @@ export interface SimulateOptions {
  * for (const { chunk, failed, shown } of items) console.log(chunk.id, failed, shown.map(({ id }) => id))
  * ```
  */
-export const simulateRetrieval = (
-  chunks: readonly Chunk[],
-  options: SimulateOptions,
-): Stream.Stream<Item, TooFewChunks> =>
+export const simulateRetrieval = (chunks: ChunkList, options: SimulateOptions): Stream.Stream<Item, TooFewChunks> =>
   Stream.suspend(() => {
     const simulation: Simulation = {
       chunks,
@@ -62,7 +60,7 @@ export const simulateRetrieval = (
   })
 
 interface Simulation {
-  readonly chunks: readonly Chunk[]
+  readonly chunks: ChunkList
   readonly options: SimulateOptions
   readonly leaks: Leaks
   readonly hard: Lookalikes
