@@ -10,6 +10,8 @@ export type Request =
       readonly kind: "compile"
       readonly executable: number
       readonly model: Uint8Array
+      /** Weights that lie beside the model, by the names that it has for their files. */
+      readonly weights: readonly { readonly path: string; readonly data: Uint8Array }[]
       readonly optimize: "all" | "none"
       readonly profile: string | undefined
       /** Whether the graph, as it was given, quantizes or dequantizes anything. */

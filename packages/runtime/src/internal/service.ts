@@ -1,4 +1,4 @@
-import { type Graph, staticDims, type Tensor, writeModel } from "@tandem/onnx"
+import { type Graph, staticDims, type Tensor, writeModel, writeModelExternal } from "@tandem/onnx"
 import { Effect, type Scope } from "effect"
 import { CompileFailed, RunFailed } from "../Errors.ts"
 import type { Buffer, CompileOptions, Device, Executable, Feed, Runtime } from "../Runtime.ts"
@@ -27,6 +27,19 @@ export const probe = (): Uint8Array =>
     opsets: new Map([["", 17]]),
   })
 
+/** What goes with a model that is compiled once, to see whether it can be. */
+export const alone = { weights: [], profile: undefined, quantizes: true, anyShape: false } as const
+
+/**
+ * A model with its weights beside it, each copied once into memory that can be handed over: ONNX Runtime reads them where
+ * they are, where it would take the bytes of a whole model apart first.
+ */
+const inParts = (graph: Graph) => {
+  const { model, files } = writeModelExternal(graph, { location: "weights", largestFile: 1 })
+  const weights = [...files].flatMap(([path, pieces]) => pieces.map((piece) => ({ path, data: piece.slice() })))
+  return { model, weights }
+}
+
 /** What a provider is given in place of a graph that it may optimize, and of that graph's dropout masks. */
 export type Form = (graph: Graph, masks: readonly string[]) => Graph
 
@@ -50,9 +63,12 @@ export const service = (ask: Ask, device: Device, form: Form): Runtime["Service"
     const formed = yield* Effect.try({ try: () => (optimize === "all" ? form(graph, masks) : graph), catch: refused })
     const anyShape = graph.inputs.some(({ dims }) => staticDims(dims) === undefined)
     const traits = { quantizes: quantizes(graph), anyShape }
-    const compiled = Effect.suspend(() =>
-      ask({ kind: "compile", executable, model: writeModel(formed), optimize, profile, ...traits }, asStrings),
-    )
+    const compiled = Effect.suspend(() => {
+      const { model, weights } =
+        device.provider === "cpu" ? inParts(formed) : { model: writeModel(formed), weights: [] }
+      const given = [{ data: model }, ...weights].flatMap(memoryOf)
+      return ask({ kind: "compile", executable, model, weights, optimize, profile, ...traits }, asStrings, given)
+    })
     const left = yield* Effect.acquireRelease(Effect.mapError(compiled, refused), () =>
       Effect.ignore(ask({ kind: "release", executable }, () => undefined)),
     )
@@ -106,9 +122,7 @@ export const service = (ask: Ask, device: Device, form: Form): Runtime["Service"
         executable: -1,
         model,
         optimize: "none",
-        profile: undefined,
-        quantizes: true,
-        anyShape: false,
+        ...alone,
       },
       asStrings,
     ).pipe(
@@ -164,8 +178,8 @@ const ownArray = (tensor: Tensor): Tensor => {
     : tensor
 }
 
-/** The memory behind a tensor that nobody else holds. */
-const memoryOf = ({ data }: Tensor): readonly ArrayBuffer[] =>
+/** The memory behind data that nobody else holds. */
+const memoryOf = ({ data }: { readonly data: unknown }): readonly ArrayBuffer[] =>
   ArrayBuffer.isView(data) && data.buffer instanceof ArrayBuffer ? [data.buffer] : []
 
 const checkInputs = (graph: Graph, inputs: Readonly<Record<string, Feed>>): Effect.Effect<void, RunFailed> => {

@@ -8,7 +8,7 @@ import { maskFactors } from "../internal/maskFactors.ts"
 import { deviceThreads } from "../internal/node/deviceThreads.ts"
 import { withUncopied } from "../internal/node/uncopied.ts"
 import type { Reply, WorkerSettings } from "../internal/protocol.ts"
-import { type Ask, type Form, probe, service } from "../internal/service.ts"
+import { type Ask, alone, type Form, probe, service } from "../internal/service.ts"
 import { type NodeProvider, Runtime } from "../Runtime.ts"
 
 /** Options of `layer`. */
@@ -167,9 +167,7 @@ const start = Effect.fnUntraced(function* (settings: WorkerSettings) {
         executable: -1,
         model: probe(),
         optimize: "all",
-        profile: undefined,
-        quantizes: true,
-        anyShape: false,
+        ...alone,
       },
       () => undefined,
     ),

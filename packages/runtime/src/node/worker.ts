@@ -48,13 +48,17 @@ const numeric = (value: ort.Tensor): Numeric => {
   return data
 }
 
-/** Gives a buffer's memory back at once, and not when the garbage of the thread is next collected. */
+/** Gives memory back at once, and not when the garbage of the thread is next collected. */
+const giveBack = ({ buffer }: ArrayBufferView): void => {
+  if (buffer instanceof ArrayBuffer) buffer.transfer?.(0)
+}
+
 const free = (id: number): void => {
   const found = buffers.get(id)
   buffers.delete(id)
   for (const tensor of [found?.tensor, found?.spare]) {
     const data = tensor === undefined ? undefined : fromOrt(tensor).data
-    if (ArrayBuffer.isView(data) && data.buffer instanceof ArrayBuffer) data.buffer.transfer?.(0)
+    if (ArrayBuffer.isView(data)) giveBack(data)
   }
 }
 
@@ -72,6 +76,7 @@ const compile = async (request: Extract<Request, { kind: "compile" }>): Promise<
     enableMemPattern: false,
     enableCpuMemArena: request.anyShape,
     logSeverityLevel: silent,
+    ...(request.weights.length === 0 ? {} : { externalData: request.weights }),
     ...(request.profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: request.profile }),
   }
   const fallbacks: string[] = []
@@ -94,7 +99,9 @@ const compile = async (request: Extract<Request, { kind: "compile" }>): Promise<
       return ort.InferenceSession.create(request.model, options)
     }
   }
-  const session = await create()
+  const session = await create().finally(() => {
+    for (const { data } of request.weights) giveBack(data)
+  })
   sessions.set(request.executable, {
     session,
     profiled: request.profile !== undefined,

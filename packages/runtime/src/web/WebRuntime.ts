@@ -4,7 +4,7 @@ import { ProviderUnavailable, RunFailed } from "../Errors.ts"
 import { blockProducts } from "../internal/blockProducts.ts"
 import { maskFactors } from "../internal/maskFactors.ts"
 import type { Reply, Request } from "../internal/protocol.ts"
-import { type Ask, type Form, probe, service } from "../internal/service.ts"
+import { type Ask, alone, type Form, probe, service } from "../internal/service.ts"
 import { requestDevice } from "../internal/web/requestDevice.ts"
 import { type OrtWeb, WebEngine } from "../internal/web/WebEngine.ts"
 import { Runtime, type WebProvider } from "../Runtime.ts"
@@ -110,9 +110,7 @@ const start = Effect.fnUntraced(function* (provider: WebProvider, options: WebRu
       executable: probeNumber,
       model: probe(),
       optimize: "all",
-      profile: undefined,
-      quantizes: true,
-      anyShape: false,
+      ...alone,
     },
     () => undefined,
   )
