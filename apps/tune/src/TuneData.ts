@@ -33,7 +33,7 @@ const mostHeldOut = 1000
 
 /**
  * Questions of chunks, those of some documents held out, with a hard negative that BM25 finds and one of the same document.
- * Chunks that say nearly the same count once, no held-out question is one of those that are trained on, and no held-out passage is a
+ * Chunks that say nearly the same count once, as do questions; one that several documents have is none. No held-out passage is a
  * negative; nor is one that holds the question, or stands under the heading that it is.
  */
 export const tuneData = (
@@ -67,27 +67,46 @@ export const tuneData = (
   const sizes = countOf(different.map(groupOf))
   const held = heldOutOf(random.derive("held out").shuffle([...sizes]), heldOut * different.length)
   const corpus = asked.map(passageOf)
+  const examples = onceEach(asked, groupOf)
   const examplesOf = (isHeld: boolean): readonly Example[] =>
-    asked
-      .filter(({ chunk }) => held.has(groupOf(chunk)) === isHeld)
-      .flatMap(({ chunk, questions }) =>
-        questions.map(({ query, kind, answer }, index) => ({
-          id: `${chunk.id}-q${index}`,
-          query,
-          positives: [chunk.id],
-          negatives: [],
-          answers: answer === undefined ? [] : [answer],
-          metadata: { kind },
-        })),
-      )
+    examples.filter(({ group }) => held.has(group) === isHeld).map(({ example }) => example)
   const seen = asked.filter(({ chunk }) => !held.has(groupOf(chunk)))
   const train = withNegatives(examplesOf(false), seen, random.derive("negatives"))
-  const known = new Set(train.map(({ query }) => comparable(query)))
-  const dev = random.derive("measured").sample(
-    examplesOf(true).filter(({ query }) => !known.has(comparable(query))),
-    mostHeldOut,
-  )
+  const dev = random.derive("measured").sample(examplesOf(true), mostHeldOut)
   return { train, dev, corpus, groups: { train: sizes.size - held.size, dev: held.size } }
+}
+
+interface GroupedExample {
+  readonly group: string
+  readonly example: Example
+}
+
+/**
+ * Questions in the order of their passages, each once: one that several passages of a group have is found by any of them, and
+ * one that several groups have tells none from the others and is left out.
+ */
+const onceEach = (asked: readonly AskedChunk[], groupOf: (chunk: Chunk) => string): readonly GroupedExample[] => {
+  const known = new Map<string, GroupedExample | "of several groups">()
+  for (const { chunk, questions } of asked) {
+    const group = groupOf(chunk)
+    for (const [index, { query, kind, answer }] of questions.entries()) {
+      const words = comparable(query)
+      const before = known.get(words)
+      const answers = answer === undefined ? [] : [answer]
+      if (before === undefined) {
+        const id = `${chunk.id}-q${index}`
+        const example = { id, query, positives: [chunk.id], negatives: [], answers, metadata: { kind } }
+        known.set(words, { group, example })
+      } else if (before === "of several groups" || before.group !== group) known.set(words, "of several groups")
+      else {
+        const { example } = before
+        const positives = [...new Set([...example.positives, chunk.id])]
+        const all = [...new Set([...example.answers, ...answers])]
+        known.set(words, { group, example: { ...example, positives, answers: all } })
+      }
+    }
+  }
+  return [...known.values()].filter((one) => one !== "of several groups")
 }
 
 /** Groups, one at least, that hold about so many chunks; those that would hold far more are passed over. */
@@ -129,12 +148,12 @@ const withNegatives = (
   const passages = new Map(asked.map(({ chunk, text }) => [chunk.id, { chunk, text: comparable(text) }]))
   const byDocument = Map.groupBy(passages.keys(), (id) => passages.get(id)?.chunk.source)
   return examples.map((example) => {
-    const [positive = ""] = example.positives
-    const own = passages.get(positive)?.chunk
+    const right = new Set(example.positives)
+    const own = passages.get(example.positives[0] ?? "")?.chunk
     const query = comparable(example.query)
     const isNegative = (id: string): boolean => {
       const other = passages.get(id)
-      if (other === undefined || id === positive || other.text.includes(query)) return false
+      if (other === undefined || right.has(id) || other.text.includes(query)) return false
       const { source, heading } = other.chunk
       return example.metadata?.["kind"] !== "heading" || source !== own?.source || heading !== own.heading
     }

@@ -107,3 +107,31 @@ test("a single document is divided into parts to hold out", () => {
   const { train, dev, groups } = tuneData(long, { seed: 0, heldOut: 0.2, perChunk: 2 })
   assert.ok(groups.dev >= 1 && train.length > dev.length && dev.length > 0)
 })
+
+test("a question that is asked again is one that several passages answer, or none where these are of several documents", () => {
+  const chunks = Array.from({ length: 10 }, (_, n) =>
+    ["north", "south"].flatMap((part) =>
+      chunksOf(`${n}.md`, [
+        `# The ${part} of valley ${n}`,
+        `In the ${part} of valley ${n} people build ${part} barns of ${n} logs. ${part} winds ${n} dry their ${part} hay.`,
+      ]).map((chunk, index) => ({ ...chunk, id: `${n}-${part}-${index}`, index: part === "north" ? 0 : 1 })),
+    ),
+  ).flat()
+  const questions = new Map(
+    chunks.map(({ id, source }) => [
+      id,
+      [
+        { question: `What do they build in ${source}?`, answer: id.includes("north") ? "barns" : "Barns of logs" },
+        { question: "Who dries hay?", answer: "people" },
+      ],
+    ]),
+  )
+  const { train, dev } = tuneData(chunks, { seed: 1, heldOut: 0.2, perChunk: 2, questions })
+  assert.equal(train.length + dev.length, 10)
+  for (const { query, positives, answers, negatives } of [...train, ...dev]) {
+    assert.match(query, /What do they build/)
+    assert.deepEqual([positives.length, answers.length], [2, 2])
+    assert.ok(positives.every((id) => !negatives.includes(id)))
+  }
+  assert.ok(train.every(({ negatives }) => negatives.length > 0))
+})
