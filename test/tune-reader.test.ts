@@ -36,7 +36,9 @@ const reply = ([system, user]: readonly { readonly content: string }[]): string 
   const [, who = "", does = "", what = ""] = /The (\w+ \d+) (\w+)s (\w+) for/.exec(user?.content ?? "") ?? []
   const question = `What does the ${who} ${does}?`
   if (system?.content.includes('"answer"') !== true) return JSON.stringify({ questions: [question] })
-  return JSON.stringify({ questions: [{ question, answer: what }] })
+  // One answer is longer than any that a reader writes.
+  const answer = who.endsWith(" 0") ? "a ".repeat(70) : what
+  return JSON.stringify({ questions: [{ question, answer }] })
 }
 
 test("a retriever and a reader are tuned on a folder, killed, gone on with, and asked", async () => {
@@ -67,6 +69,7 @@ test("a retriever and a reader are tuned on a folder, killed, gone on with, and 
     const { plan, reader } = JSON.parse(readFileSync(join(out, "tune/report.json"), "utf8"))
     assert.deepEqual(told.reader, reader)
     assert.equal(reader.steps, plan.reader.steps)
+    assert.equal(plan.reader.questions + plan.reader.heldOut, plan.questions + plan.heldOut - 1)
     assert.ok(plan.reader.seconds > 0 && plan.reader.seconds < plan.seconds)
     for (const name of ["retrieved.nll", "retrieved.exactMatch", "retrieved.f1"]) {
       assert.ok(

@@ -6,9 +6,11 @@ import { approximateTokens, type Chunk, type ChunkOptions, countBy, isProblem, m
 import { noDocuments, passageTokens, problemWarnings } from "@tandem/documents/node/DocumentPassages"
 import { readDocuments } from "@tandem/documents/node/ReadDocuments"
 import { type AddedDocuments, addDocuments, DprSettings, trainDpr } from "@tandem/dpr"
-import { searchTowers } from "@tandem/objectives"
+import type { Prompts } from "@tandem/generator"
+import { preparedQuestion, searchTowers } from "@tandem/objectives"
 import { loadTowers, retrievalSettings } from "@tandem/objectives/node/LoadTowers"
 import { openGenerator } from "@tandem/objectives/node/OpenGenerator"
+import { askable } from "@tandem/objectives/node/Questions"
 import { Random } from "@tandem/random"
 import { encoderOf } from "@tandem/retriever"
 import { type RunOptions, type RunReport, SettingsError } from "@tandem/runs"
@@ -259,23 +261,39 @@ const readerData = Effect.fnUntraced(function* (
   { folder, seed = 0, device = "cpu", threads, epochs = isTiny(model) ? 10 : 1 }: TuneSettings,
   data: TuneData,
 ) {
-  const { train, dev } = readerQuestions(data, Random.fromSeed(seed).derive("reader"))
-  if (train.length < fewest.train || dev.length < fewest.dev) {
-    return yield* new TooFewQuestionsError({
-      message: `${folder} holds too few questions with answers to train a reader on`,
-      file: folder,
-      expected: `at least ${fewest.train} to train with and ${fewest.dev} to measure by`,
-      found: `${train.length} and ${dev.length}`,
-      hint: "add documents, or leave `reader` out",
-    })
-  }
-  const texts = () => [...data.corpus.map(({ text }) => text), ...train.flatMap(textsOf)]
+  const answered = readerQuestions(data, Random.fromSeed(seed).derive("reader"))
+  const few = (train: readonly Example[], dev: readonly Example[]) =>
+    train.length >= fewest.train && dev.length >= fewest.dev
+      ? Effect.void
+      : new TooFewQuestionsError({
+          message: `${folder} holds too few questions with answers to train a reader on`,
+          file: folder,
+          expected: `at least ${fewest.train} to train with and ${fewest.dev} to measure by`,
+          found: `${train.length} and ${dev.length}`,
+          hint: "add documents, or leave `reader` out",
+        })
+  yield* few(answered.train, answered.dev)
+  const texts = () => [...data.corpus.map(({ text }) => text), ...answered.train.flatMap(textsOf)]
   const opened = yield* openGenerator({ generator: model, tiny: tinyReader }, { seed, texts })
+  const train = yield* fitting(answered.train, opened.prompts, "data")
+  const dev = yield* fitting(answered.dev, opened.prompts, "dev")
+  yield* few(train, dev)
   const speed = yield* Effect.provide(
     Effect.scoped(measureReader(opened, train, data.corpus)),
     layer({ device, ...(threads === undefined ? {} : { threads }) }),
   )
   return { model, train, dev, speed, amounts: { questions: train.length, heldOut: dev.length, epochs } }
+})
+
+/** The questions whose answers are no longer than the reader writes. */
+const fitting = Effect.fnUntraced(function* (examples: readonly Example[], prompts: Prompts, field: "data" | "dev") {
+  const { questions } = yield* askable(
+    examples.map((example) => preparedQuestion(example, [], new Map())),
+    prompts,
+    field,
+  )
+  const kept = new Set(questions.map(({ id }) => id))
+  return examples.filter(({ id }) => kept.has(id))
 })
 
 const textsOf = ({ query, answers }: Example): readonly string[] => [query, ...answers]

@@ -2,9 +2,9 @@ import { existsSync } from "node:fs"
 import { configFacts, outcomeFigures, outcomeSentence, type Report, renderReport, type Section } from "@tandem/report"
 import { readUplot } from "@tandem/report/node/UplotFiles"
 import type { RunReport } from "@tandem/runs"
-import { onDisk, readRecord, writeJson, writeWhole } from "@tandem/runs/node/RunFiles"
+import { onDisk, readJson, writeJson, writeWhole } from "@tandem/runs/node/RunFiles"
 import { runPaths } from "@tandem/runs/node/RunFolder"
-import { Effect, Schema } from "effect"
+import { Effect, Option, Schema } from "effect"
 import type { TunePlan } from "./Plan.ts"
 
 const Metrics = Schema.Record(Schema.String, Schema.Number)
@@ -30,12 +30,12 @@ const Finished = Schema.Struct({
   ),
 })
 
-/** The report of a run that has ended well; undefined where there is none. */
+/** The report of a run that has ended well; undefined where there is none that can be read. */
 export const finishedReport = Effect.fnUntraced(function* (run: string) {
   const { report: file } = runPaths(run)
   if (!existsSync(file)) return undefined
-  const report: RunReport = yield* readRecord(file, Finished)
-  return report.status === "completed" ? report : undefined
+  const report: Option.Option<RunReport> = Schema.decodeUnknownOption(Finished)(yield* readJson(file))
+  return Option.getOrUndefined(Option.filter(report, ({ status }) => status === "completed"))
 })
 
 /** Both halves of a system that was tuned. */
