@@ -1,7 +1,7 @@
 // Joint training solves a task that only a working trainer solves: facts about names, asked in other words, whose passages
 // nobody names. Both losses, from a weak and from a random retriever, passages frozen and live; with scores that are severed
-// from the graph, and with an index that is never renewed. Settings were chosen on worlds 0, 1 and 3 (`earlier` says what
-// failed there before); the worlds here were seen by nobody.
+// from the graph, and with an index that is never renewed. Settings were chosen on worlds 0 to 3 (`earlier` says what failed
+// there before); nothing was chosen on the worlds here.
 //
 //     npm run proof -- joint-task [PIECE…]
 //
@@ -27,17 +27,30 @@ import {
 } from "../test/support/JointTask.ts"
 import { trainTaskReader } from "../test/support/TaskWorld.ts"
 
-/** Nothing was tuned on them. */
+/** Nothing was tuned on them; with earlier settings, one random start was tried on world 4. */
 const seeds = [4, 5, 6]
-/** 256 passages, and a retriever of random weights. */
-const randomStart = { parts: 6, names: 32, attributes: 8, hidden: 256, warmSteps: 0, readerSteps: 400 }
+/**
+ * 256 passages, and a retriever of random weights. The embedding of the segment is nothing and stays so: it is the same in all
+ * tokens, so that it makes texts alike, and its gradient, a sum over all tokens, moves all questions in one direction.
+ */
+const randomStart = {
+  ...{ parts: 6, names: 32, attributes: 8, hidden: 256, plainSegments: true },
+  ...{ warmSteps: 0, readerSteps: 400 },
+}
+const segments = "*token_type_embeddings*"
 /** A weak retriever has had as many steps of dense retrieval as it takes to find one passage of ten, at most so many. */
 const mostWarmSteps = 12
 const weakRecall = 0.1
 /** Steps are of runs whose passages are frozen; live ones need fewer from a weak start. */
 const starts = {
-  weak: { task: { ...weakStart, warmSteps: mostWarmSteps }, k: 8, temperature: 0.03, steps: 450, liveSteps: 300 },
-  random: { task: randomStart, k: 16, temperature: 0.05, steps: 450, liveSteps: 450 },
+  weak: {
+    ...{ task: { ...weakStart, warmSteps: mostWarmSteps }, freeze: [] },
+    ...{ k: 8, temperature: 0.03, steps: 450, liveSteps: 300 },
+  },
+  random: {
+    ...{ task: randomStart, freeze: [segments] },
+    ...{ k: 8, temperature: 0.02, steps: 600, liveSteps: 600 },
+  },
 } as const
 type Start = keyof typeof starts
 
@@ -129,7 +142,7 @@ const earlier = {
   failed:
     "world 3, whose weak retriever began at recall@1 .035: RAG-Sequence ended at .04 frozen and .01 live; random, world 1: RAG-Token .70 frozen and .30 live, RAG-Sequence .92 frozen and .02 live",
   random:
-    "k 16, temperature 0.05, 450 steps, world 4: frozen, RAG-Token ended at recall@1 .36 and RAG-Sequence at .22; k 8, temperature 0.02, 600 steps, world 1: frozen .70 (RAG-Sequence) and .49 (RAG-Token), live .00. A loop in plain PyTorch that began with the same weights on worlds 0, 2 and 3 (RAG-Sequence, frozen) ended at .77, .00 and .73: these worlds are hard from a random start, whatever trains",
+    "k 16, temperature 0.05, 450 steps, world 4: frozen, RAG-Token ended at recall@1 .36 and RAG-Sequence at .22; k 8, temperature 0.02, 600 steps, world 1: frozen .70 (RAG-Sequence) and .49 (RAG-Token), live .00. A loop in plain PyTorch that began with the same weights on worlds 0, 2 and 3 (RAG-Sequence, frozen) ended at .77, .00 and .73. All of this with segments' embeddings that were random and trained: on world 2 they alone made the query encoder's first gradient twice as large, and without them both came to .95 and more (PyTorch .98)",
 } as const
 
 interface Prepared {
@@ -151,7 +164,7 @@ const prepare = async (folder: string, task: JointTask): Promise<Prepared> => {
 }
 
 const trained = async ({ world, ...models }: Prepared, start: Start, kind: Run): Promise<Figures> => {
-  const { k, steps, liveSteps, temperature } = starts[start]
+  const { k, steps, liveSteps, temperature, freeze } = starts[start]
   const out = join(world.folder, kind.replaceAll(" ", "-"))
   const asked = { lr: rates, ...runs[kind] }
   const settings = {
@@ -160,6 +173,7 @@ const trained = async ({ world, ...models }: Prepared, start: Start, kind: Run):
     epochs: 100,
     temperature,
     k,
+    freeze,
     answers: 128,
     out,
   }

@@ -21,6 +21,8 @@ export interface JointTask {
   readonly attributes: number
   /** Width of the encoders. */
   readonly hidden: number
+  /** Whether the encoders' segment embeddings begin at zero. */
+  readonly plainSegments?: boolean
   /** Steps of dense retrieval on other names before joint training; 0 for a random retriever. */
   readonly warmSteps: number
   readonly readerSteps: number
@@ -97,7 +99,8 @@ export const writeJointWorld = async (folder: string, task: JointTask): Promise<
         positives: [{ id: `${name}p${index}`, text: passage(each) }],
       }
     })
-  const models = await saveTaskModels(folder, { seed, hidden: task.hidden }, [
+  const { hidden, plainSegments = false } = task
+  const models = await saveTaskModels(folder, { seed, hidden, plainSegments }, [
     ...["ctx", "ans", "of", "is", "has", "as", "serves", "for", "ko", "mi", "ru"],
     ...["pf", "pl", "qf", "ql"].flatMap((prefix) => words(prefix, parts)),
     ...["pa", "qa"].flatMap((prefix) => words(prefix, attributes)),

@@ -6,6 +6,7 @@ import { RaltSettings, trainRalt } from "@tandem/dual"
 import { tinyDecoder, tinyEncoder, wordPieceFiles } from "@tandem/models"
 import { saveEncoder } from "@tandem/models/node/SaveEncoder"
 import { saveLanguageModel } from "@tandem/models/node/SaveLanguageModel"
+import { elementCount, float32 } from "@tandem/onnx"
 import type { RunEvent, TrainPlan } from "@tandem/runs"
 import type { Batch, Program } from "@tandem/trainers"
 import { Effect, Schema } from "effect"
@@ -33,10 +34,22 @@ export const writeRows = (folder: string, name: string, rows: readonly unknown[]
   return file
 }
 
+/** What the models of a task begin as. */
+export interface TaskModels {
+  readonly seed: number
+  /** Width of the encoder. */
+  readonly hidden: number
+  /**
+   * Whether the embedding of the segment, one and the same for all tokens of all texts, begins at zero instead of as random
+   * as the others: it makes all texts alike, so that a random encoder tells less between them.
+   */
+  readonly plainSegments?: boolean
+}
+
 /** Saves an encoder and a decoder with random weights for a vocabulary of whole words, and a template for prompts. */
 export const saveTaskModels = async (
   folder: string,
-  { seed, hidden }: { readonly seed: number; readonly hidden: number },
+  { seed, hidden, plainSegments = false }: TaskModels,
   vocabularyWords: readonly string[],
 ): Promise<Pick<TaskWorld, "template" | "encoder" | "decoder">> => {
   const special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -44,9 +57,12 @@ export const saveTaskModels = async (
   const [template, encoder, decoder] = [join(folder, "template.txt"), join(folder, "encoder"), join(folder, "decoder")]
   writeFileSync(template, "{query} ctx {context} ans {response}")
   const shape = { seed, vocabulary, layers: 1, heads: 4 }
-  await Effect.runPromise(
-    saveEncoder(encoder, tinyEncoder({ ...shape, hidden, intermediate: 4 * hidden, maxLength: 32 })),
-  )
+  const random = tinyEncoder({ ...shape, hidden, intermediate: 4 * hidden, maxLength: 32 })
+  const segments = "embeddings.token_type_embeddings.weight"
+  const { dims } = random.parameters.get(segments)!
+  const plain = float32(dims, new Float32Array(elementCount(dims)))
+  const parameters = plainSegments ? new Map([...random.parameters, [segments, plain]]) : random.parameters
+  await Effect.runPromise(saveEncoder(encoder, { ...random, parameters }))
   await Effect.runPromise(
     saveLanguageModel(decoder, tinyDecoder({ ...shape, hidden: 64, intermediate: 192, maxLength: 64 })),
   )
