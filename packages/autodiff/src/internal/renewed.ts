@@ -8,9 +8,12 @@ export type ForwardValuesByName = Pick<ReadonlyMap<string, Value>, "get">
 /** Operators that put elements of their first operand elsewhere: they are made again where that is. */
 const moving = new Set(["Reshape", "Squeeze", "Unsqueeze", "Flatten", "Split", "Slice"])
 
+/** Operators whose own gradient reads their result, so that it is kept whatever else becomes of it. */
+const keeping = new Set(["Softmax"])
+
 /**
- * Forward values as gradients read them: results of cheap operators (`Rule.again`) are made once more where they are
- * read, so that a provider lets go of the first ones during the forward pass.
+ * Forward values as gradients read them: results of cheap operators (`Rule.again`), and parts of what is kept as a whole,
+ * are made once more where they are read, so that a provider lets go of the first ones during the forward pass.
  */
 export const renewed = (
   g: GraphBuilder,
@@ -60,10 +63,22 @@ export const renewed = (
   const moved = (node: Node, index: number): Value | undefined => {
     const [source = "", ...settings] = node.inputs
     const operand = made.get(source)
-    if (operand === values.get(source)) return undefined
+    if (operand === values.get(source)) return part(node, index, operand)
     const operands = [operand, ...settings.map((input) => (input === "" ? undefined : values.get(input)))]
     const known = node.outputs.map((output) => describeValue(graph, output))
     return g.op(node.op, operands, { attributes: node.attributes, outputs: known, name: node.name })[index]
+  }
+  /** A part of what a `Split` takes apart, where the whole is kept: by a `Slice`, which nobody merges with the `Split`. */
+  const part = ({ op, domain, inputs: [source = ""], attributes, outputs }: Node, index: number, whole?: Value) => {
+    const maker = makers.get(source)?.node
+    const axis = attributes["axis"]?.kind === "int" ? Number(attributes["axis"].value) : 0
+    const isKept = maker !== undefined && maker.domain === "" && keeping.has(maker.op)
+    if (op !== "Split" || domain !== "" || !isKept || whole === undefined || axis < 0) return undefined
+    const sizes = outputs.map((output) => describeValue(graph, output).dims?.[axis])
+    const before = sizes.slice(0, index + 1)
+    if (!before.every((size) => typeof size === "number")) return undefined
+    const end = before.reduce((sum, size) => sum + size, 0)
+    return g.slice(whole, axis, end - (before[index] ?? 0), end)
   }
   return { get }
 }
