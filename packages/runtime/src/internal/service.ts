@@ -30,6 +30,12 @@ export const probe = (): Uint8Array =>
 /** What goes with a model that is compiled once, to see whether it can be. */
 export const alone = { weights: [], profile: undefined, quantizes: true, anyShape: false } as const
 
+/** Of fewer bytes of constants nothing is gained by keeping them apart. */
+const leastApart = 2 ** 24
+
+const constantBytes = ({ initializers }: Graph): number =>
+  [...initializers.values()].reduce((sum, { data }) => sum + (ArrayBuffer.isView(data) ? data.byteLength : 0), 0)
+
 /**
  * A model with its weights beside it, each copied once into memory that can be handed over: ONNX Runtime reads them where
  * they are, where it would take the bytes of a whole model apart first.
@@ -64,8 +70,8 @@ export const service = (ask: Ask, device: Device, form: Form): Runtime["Service"
     const anyShape = graph.inputs.some(({ dims }) => staticDims(dims) === undefined)
     const traits = { quantizes: quantizes(graph), anyShape }
     const compiled = Effect.suspend(() => {
-      const { model, weights } =
-        device.provider === "cpu" ? inParts(formed) : { model: writeModel(formed), weights: [] }
+      const apart = device.provider === "cpu" && constantBytes(formed) >= leastApart
+      const { model, weights } = apart ? inParts(formed) : { model: writeModel(formed), weights: [] }
       const given = [{ data: model }, ...weights].flatMap(memoryOf)
       return ask({ kind: "compile", executable, model, weights, optimize, profile, ...traits }, asStrings, given)
     })

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import { it } from "node:test"
-import { float32, GraphBuilder, type Tensor, toNumbers } from "@tandem/onnx"
+import { float32, GraphBuilder, int64, type Tensor, toNumbers } from "@tandem/onnx"
 import { handOverWeights, Runtime } from "@tandem/runtime"
 import { layer } from "@tandem/runtime/node/NodeRuntime"
 import { Effect } from "effect"
@@ -54,4 +54,20 @@ it("hands weights over with their memory, but for memory that holds several", as
   ])
   assert.equal(parameters.get("own")?.data.length, 0)
   assert.deepEqual([...memory], [1, 2, 3, 4])
+})
+
+it("reads constants of many bytes from beside the model, and leaves the graph's own as they are", async () => {
+  const rows = 2 ** 21
+  const data = Float32Array.from({ length: 2 * rows }, (_, index) => index % 7)
+  const g = new GraphBuilder()
+  const weight = g.constant({ type: "float32", dims: [rows, 2], data })
+  const graph = g.build({ y: g.gather(weight, g.input("at", "int64", [2])) }, "rows")
+  const found = await Effect.runPromise(
+    Effect.gen(function* () {
+      const { run } = yield* (yield* Runtime).compile(graph)
+      return toNumbers((yield* run({ at: int64([2], [3, rows - 1]) }))["y"]!)
+    }).pipe(Effect.scoped, Effect.provide(layer())),
+  )
+  assert.deepEqual(found, [...data.slice(6, 8), ...data.slice(-2)])
+  assert.equal(data.length, 2 * rows)
 })
