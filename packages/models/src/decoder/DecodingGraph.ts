@@ -1,8 +1,8 @@
 import { type Graph, GraphBuilder, type Tensor, type Value } from "@tandem/onnx"
-import { capped, decode, type Form, type Heads, masked } from "../internal/DecoderBlocks.ts"
+import { capped, decode, type Heads, masked } from "../internal/DecoderBlocks.ts"
 import { decodingInputs } from "../internal/DecodingInputs.ts"
+import { tokenForm } from "../internal/TokenForm.ts"
 import type { DecoderConfig, DecoderLayer } from "./Decoder.ts"
-import { decoderParameters } from "./DecoderParameters.ts"
 import type { CacheShape } from "./Decoding.ts"
 
 /** What each layer keeps of a token. */
@@ -15,7 +15,6 @@ export const decodingGraph = (config: DecoderConfig): Graph => {
   const g = new GraphBuilder()
   const inputs = decodingInputs(g, decodingCaches(config))
   const { ids, positions, tokensAt, places, cachePlaces, cachePositions, prefixPositions, wanted } = inputs
-  const weights = new Map(decoderParameters(config).map(({ name, dims }) => [name, g.input(name, "float32", dims)]))
   const presents: Record<string, Value> = {}
   const size = (of: Value, axis: number): Value => g.slice(g.op("Shape", [of])[0]!, 0, axis, axis + 1)
   const shaped = (x: Value, dims: readonly (number | Value)[], known: Value["dims"]): Value => {
@@ -100,21 +99,7 @@ export const decodingGraph = (config: DecoderConfig): Graph => {
     const merged = g.transpose(g.reshape(context, [0, heads, -1, headSize]), [0, 2, 1, 3])
     return g.reshape(merged, [-1, heads * headSize])
   }
-  const form: Form = {
-    g,
-    weight: (name) => weights.get(name),
-    ids,
-    positions,
-    allPositions: positions,
-    training: true,
-    heads: (x, count) => g.reshape(x, [-1, count, headSize]),
-    attend: (of, { layer, index, last }) =>
-      g.gather(attend(of, { layer, index }), last ? g.gather(places, wanted) : places),
-    finish: (x) => g.gather(x, wanted),
-    drop: (x) => x,
-    dropout: { hidden: 0, attention: 0 },
-  }
-  const { logits } = decode(config, form)
+  const { logits } = decode(config, tokenForm(g, config, { ids, positions, places, wanted }, attend))
   return g.build({ logits, ...presents }, config.family)
 }
 

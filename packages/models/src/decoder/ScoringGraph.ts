@@ -1,7 +1,7 @@
 import { type Graph, GraphBuilder, type Tensor, type Value } from "@tandem/onnx"
-import { capped, decode, type Form, type Heads, masked } from "../internal/DecoderBlocks.ts"
+import { capped, decode, type Heads, masked } from "../internal/DecoderBlocks.ts"
+import { tokenForm } from "../internal/TokenForm.ts"
 import type { DecoderConfig, DecoderLayer } from "./Decoder.ts"
-import { decoderParameters } from "./DecoderParameters.ts"
 
 /** The decoder's graph for scoring texts, as `Decoding.scoring` describes it. */
 export const scoringGraph = (config: DecoderConfig): Graph => {
@@ -21,7 +21,6 @@ export const scoringGraph = (config: DecoderConfig): Graph => {
       g.input(`prefix.${layer}.${part}`, "float32", ["prefixes", keyValueHeads, "prefix", headSize]),
     ),
   )
-  const weights = new Map(decoderParameters(config).map(({ name, dims }) => [name, g.input(name, "float32", dims)]))
   const presents: Record<string, Value> = {}
 
   const row = g.unsqueeze(g.gather(positions, tokensAt), [1, 3])
@@ -33,7 +32,7 @@ export const scoringGraph = (config: DecoderConfig): Graph => {
     const seen = window === undefined ? before : and(before, g.greater(columns, g.sub(row, g.constant(scalar(window)))))
     return g.where(seen, g.scalar(0), g.scalar(-masked))
   }
-  const attend = ({ query, key, value }: Heads, layer: DecoderLayer, index: number): Value => {
+  const attend = ({ query, key, value }: Heads, { layer, index }: { layer: DecoderLayer; index: number }): Value => {
     const spread = (x: Value, count: number): Value => g.gather(g.reshape(x, [-1, count * headSize]), tokensAt)
     const [keys, values] = [key, value].map((x, part) => {
       const own = g.transpose(g.reshape(spread(x, keyValueHeads), [0, 0, keyValueHeads, headSize]), [0, 2, 1, 3])
@@ -48,21 +47,7 @@ export const scoringGraph = (config: DecoderConfig): Graph => {
     const merged = g.transpose(g.reshape(context, [0, heads, -1, headSize]), [0, 2, 1, 3])
     return g.reshape(merged, [-1, heads * headSize])
   }
-  const form: Form = {
-    g,
-    weight: (name) => weights.get(name),
-    ids,
-    positions,
-    allPositions: positions,
-    training: true,
-    heads: (x, count) => g.reshape(x, [-1, count, headSize]),
-    attend: (of, { layer, index, last }) =>
-      g.gather(attend(of, layer, index), last ? g.gather(places, wanted) : places),
-    finish: (x) => g.gather(x, wanted),
-    drop: (x) => x,
-    dropout: { hidden: 0, attention: 0 },
-  }
-  const { logits } = decode(config, form)
+  const { logits } = decode(config, tokenForm(g, config, { ids, positions, places, wanted }, attend))
   return g.build({ logits, ...presents }, config.family)
 }
 
