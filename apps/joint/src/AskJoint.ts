@@ -1,12 +1,17 @@
+import { resolve } from "node:path"
+import { filesIn } from "@tandem/files/node/FilesIn"
 import type { RagDecoding } from "@tandem/generator"
 import type { SearchedRun } from "@tandem/objectives/node/OpenSearch"
+import { holdsFolder } from "@tandem/objectives/retrieval/ReadRetriever"
 import type { Answer } from "@tandem/rag"
 import { openRun } from "@tandem/rag/node/OpenRag"
+import { runHalves } from "@tandem/rag/RunRecord"
 import { InvalidRunError, type RunOptions } from "@tandem/runs"
+import { readRecord } from "@tandem/runs/node/RunFiles"
 import { runPaths } from "@tandem/runs/node/RunFolder"
 import type { NodeProvider } from "@tandem/runtime"
 import { layer } from "@tandem/runtime/node/NodeRuntime"
-import { Effect } from "effect"
+import { Effect, Schema } from "effect"
 
 /** How answers are found; what is absent is as the run was trained. */
 export interface AskOptions {
@@ -41,17 +46,19 @@ export const openAsk = Effect.fn("joint.openAsk")(function* (
   { run, store }: SearchedRun,
   { observe }: Pick<RunOptions, "observe">,
 ) {
-  yield* observe({ event: "phase", name: "opening the run" })
-  const rag = yield* openRun(run, store === undefined ? {} : { store })
-  if (rag.facts.generator === undefined) {
+  const { generator } = yield* runHalves(filesIn(resolve(run)))
+  if (!(yield* holdsFolder(generator, "generator"))) {
+    const { command } = yield* readRecord(runPaths(run).config, Schema.Struct({ command: Schema.String }))
     return yield* new InvalidRunError({
-      message: `${run} finds passages, but holds no reader that answers from them`,
+      message: `${run} holds no reader that answers from what it finds`,
       file: runPaths(run).config,
       field: "run",
       expected: "a run of tandem joint train, or of tandem tune with a reader",
-      found: "a retriever alone",
+      found: command,
     })
   }
+  yield* observe({ event: "phase", name: "opening the run" })
+  const rag = yield* openRun(run, store === undefined ? {} : { store })
   return (questions: readonly string[], asked: AskOptions = {}) =>
     Effect.map(rag.askBatch(questions, asked), (answers) => answers.map(jointAnswer))
 })
