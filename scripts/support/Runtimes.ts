@@ -1,6 +1,6 @@
 // Bun and Deno at pinned versions, from their npm packages.
-import { existsSync, mkdirSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import { dirname, join } from "node:path"
 import { runCommand } from "./Command.ts"
 import { root } from "./Workspace.ts"
 
@@ -30,14 +30,25 @@ async function installProgram(label: string, packageName: string, version: strin
   const folder = join(root, ".cache", "runtimes", label)
   const path = join(folder, "node_modules", packageName, program)
   if (existsSync(path)) return path
-  mkdirSync(folder, { recursive: true })
-  writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true }))
+  mkdirSync(dirname(folder), { recursive: true })
+  // Several processes may install at once: each finds the program whole, or not at all.
+  const aside = mkdtempSync(`${folder}.`)
+  writeFileSync(join(aside, "package.json"), JSON.stringify({ private: true }))
   const { status, output } = await runCommand(
     "npm",
     ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline", `${packageName}@${version}`],
-    { cwd: folder },
+    { cwd: aside },
   )
-  if (status !== 0 || !existsSync(path)) throw new Error(`missing: ${label} did not install\n${output}`)
+  if (status === 0 && !existsSync(path)) {
+    try {
+      renameSync(aside, folder)
+    } catch (cause) {
+      // Another process was faster.
+      if (!existsSync(path)) throw cause
+    }
+  }
+  rmSync(aside, { recursive: true, force: true })
+  if (!existsSync(path)) throw new Error(`missing: ${label} did not install\n${output}`)
   return path
 }
 
