@@ -13,25 +13,26 @@ export interface Places {
   readonly at: (index: number) => number | undefined
 }
 
+/** As many chunks as there are `places`, each found by `at`. */
+export const chunkList = (places: Pick<Places, "length">, at: ChunkList["at"]): ChunkList => ({
+  get length() {
+    return places.length
+  },
+  at,
+  *[Symbol.iterator]() {
+    for (let index = 0; index < places.length; index++) {
+      const chunk = at(index)
+      if (chunk !== undefined) yield chunk
+    }
+  },
+})
+
 /** The chunks of a list that stand at these places. */
-export const chunksAt = (list: ChunkList, places: Places): ChunkList => {
-  const at = (index: number): Chunk | undefined => {
+export const chunksAt = (list: ChunkList, places: Places): ChunkList =>
+  chunkList(places, (index) => {
     const place = places.at(index)
     return place === undefined ? undefined : list.at(place)
-  }
-  return {
-    get length() {
-      return places.length
-    },
-    at,
-    *[Symbol.iterator]() {
-      for (let index = 0; index < places.length; index++) {
-        const chunk = at(index)
-        if (chunk !== undefined) yield chunk
-      }
-    },
-  }
-}
+  })
 
 /** Numbers that are added one after another, 8 bytes each. */
 export interface GrowingNumbers extends Places {

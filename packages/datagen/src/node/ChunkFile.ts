@@ -2,7 +2,7 @@ import { closeSync, openSync, readSync, rmSync, writeSync } from "node:fs"
 import { join } from "node:path"
 import type { Chunk } from "@tandem/documents"
 import { Effect, type Scope } from "effect"
-import { type ChunkList, growingNumbers } from "../ChunkList.ts"
+import { type ChunkList, chunkList, growingNumbers } from "../ChunkList.ts"
 import { OutputFolderFailed } from "../Errors.ts"
 
 /** Chunks that lie on the disk. */
@@ -64,18 +64,7 @@ export const openChunkFile = Effect.fnUntraced(function* (
         ends.push(written + size)
         if (size >= gathered) drain()
       }),
-    chunks: {
-      get length() {
-        return ends.length
-      },
-      at,
-      *[Symbol.iterator]() {
-        for (let place = 0; place < ends.length; place++) {
-          const chunk = at(place)
-          if (chunk !== undefined) yield chunk
-        }
-      },
-    },
+    chunks: chunkList(ends, at),
   }
 })
 
