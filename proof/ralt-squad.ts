@@ -1,8 +1,8 @@
 // The real SmolLM2-135M-Instruct as a reader: adapters trained on a thousand questions of SQuAD with the passages that MiniLM
 // finds, against the model as it comes and against the same loop in transformers and PEFT.
 // `npm run proof -- ralt-squad [PAIRS QUESTIONS]`; $TANDEM_MODELS holds all-MiniLM-L6-v2 and SmolLM2-135M-Instruct,
-// $TANDEM_DATA SQuAD; without `npm run bench:peers` the peer is left out. What was killed goes on where it was: the run and
-// all answers lie in runs/, and the record is written anew after each piece.
+// $TANDEM_DATA SQuAD; without `npm run bench:peers` the peer is left out. What was killed goes on where it was, from runs/; a
+// piece that proof/ralt-squad.json holds (the model before, ours, the peer's) is not computed again, on another machine either.
 import { existsSync, mkdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { trainRalt } from "@tandem/dual"
@@ -17,39 +17,30 @@ import type { Runtime } from "@tandem/runtime"
 import { layer } from "@tandem/runtime/node/NodeRuntime"
 import { Effect, Schema } from "effect"
 import type { ExperimentContext, ExperimentResult } from "../scripts/support/Experiment.ts"
+import { root } from "../scripts/support/Workspace.ts"
 import {
   type AnswersFound,
   answerInto,
   answersIn,
+  answersOf,
+  answerValues,
   firstAnswers,
   type ShownPassage,
   shownPassages,
 } from "./support/AnswerFile.ts"
 import { folderOf } from "./support/DprProof.ts"
-import {
-  compareEvaluators,
-  type EvaluatorsApart,
-  type PeerRun,
-  trainPeer,
-  withPeftAdapter,
-} from "./support/PeftPeer.ts"
+import { compareEvaluators, trainPeer, withPeftAdapter } from "./support/PeftPeer.ts"
+import { type PerQuestion, packed, recordedSystems } from "./support/Pieces.ts"
 import { type ReaderMaterial, readerMaterial, readerSettings } from "./support/SquadReader.ts"
 
 /** How far the trained reader may stay behind the peer's. */
 const margin = 0.02
 
-/** All that is known so far. */
-interface Found {
-  readonly material: ReaderMaterial
-  readonly trained?: TrainedRun
-  readonly peer?: PeerRun
-  readonly before?: AnswersFound
-  readonly after?: AnswersFound
-  readonly peers?: AnswersFound
-  readonly apart?: EvaluatorsApart
-}
+/** What is measured one after another. */
+const pieces = ["before", "ours", "evaluators", "peer"] as const
+type Piece = (typeof pieces)[number]
 
-export async function run({ args, root, log, keep }: ExperimentContext): Promise<ExperimentResult> {
+export async function run({ args, log, keep }: ExperimentContext): Promise<ExperimentResult> {
   const [pairs = 1000, questions = 300] = args.map(Number)
   const models = folderOf("TANDEM_MODELS", "SmolLM2-135M-Instruct")
   const base = join(models, "SmolLM2-135M-Instruct")
@@ -62,41 +53,49 @@ export async function run({ args, root, log, keep }: ExperimentContext): Promise
     generator: base,
   }
   const material = await Effect.runPromise(readerMaterial(folders, { pairs, questions }, log))
-  let found: Found = { material }
-  const add = async (more: Partial<Found>): Promise<void> => {
-    found = { ...found, ...more }
-    await keep(resultOf(found))
-  }
+  const settings = settingsOf(material)
+  const found = new Map(recordedSystems(join(root, "proof/ralt-squad.json"), settings))
   const device = layer({ device: "cpu", threads: readerSettings.threads })
-  const answers = async <E>(name: string, model: Effect.Effect<LanguageModel, E, Runtime>): Promise<AnswersFound> => {
+  const answers = async <E>(name: string, model: Effect.Effect<LanguageModel, E, Runtime>): Promise<PerQuestion> => {
     const file = join(work, `answers-${name}.jsonl`)
     log(`answers: ${name}`)
     const asked = { questions: material.dev, prompts: material.prompts }
     await Effect.runPromise(answerInto(file, model, asked, log).pipe(Effect.provide(device)))
-    return answersIn(file, material.dev)
+    return answerValues(answersIn(file, material.dev))
   }
-  const reader = join(work, "reader")
-  await add({ before: await answers("before", Effect.succeed(material.model)) })
-  await add({ trained: await trainOurs(reader, base, material, log) })
-  const ours = Effect.map(loadGenerator(reader, { seed: 0, texts: () => [] }), ({ model }) => model)
-  await add({ after: await answers("after", ours) })
   const sides = { base, root, folder: join(work, "evaluated") }
-  const first = firstAnswers(join(work, "answers-before.jsonl"), { ...material, questions: material.dev }, 20)
-  const apart = await compareEvaluators(sides, first)
-  if (apart !== undefined) await add({ apart })
-  const folder = join(work, "peer")
-  const peer = await Effect.runPromise(trainPeer({ ...sides, folder }, material, log).pipe(Effect.provide(device)))
-  if (peer !== undefined) {
-    await add({ peer })
-    await add({ peers: await answers("peer", withPeftAdapter(material.model, join(folder, "adapter"), material)) })
+  const measured: Record<Piece, () => Promise<PerQuestion | undefined>> = {
+    before: () => answers("before", Effect.succeed(material.model)),
+    ours: async () => {
+      const reader = join(work, "reader")
+      const trained = await trainOurs(reader, base, material, log)
+      const ours = Effect.map(loadGenerator(reader, { seed: 0, texts: () => [] }), ({ model }) => model)
+      return { ...trained, ...(await answers("after", ours)) }
+    },
+    evaluators: async () => {
+      const file = join(work, "answers-before.jsonl")
+      if (!existsSync(file)) await answers("before", Effect.succeed(material.model))
+      return compareEvaluators(sides, firstAnswers(file, { ...material, questions: material.dev }, 20))
+    },
+    peer: async () => {
+      const folder = join(work, "peer")
+      const peer = await Effect.runPromise(trainPeer({ ...sides, folder }, material, log).pipe(Effect.provide(device)))
+      if (peer === undefined) return undefined
+      const tuned = withPeftAdapter(material.model, join(folder, "adapter"), material)
+      return {
+        ...trainingValues(peer, Math.max(...peer.map(({ peakMemoryMiB }) => peakMemoryMiB))),
+        ...(await answers("peer", tuned)),
+      }
+    },
   }
-  return resultOf(found)
-}
-
-/** What training came to. */
-interface TrainedRun {
-  readonly steps: readonly { readonly loss: number; readonly lr: number; readonly seconds: number }[]
-  readonly peakMemoryMiB: number
+  for (const piece of pieces) {
+    if (found.has(piece)) continue
+    const values = await measured[piece]()
+    if (values === undefined) continue
+    found.set(piece, values)
+    await keep(resultOf(material, found))
+  }
+  return resultOf(material, found)
 }
 
 const Report = Schema.Struct({ status: Schema.String, peakMemoryMiB: Schema.Number })
@@ -107,7 +106,7 @@ async function trainOurs(
   generator: string,
   { trainFile }: ReaderMaterial,
   log: (line: string) => void,
-): Promise<TrainedRun> {
+): Promise<PerQuestion> {
   const paths = runPaths(out)
   const report = () => Schema.decodeUnknownSync(Schema.fromJsonString(Report))(readFileSync(paths.report, "utf8"))
   if (!existsSync(paths.report) || report().status !== "completed") {
@@ -124,15 +123,42 @@ async function trainOurs(
     await Effect.runPromise(Effect.flatMap(settings, (decoded) => trainRalt(decoded, { observe })))
   }
   const rows = await Effect.runPromise(readMetrics(paths.metrics))
-  const steps = rows.filter(Schema.is(StepRow)).map(({ loss, lr, seconds }) => ({ loss, lr, seconds }))
-  return { steps, peakMemoryMiB: report().peakMemoryMiB }
+  return trainingValues(rows.filter(Schema.is(StepRow)), report().peakMemoryMiB)
 }
 
-function resultOf(found: Found): ExperimentResult {
-  const { material, trained, peer, before, after, peers, apart } = found
-  const { train, dev, retrieval } = material
-  const overBefore = before && after && differences(after, before)
-  const overPeer = after && peers && differences(after, peers)
+/** Steps of a training as a record holds them. */
+const trainingValues = (
+  steps: readonly { readonly loss: number; readonly lr: number; readonly seconds: number }[],
+  peakMemoryMiB: number,
+): PerQuestion => ({
+  "step.loss": steps.map(({ loss }) => loss),
+  // Rates are small: of a millionth.
+  "step.lr": steps.map(({ lr }) => lr * 1e6),
+  "step.seconds": steps.map(({ seconds }) => seconds),
+  peakMemoryMiB: [Math.round(peakMemoryMiB)],
+})
+
+const settingsOf = ({ train, dev }: ReaderMaterial) => ({
+  model: "SmolLM2-135M-Instruct, from weights of 4 bits (Q4_1) as fp32",
+  retriever: "all-MiniLM-L6-v2 as it comes, exact search among the paragraphs of the set's own articles",
+  data: "SQuAD v1.1, drawn from 44 training and 24 development articles",
+  pairs: train.length,
+  questions: dev.length,
+  shown:
+    "one passage in a prompt: the best of those that were found, or the question's own paragraph; the question first",
+  ...readerSettings,
+  peer: "bench/peers/ralt-squad.py, begun with the same adapters, the same batches in the same order",
+  times: "of a machine that did other work as well: no measurement of speed",
+})
+
+function resultOf(material: ReaderMaterial, pieces: ReadonlyMap<string, PerQuestion>): ExperimentResult {
+  const answers = (piece: Piece): AnswersFound | undefined => {
+    const values = pieces.get(piece)
+    return values && answersOf(values, material.dev)
+  }
+  const [before, ours, peer] = [answers("before"), answers("ours"), answers("peer")]
+  const overBefore = before && ours && differences(ours, before)
+  const overPeer = ours && peer && differences(ours, peer)
   const holds: Record<string, boolean> = {}
   if (overBefore !== undefined)
     for (const shown of shownPassages) {
@@ -145,42 +171,39 @@ function resultOf(found: Found): ExperimentResult {
       holds[`${shown}: exact match at most ${margin} below the peer`] =
         (overPeer[shown].exactMatch?.estimate ?? -1) >= -margin
     }
+  const evaluators = pieces.get("evaluators")
+  const [ourSteps, peerSteps] = [pieces.get("ours"), pieces.get("peer")]
   return {
-    settings: {
-      model: "SmolLM2-135M-Instruct, from weights of 4 bits (Q4_1) as fp32",
-      retriever: "all-MiniLM-L6-v2 as it comes, exact search among the paragraphs of the set's own articles",
-      data: "SQuAD v1.1, drawn from 44 training and 24 development articles",
-      pairs: train.length,
-      questions: dev.length,
-      shown:
-        "one passage in a prompt: the best of those that were found, or the question's own paragraph; the question first",
-      ...readerSettings,
-      times: "of a machine that did other work as well: no measurement of speed",
-    },
+    settings: settingsOf(material),
     figures: {
-      retrieval,
-      train: trained === undefined ? notYet : trainedFigures(trained),
+      retrieval: material.retrieval,
       before: answered(before),
-      after: answered(after),
-      afterMinusBefore: overBefore ?? notYet,
-      peer: {
-        script: "bench/peers/ralt-squad.py, begun with the same adapters, the same batches in the same order",
-        train:
-          peer === undefined
-            ? notYet
-            : trainedFigures({ ...peer, peakMemoryMiB: peer.steps.at(-1)?.peakMemoryMiB ?? 0 }),
-        after: answered(peers),
-        oursMinusPeer: overPeer ?? notYet,
-        evaluatorsOnTheModelAsItComes: apart ?? notYet,
-        losses: peer === undefined || trained === undefined ? notYet : compared(trained, peer),
-      },
+      ours: { train: trained(ourSteps), answers: answered(ours), minusBefore: overBefore ?? notYet },
+      peer: { train: trained(peerSteps), answers: answered(peer), oursMinusPeer: overPeer ?? notYet },
+      evaluatorsOnTheModelAsItComes:
+        evaluators === undefined
+          ? notYet
+          : Object.fromEntries(Object.entries(evaluators).map(([name, [value]]) => [name, value])),
+      losses: ourSteps === undefined || peerSteps === undefined ? notYet : compared(ourSteps, peerSteps),
+      perQuestion: Object.fromEntries([...pieces].map(([piece, values]) => [piece, packed(values)])),
     },
     holds,
-    ...(peer === undefined ? {} : { versions: peer.versions }),
+    ...(peer === undefined ? {} : { versions: pinnedPeers() }),
   }
 }
 
 const notYet = "not yet run"
+
+/** What `npm run bench:peers` installs of what the peer stands on. */
+const pinnedPeers = () => {
+  const pins = readFileSync(join(root, "bench/peers/requirements.txt"), "utf8").split("\n")
+  return Object.fromEntries(
+    pins.flatMap((line) => {
+      const [name = "", version] = line.split("==")
+      return version !== undefined && ["torch", "transformers", "peft"].includes(name) ? [[name, version]] : []
+    }),
+  )
+}
 
 const differences = (a: AnswersFound, b: AnswersFound) => {
   const of = (shown: ShownPassage) => compareAnswers(a.reports[shown], b.reports[shown])
@@ -193,24 +216,30 @@ const answered = (found: AnswersFound | undefined) => {
   return { retrieved: of(found.reports.retrieved), gold: of(found.reports.gold), seconds: Math.round(found.seconds) }
 }
 
-const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)
+const mean = (values: readonly number[]): number => sum(values) / values.length
 
-const trainedFigures = ({ steps, peakMemoryMiB }: TrainedRun) => ({
-  steps: steps.length,
-  seconds: Math.round(steps.reduce((sum, { seconds }) => sum + seconds, 0)),
-  peakMemoryMiB: Math.round(peakMemoryMiB),
-  lossOfFirstTenSteps: mean(steps.slice(0, 10).map(({ loss }) => loss)),
-  lossOfLastTenSteps: mean(steps.slice(-10).map(({ loss }) => loss)),
-})
+const trained = (values: PerQuestion | undefined) => {
+  if (values === undefined) return notYet
+  const { "step.loss": losses = [], "step.seconds": seconds = [], peakMemoryMiB = [] } = values
+  return {
+    steps: losses.length,
+    seconds: Math.round(sum(seconds)),
+    peakMemoryMiB: peakMemoryMiB[0],
+    lossOfFirstTenSteps: mean(losses.slice(0, 10)),
+    lossOfLastTenSteps: mean(losses.slice(-10)),
+  }
+}
 
 /** How far the losses and rates of two runs lie apart, step by step. */
-const compared = (ours: TrainedRun, peer: PeerRun) => {
-  const apart = (value: (step: TrainedRun["steps"][number]) => number) =>
-    ours.steps.map((step, index) => Math.abs(value(step) - value(peer.steps[index] ?? step)))
+const compared = (ours: PerQuestion, peer: PerQuestion) => {
+  const apart = (name: string) =>
+    (ours[name] ?? []).map((value, step) => Math.abs(value - (peer[name]?.[step] ?? Number.NaN)))
+  const losses = apart("step.loss")
   return {
-    firstStep: apart(({ loss }) => loss)[0],
-    largest: Math.max(...apart(({ loss }) => loss)),
-    mean: mean(apart(({ loss }) => loss)),
-    largestOfRates: Math.max(...apart(({ lr }) => lr)),
+    firstStep: losses[0],
+    largest: Math.max(...losses),
+    mean: mean(losses),
+    largestOfRates: Math.max(...apart("step.lr")) / 1e6,
   }
 }

@@ -1,6 +1,6 @@
 // Answers of one model to prompts with one passage each, kept in a file from which a proof that was killed goes on.
 import { existsSync, readFileSync } from "node:fs"
-import { type AnswerReport, evaluateAnswers } from "@tandem/evals"
+import { type AnswerReport, bootstrapMean, bootstrapRatio, evaluateAnswers } from "@tandem/evals"
 import { writeWhole } from "@tandem/files/node/WriteWhole"
 import { makeLocalGenerator, type Prompts } from "@tandem/generator"
 import type { LanguageModel } from "@tandem/models"
@@ -12,6 +12,7 @@ import {
   type PreparedQuestion,
 } from "@tandem/objectives"
 import { Effect, Schema } from "effect"
+import type { PerQuestion } from "./Pieces.ts"
 
 /** What a prompt holds: the best passage that was found, or the paragraph that the question was asked about. */
 export const shownPassages = ["retrieved", "gold"] as const
@@ -128,4 +129,37 @@ export const answersIn = (file: string, questions: readonly PreparedQuestion[]):
 export interface AnswersFound {
   readonly reports: Readonly<Record<ShownPassage, AnswerReport>>
   readonly seconds: number
+}
+
+const scored = ["exactMatch", "f1", "rougeL", "nll"] as const
+
+/** Found answers as a record holds them. */
+export const answerValues = ({ reports, seconds }: AnswersFound): PerQuestion => ({
+  ...Object.fromEntries(
+    shownPassages.flatMap((shown) => {
+      const { perQuestion, tokens = [] } = reports[shown]
+      const values = [...scored.map((name) => [name, perQuestion[name] ?? []] as const), ["tokens", tokens] as const]
+      return values.map(([name, row]) => [`${shown}.${name}`, [...row]])
+    }),
+  ),
+  seconds: [Math.round(seconds)],
+})
+
+/** Answers that a record holds, of these questions. */
+export const answersOf = (values: PerQuestion, questions: readonly PreparedQuestion[]): AnswersFound => {
+  const report = (shown: ShownPassage): AnswerReport => {
+    const row = (name: string) => Float64Array.from(values[`${shown}.${name}`] ?? [])
+    const [perQuestion, tokens] = [Object.fromEntries(scored.map((name) => [name, row(name)])), row("tokens")]
+    const nats = row("nll").map((value, index) => value * tokens[index]!)
+    const intervals = Object.fromEntries(
+      scored.map((name) => [
+        name,
+        name === "nll" ? bootstrapRatio({ sums: nats, counts: tokens }) : bootstrapMean(row(name)),
+      ]),
+    )
+    const means = Object.fromEntries(scored.map((name) => [name, intervals[name]!.estimate]))
+    const ids = questions.map(({ id }) => id)
+    return { metrics: { n: ids.length, ...means }, intervals, perQuestion, tokens, ids }
+  }
+  return { reports: { retrieved: report("retrieved"), gold: report("gold") }, seconds: values["seconds"]?.[0] ?? 0 }
 }

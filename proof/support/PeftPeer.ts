@@ -16,6 +16,7 @@ import { saveAdapters } from "@tandem/runs/node/SaveAdapters"
 import { Effect, Schema } from "effect"
 import { peersPython } from "../../bench/support/Peers.ts"
 import type { firstAnswers } from "./AnswerFile.ts"
+import type { PerQuestion } from "./Pieces.ts"
 import { type ReaderMaterial, readerSettings } from "./SquadReader.ts"
 
 const script = "bench/peers/ralt-squad.py"
@@ -71,12 +72,6 @@ const Step = Schema.Struct({
 })
 const Done = Schema.Struct({ steps: Schema.Number, versions: Schema.Record(Schema.String, Schema.String) })
 
-/** What the peer's training came to. */
-export interface PeerRun {
-  readonly versions: Readonly<Record<string, string>>
-  readonly steps: readonly (typeof Step.Type)[]
-}
-
 /** Trains by the peer, or goes on where it was killed; undefined without its Python environment. */
 export const trainPeer = Effect.fnUntraced(function* (
   { folder, base, root }: { readonly folder: string; readonly base: string; readonly root: string },
@@ -99,31 +94,23 @@ export const trainPeer = Effect.fnUntraced(function* (
     const done = Schema.decodeUnknownSync(Schema.fromJsonString(Done))(printed.trim().split("\n").at(-1) ?? "")
     yield* Effect.promise(() => writeWhole(result, JSON.stringify(done)))
   }
-  const { versions } = Schema.decodeUnknownSync(Schema.fromJsonString(Done))(readFileSync(result, "utf8"))
   const decode = Schema.decodeUnknownSync(Schema.fromJsonString(Step))
-  const steps = readFileSync(join(folder, "metrics.jsonl"), "utf8")
+  return readFileSync(join(folder, "metrics.jsonl"), "utf8")
     .trimEnd()
     .split("\n")
     .map((line) => decode(line))
-  const found: PeerRun = { versions, steps }
-  return found
 })
 
 const Answer = Schema.Struct({ row: Schema.Number, nll: Schema.Number, text: Schema.String })
 
-/** How the peer's evaluation of the model as it comes compares with ours, prompt by prompt. */
-export interface EvaluatorsApart {
-  readonly prompts: number
-  /** Nats of an answer. */
-  readonly largest: number
-  readonly sameTexts: number
-}
-
-/** Lets the peer read the prompts that our evaluation read; undefined without its Python environment. */
+/**
+ * Lets the peer read the prompts that our evaluation read: how many, how many nats of an answer they lie apart at most, and
+ * how many texts are the same; undefined without its Python environment.
+ */
 export const compareEvaluators = async (
   { folder, base, root }: { readonly folder: string; readonly base: string; readonly root: string },
   ours: ReturnType<typeof firstAnswers>,
-): Promise<EvaluatorsApart | undefined> => {
+): Promise<PerQuestion | undefined> => {
   const python = peersPython("torch")
   if (python === undefined) return undefined
   const rows = join(folder, "rows.jsonl")
@@ -143,9 +130,9 @@ export const compareEvaluators = async (
     same: text.trim() === ours[row]!.text,
   }))
   return {
-    prompts: pairs.length,
-    largest: Math.max(...pairs.map(({ nll }) => nll)),
-    sameTexts: pairs.filter(({ same }) => same).length,
+    prompts: [pairs.length],
+    largestNatsApart: [Math.max(...pairs.map(({ nll }) => nll))],
+    sameTexts: [pairs.filter(({ same }) => same).length],
   }
 }
 

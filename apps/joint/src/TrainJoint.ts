@@ -12,6 +12,7 @@ import {
   measureJoint,
   type SearchedBatch,
   type SearchedDraft,
+  searchCharts,
 } from "@tandem/objectives"
 import { baseModels } from "@tandem/objectives/node/BaseModels"
 import { generatorFingerprint } from "@tandem/objectives/node/LoadGenerator"
@@ -200,6 +201,7 @@ const planOf = Effect.fnUntraced(function* (settings: JointSettings, loaded: Loa
       },
       { title: "What answers tell of passages, nats", columns: ["learned"] },
       { title: "Different passages among those found last, a share", columns: ["distinct"] },
+      ...searchCharts.steps,
     ],
     save: Effect.fnUntraced(function* (trained, step, systems) {
       yield* saveGenerator({ run: settings.out, model: generator, trained, prompt: prompts.settings, observe })

@@ -15,6 +15,7 @@ import {
   positiveFirst,
   renewedCandidates,
   scorePairs,
+  searchCharts,
   type TaughtCandidate,
   type TaughtQuestion,
   targetWarnings,
@@ -172,6 +173,7 @@ const planOf = Effect.fnUntraced(function* (settings: LsrSettings, loaded: Loade
       { title: "Questions whose best candidate both agree on, a share", columns: ["agreement"] },
       { title: "Place of the target's best candidate in the retriever's order", columns: ["helpfulRank"] },
       { title: "Targets that are flat, or one candidate alone, a share", columns: ["flatShare", "oneHotShare"] },
+      ...searchCharts.steps,
     ],
     save: Effect.fnUntraced(function* (trained, step, systems) {
       yield* saveSearched({ ...cards(step, systems), trained, observe }, { store, passages })

@@ -5,6 +5,7 @@ import type { Measured, Systems } from "@tandem/runs"
 import { Option, Schema } from "effect"
 import { answerVariants } from "../answers/AnswerContexts.ts"
 import { foundPassages, type PreparedPassage, type PreparedQuestion } from "../ralt/PreparedQuestion.ts"
+import { searchCharts } from "../retrieval/SearchDev.ts"
 import type { RagResult } from "./EvaluateRag.ts"
 
 /** Questions that a run keeps answers of with their sources, and that the page shows. */
@@ -39,7 +40,7 @@ export const jointCharts: readonly EvaluationChart[] = [
     title: "Written answers",
     metrics: ["closedBook", "random", "retrieved", "gold"].map((name) => `${name}.exactMatch`),
   },
-  { title: "Retrieval", metrics: ["recall@1", "answerRecall@1", "mrr@10", "distinct"] },
+  ...searchCharts.evaluations,
 ]
 
 /** What a run keeps of answers with their sources. */

@@ -75,7 +75,10 @@ const measureWith = Effect.fnUntraced(function* (
     const store =
       options.passages === "frozen" ? options.store : yield* encodedAnew(options.store, towers.passage, options)
     const measured = yield* measureSystem(
-      { model: options.models.generator, reader, query: towers.query, store },
+      {
+        ...{ model: options.models.generator, reader, query: towers.query, store },
+        ...(store === options.store ? {} : { inUse: options.store }),
+      },
       options,
     )
     const { count: passages } = yield* store.metadata
@@ -97,18 +100,23 @@ export const measureSystem = Effect.fn("objectives.measureSystem")(function* (
     reader,
     query,
     store,
+    inUse,
   }: {
     /** The generator's model, and the same with its weights of the moment. */
     readonly model: LanguageModel
     readonly reader: LocalGenerator
     readonly query: Tower
     readonly store: KnowledgeStoreShape
+    /** What training searches, where its vectors are older than the store's. */
+    readonly inUse?: KnowledgeStoreShape
   },
   options: SystemMeasurement,
 ): Effect.fn.Return<Measured, JointFailure, Runtime> {
   const { dev, corpus, retrieval, k, prompts, seed, written, observe, loss } = options
   const progress = progressTo(observe)
-  const { metrics, perQuestion, questions } = yield* searchDev(query, store, { dev, corpus, retrieval, k, observe })
+  const { metrics, perQuestion, questions } = yield* searchDev(query, store, {
+    ...{ dev, corpus, retrieval, k, inUse, observe },
+  })
   const rag = { questions, prompts, k, written, loss, temperature: retrieval.temperature }
   const retrieved = yield* options.renewEvery === undefined
     ? evaluateRag(reader, rag, progress)

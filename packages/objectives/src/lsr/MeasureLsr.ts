@@ -8,7 +8,7 @@ import type { PreparedQuestion } from "../ralt/PreparedQuestion.ts"
 import { decidingMetric, divergedAfter, type RetrievalFailure, searchTowers } from "../retrieval/MeasureRetrieval.ts"
 import { keptRankings, retrievalExamples } from "../retrieval/RetrievalExamples.ts"
 import type { RetrievalSettings } from "../retrieval/RetrievalSettings.ts"
-import { encodedAnew, searchDev } from "../retrieval/SearchDev.ts"
+import { encodedAnew, searchCharts, searchDev } from "../retrieval/SearchDev.ts"
 import type { ScorePairs } from "./Teacher.ts"
 
 /** What the training of a retriever by a teacher is measured with. */
@@ -40,6 +40,10 @@ export const measureLsr = <E extends { readonly _tag: string }>(
   baselines: {},
   page: {
     headline: ["recall@1", "answerRecall@1", "retrieved.nll"],
+    charts: [
+      ...searchCharts.evaluations,
+      { title: "Nats a token of the expected answers with the best passage", metrics: ["retrieved.nll"] },
+    ],
     sections: (systems) => [retrievalExamples(options, systems)],
   },
 })
@@ -53,9 +57,10 @@ const measureWith = Effect.fnUntraced(function* <E extends { readonly _tag: stri
   const searched = yield* (passages === "frozen" ? Effect.succeed(store) : encodedAnew(store, passage, options)).pipe(
     divergedAfter(step),
   )
-  const { metrics, perQuestion, rankings, questions } = yield* searchDev(query, searched, { ...options, k: 1 }).pipe(
-    divergedAfter(step),
-  )
+  const inUse = searched === store ? undefined : store
+  const { metrics, perQuestion, rankings, questions } = yield* searchDev(query, searched, {
+    ...{ ...options, k: 1, inUse },
+  }).pipe(divergedAfter(step))
   const shown = keptRankings(rankings)
   if (score === undefined || scored === 0) return { metrics, perQuestion, shown }
   const nll = yield* answersUnder(score, questions.slice(0, scored), options.observe)
