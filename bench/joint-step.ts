@@ -1,13 +1,14 @@
-// Joint steps of a retriever and a reader: MiniLM as query encoder and SmolLM2's shape with LoRA behind each of five retrieved
-// passages, RAG-Sequence, against the same loss in plain PyTorch: questions, prompts and passages as they are.
+// Joint steps of a retriever and a reader: MiniLM as query encoder, and behind each of five retrieved passages SmolLM2 with LoRA
+// or a decoder of 30 million weights, against the same loss in plain PyTorch, or BART, against transformers' RagModel; questions,
+// prompts and passages as they are.
 import { availableParallelism } from "node:os"
 import type { ExperimentContext, ExperimentResult } from "../scripts/support/Experiment.ts"
 import { type Compared, compare, verdicts } from "./support/Compare.ts"
 import { jointQuestions } from "./support/JointQuestions.ts"
 import { needs } from "./support/Material.ts"
 import { limits, withLines } from "./support/PassageQuestions.ts"
+import { shapes, withRandomModel } from "./support/RandomModel.ts"
 
-const losses = ["rag-sequence", "rag-token"] as const
 const targets = { speed: 1.5, memory: 1 }
 const k = 5
 const batchSize = 2
@@ -23,28 +24,42 @@ const lora = {
 /** Relative, of the losses. */
 const tolerance = 1e-4
 
+/** Readers of the cases; one without `lora` trains all of its weights. */
+const readers = {
+  "SmolLM2-135M with LoRA": { lora, losses: ["rag-sequence", "rag-token"] },
+  "Llama of 30 million weights": { shape: "Llama-30M", losses: ["rag-sequence"] },
+  "BART-base": { shape: "BART-base", losses: ["rag-sequence"] },
+} as const
+
 export async function run({ args, log }: ExperimentContext): Promise<ExperimentResult> {
-  const model = needs("TANDEM_MODELS", "SmolLM2-135M-Instruct")
+  const tokenizer = needs("TANDEM_MODELS", "SmolLM2-135M-Instruct")
   const encoder = needs("TANDEM_MODELS", "all-MiniLM-L6-v2")
   const threads = availableParallelism()
-  const batches = await jointQuestions({ model, encoder }, { batches: 1 + rounds * steps, batchSize, k })
+  const batches = await jointQuestions({ model: tokenizer, encoder }, { batches: 1 + rounds * steps, batchSize, k })
   const figures: Record<string, Compared> = {}
   await withLines(batches, async (file) => {
-    for (const loss of losses) {
-      const name = `${loss}, ${k} passages a question, batches of ${batchSize}`
-      if (args.length > 0 && !args.includes(name)) continue
-      const settings = { model, encoder, batches: file, loss, temperature, learningRate, steps, threads, lora }
-      figures[name] = await compare({ name: "joint-step", settings, rounds, tolerance, targets, profiled: steps, log })
-    }
+    for (const [reader, of] of Object.entries(readers))
+      for (const loss of of.losses) {
+        const name = `${reader}, ${loss}`
+        if (args.length > 0 && !args.some((arg) => name.startsWith(arg))) continue
+        const common = { encoder, batches: file, loss, temperature, learningRate, steps, threads }
+        const measure = async (model: string): Promise<void> => {
+          const settings = { ...common, model, ...("lora" in of ? { lora: of.lora } : {}) }
+          figures[name] = await compare({
+            ...{ name: "joint-step", settings, rounds, tolerance, targets, profiled: steps, log },
+          })
+        }
+        await ("shape" in of ? withRandomModel(shapes[of.shape], measure) : measure(tokenizer))
+      }
   })
   const settings = {
-    work: "retriever and reader trained together, MiniLM and SmolLM-135M's shape",
-    against: "PyTorch",
-    unit: "step",
-    model: "all-MiniLM-L6-v2, SmolLM2-135M-Instruct with LoRA",
+    work: "retriever and reader trained together",
+    against: "PyTorch; for BART transformers' RagModel",
+    unit: `step of ${batchSize} questions with ${k} passages each`,
+    model: "all-MiniLM-L6-v2; readers by case",
     data: "SQuAD v1.1, training questions, passages by BM25",
     step: "forward, backward, clip, AdamW",
-    losses,
+    readers,
     targets,
     k,
     batchSize,
@@ -53,7 +68,6 @@ export async function run({ args, log }: ExperimentContext): Promise<ExperimentR
     steps,
     learningRate,
     temperature,
-    lora,
     threads,
   }
   return { settings, figures, holds: verdicts(figures) }

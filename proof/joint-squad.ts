@@ -1,13 +1,12 @@
 // The real MiniLM and SmolLM2-135M-Instruct trained together on questions and answers of SQuAD, without a word on which
 // passage answers; against both as they come, and against the same reader fine-tuned on the same pairs with what MiniLM finds.
 // `npm run proof -- joint-squad [PAIRS QUESTIONS]`; $TANDEM_MODELS holds all-MiniLM-L6-v2 and SmolLM2-135M-Instruct, $TANDEM_DATA
-// SQuAD. What was killed goes on where it was, from runs/; a system that proof/joint-squad.json holds is not trained again.
-import { existsSync, mkdirSync, readFileSync } from "node:fs"
+// SQuAD. What was killed goes on where it was, from runs/; a system that proof/joint-squad.json holds is not trained again, and
+// the reader alone not where ralt-squad has trained it.
+import { mkdirSync } from "node:fs"
 import { join } from "node:path"
 import type { Example } from "@tandem/datasets"
 import { readExamples } from "@tandem/datasets/node/Files"
-import { trainRalt } from "@tandem/dual"
-import { raltTrainApp } from "@tandem/dual/TrainApp"
 import { pairedBootstrap } from "@tandem/evals"
 import { makeLocalGenerator } from "@tandem/generator"
 import { trainJoint } from "@tandem/joint"
@@ -19,14 +18,22 @@ import { loadGenerator } from "@tandem/objectives/node/LoadGenerator"
 import { openRetriever } from "@tandem/objectives/node/OpenRetriever"
 import { searchedIndex } from "@tandem/objectives/node/SearchedIndex"
 import { searchDev } from "@tandem/objectives/retrieval/SearchDev"
-import { decodeTrainSettings, type RunEvent } from "@tandem/runs"
-import { runPaths } from "@tandem/runs/node/RunFolder"
+import { decodeTrainSettings } from "@tandem/runs"
 import { layer } from "@tandem/runtime/node/NodeRuntime"
 import { Effect } from "effect"
 import type { ExperimentContext, ExperimentResult } from "../scripts/support/Experiment.ts"
 import { folderOf } from "./support/DprProof.ts"
 import { measuredInParts, type PerQuestion, packed, recordedSystems } from "./support/Pieces.ts"
-import { type ReaderMaterial, readerMaterial, readerSettings } from "./support/SquadReader.ts"
+import {
+  isDone,
+  type ReaderMaterial,
+  readerMaterial,
+  readerRun,
+  readerSettings,
+  squadFolder,
+  told,
+  trainSquadReader,
+} from "./support/SquadReader.ts"
 
 /** What the two are trained with together, beside the reader's settings. */
 const joint = { loss: "rag-sequence", k: 3, kEval: 5, lr: { query: 1e-5, generator: readerSettings.lr } } as const
@@ -42,7 +49,7 @@ export async function run({ args, root, log, keep }: ExperimentContext): Promise
   const [pairs = 1000, questions = 300] = args.map(Number)
   const models = folderOf("TANDEM_MODELS", "SmolLM2-135M-Instruct")
   const base = join(models, "SmolLM2-135M-Instruct")
-  const work = join(root, "runs", `joint-squad-${pairs}-${questions}`)
+  const work = squadFolder(root, { pairs, questions })
   mkdirSync(work, { recursive: true })
   const squad = join(folderOf("TANDEM_DATA", "squad"), "squad")
   const settings = {
@@ -59,11 +66,11 @@ export async function run({ args, root, log, keep }: ExperimentContext): Promise
   const material = await Effect.runPromise(readerMaterial(folders, { pairs, questions }, log))
   for (const system of systems) {
     if (found.has(system)) continue
-    const out = join(work, system)
+    const out = join(work, "joint")
     if (system === "joint") await trainTogether(work, base, out, log)
-    if (system === "ralt") await trainReader(material, base, out, log)
+    const reader = system === "ralt" ? await trainSquadReader(work, base, material, log) : out
     log(`measuring: ${system}`)
-    const measured = { work, system, material, log }
+    const measured = { work, system, run: system === "before" ? undefined : reader, material, log }
     found.set(system, await Effect.runPromise(Effect.scoped(measure(measured)).pipe(Effect.provide(device))))
     await keep(resultOf(settings, found))
   }
@@ -72,61 +79,32 @@ export async function run({ args, root, log, keep }: ExperimentContext): Promise
 
 const device = layer({ device: "cpu", threads: readerSettings.threads })
 
-/** Whether a run is there, ended. */
-const isDone = (out: string): boolean => {
-  const { report } = runPaths(out)
-  return existsSync(report) && JSON.parse(readFileSync(report, "utf8")).status === "completed"
-}
-
-const told = (log: (line: string) => void) => (event: RunEvent) =>
-  Effect.sync(() => {
-    if (event.event === "step") log(`step ${event.step}: loss ${event.loss.toFixed(4)}, ${event.seconds.toFixed(1)} s`)
-    if (event.event === "warning") log(event.message)
-  })
-
-/** Settings that both trainings have. */
-const common = (generator: string, out: string) => {
-  const { k: _k, lr: _lr, reduction: _reduction, ...shared } = readerSettings
-  return { ...shared, generator, out, saveAdapters: true, saveEvery: 5, resume: existsSync(runPaths(out).config) }
-}
-
 async function trainTogether(work: string, base: string, out: string, log: (line: string) => void): Promise<void> {
   if (isDone(out)) return
   const files = { data: join(work, "train-pairs.jsonl"), corpus: join(work, "train-corpus.jsonl") }
-  const { lora, ...shared } = common(base, out)
+  const { lora, ...shared } = readerRun(base, out)
   const given = { ...shared, ...files, ...joint, retriever: join(work, "retriever"), lora: { generator: lora } }
   const settings = decodeTrainSettings(jointTrainApp, given)
   await Effect.runPromise(Effect.flatMap(settings, (decoded) => trainJoint(decoded, { observe: told(log) })))
-}
-
-async function trainReader(
-  { trainFile }: ReaderMaterial,
-  base: string,
-  out: string,
-  log: (line: string) => void,
-): Promise<void> {
-  if (isDone(out)) return
-  const { k, lr, reduction } = readerSettings
-  const settings = decodeTrainSettings(raltTrainApp, { ...common(base, out), data: trainFile, k, lr, reduction })
-  await Effect.runPromise(Effect.flatMap(settings, (decoded) => trainRalt(decoded, { observe: told(log) })))
 }
 
 /** A system's figures on each evaluation question: of retrieval, and of answers. */
 const measure = Effect.fnUntraced(function* ({
   work,
   system,
+  run,
   material,
   log,
 }: {
   readonly work: string
   readonly system: System
+  /** Whose generator answers; the model as it comes where absent. */
+  readonly run: string | undefined
   readonly material: ReaderMaterial
   readonly log: (line: string) => void
 }) {
-  const out = join(work, system)
-  const start = join(work, "retriever")
   const observe = () => Effect.void
-  const { towers, retrieval } = yield* openRetriever(system === "joint" ? out : start)
+  const { towers, retrieval } = yield* openRetriever(join(work, system === "joint" ? "joint" : "retriever"))
   const { data } = yield* Effect.map(
     readExamples(join(work, "dev-pairs.jsonl"), { corpus: join(work, "dev-corpus.jsonl") }),
     (read) => ({ data: read }),
@@ -138,7 +116,7 @@ const measure = Effect.fnUntraced(function* ({
   } as const
   const store = yield* searchedIndex({ data: [] }, index, data.corpus, observe)
   const model: LanguageModel =
-    system === "before" ? material.model : (yield* loadGenerator(out, { seed: 0, texts: () => [] })).model
+    run === undefined ? material.model : (yield* loadGenerator(run, { seed: 0, texts: () => [] })).model
   const reader = yield* makeLocalGenerator({ model })
   const context = yield* Effect.context<Effect.Services<ReturnType<typeof measurePart>>>()
   const measurePart = Effect.fnUntraced(function* (examples: readonly Example[], part: number) {

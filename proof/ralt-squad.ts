@@ -5,12 +5,9 @@
 // piece that proof/ralt-squad.json holds (the model before, ours, the peer's) is not computed again, on another machine either.
 import { existsSync, mkdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
-import { trainRalt } from "@tandem/dual"
-import { raltTrainApp } from "@tandem/dual/TrainApp"
 import { type AnswerReport, compareAnswers } from "@tandem/evals"
 import type { LanguageModel } from "@tandem/models"
 import { loadGenerator } from "@tandem/objectives/node/LoadGenerator"
-import { decodeTrainSettings } from "@tandem/runs"
 import { readMetrics } from "@tandem/runs/node/MetricsFile"
 import { runPaths } from "@tandem/runs/node/RunFolder"
 import type { Runtime } from "@tandem/runtime"
@@ -31,7 +28,13 @@ import {
 import { folderOf } from "./support/DprProof.ts"
 import { compareEvaluators, trainPeer, withPeftAdapter } from "./support/PeftPeer.ts"
 import { type PerQuestion, packed, recordedSystems } from "./support/Pieces.ts"
-import { type ReaderMaterial, readerMaterial, readerSettings } from "./support/SquadReader.ts"
+import {
+  type ReaderMaterial,
+  readerMaterial,
+  readerSettings,
+  squadFolder,
+  trainSquadReader,
+} from "./support/SquadReader.ts"
 
 /** How far the trained reader may stay behind the peer's. */
 const margin = 0.02
@@ -44,7 +47,7 @@ export async function run({ args, log, keep }: ExperimentContext): Promise<Exper
   const [pairs = 1000, questions = 300] = args.map(Number)
   const models = folderOf("TANDEM_MODELS", "SmolLM2-135M-Instruct")
   const base = join(models, "SmolLM2-135M-Instruct")
-  const work = join(root, "runs", `ralt-squad-${pairs}-${questions}`)
+  const work = squadFolder(root, { pairs, questions })
   mkdirSync(work, { recursive: true })
   const folders = {
     work,
@@ -67,8 +70,11 @@ export async function run({ args, log, keep }: ExperimentContext): Promise<Exper
   const measured: Record<Piece, () => Promise<PerQuestion | undefined>> = {
     before: () => answers("before", Effect.succeed(material.model)),
     ours: async () => {
-      const reader = join(work, "reader")
-      const trained = await trainOurs(reader, base, material, log)
+      const reader = await trainSquadReader(work, base, material, log)
+      const { metrics, report } = runPaths(reader)
+      const rows = (await Effect.runPromise(readMetrics(metrics))).filter(Schema.is(StepRow))
+      const { peakMemoryMiB } = Schema.decodeUnknownSync(Schema.fromJsonString(Report))(readFileSync(report, "utf8"))
+      const trained = trainingValues(rows, peakMemoryMiB)
       const ours = Effect.map(loadGenerator(reader, { seed: 0, texts: () => [] }), ({ model }) => model)
       return { ...trained, ...(await answers("after", ours)) }
     },
@@ -98,33 +104,8 @@ export async function run({ args, log, keep }: ExperimentContext): Promise<Exper
   return resultOf(material, found)
 }
 
-const Report = Schema.Struct({ status: Schema.String, peakMemoryMiB: Schema.Number })
+const Report = Schema.Struct({ peakMemoryMiB: Schema.Number })
 const StepRow = Schema.Struct({ loss: Schema.Number, lr: Schema.Number, seconds: Schema.Number })
-
-async function trainOurs(
-  out: string,
-  generator: string,
-  { trainFile }: ReaderMaterial,
-  log: (line: string) => void,
-): Promise<PerQuestion> {
-  const paths = runPaths(out)
-  const report = () => Schema.decodeUnknownSync(Schema.fromJsonString(Report))(readFileSync(paths.report, "utf8"))
-  if (!existsSync(paths.report) || report().status !== "completed") {
-    const settings = decodeTrainSettings(raltTrainApp, {
-      ...readerSettings,
-      ...{ data: trainFile, generator, out, saveAdapters: true, saveEvery: 5, resume: existsSync(paths.config) },
-    })
-    const observe: Parameters<typeof trainRalt>[1]["observe"] = (event) =>
-      Effect.sync(() => {
-        if (event.event === "step")
-          log(`step ${event.step}: loss ${event.loss.toFixed(4)}, ${event.seconds.toFixed(1)} s`)
-        if (event.event === "warning") log(event.message)
-      })
-    await Effect.runPromise(Effect.flatMap(settings, (decoded) => trainRalt(decoded, { observe })))
-  }
-  const rows = await Effect.runPromise(readMetrics(paths.metrics))
-  return trainingValues(rows.filter(Schema.is(StepRow)), report().peakMemoryMiB)
-}
 
 /** Steps of a training as a record holds them. */
 const trainingValues = (

@@ -32,7 +32,8 @@ interface Settings extends SideRuntimeSettings {
   readonly learningRate: number
   /** Steps of one round. */
   readonly steps: number
-  readonly lora: Pick<LoraSettings, "rank" | "alpha"> & { readonly targets: readonly string[] }
+  /** The reader's adapters; all of its weights train where absent. */
+  readonly lora?: Pick<LoraSettings, "rank" | "alpha"> & { readonly targets: readonly string[] }
 }
 const settings: Settings = JSON.parse(process.argv[2] ?? "{}")
 const { lora, loss, temperature } = settings
@@ -81,7 +82,6 @@ const prepare = Effect.gen(function* () {
   }
   // Under the profiler two batches after the first tell enough, and no more are compiled for.
   const batches = (settings.profile === undefined ? read : read.slice(0, 3)).map((rows) => batchOf(models, rows))
-  const adapted = { ...lora, exclude: "query/.*|.*lm_head" }
   const programOf = (batch: JointBatch) =>
     Effect.map(
       jointProgram(models, batch, {
@@ -90,13 +90,19 @@ const prepare = Effect.gen(function* () {
         labelSmoothing: 0,
         dropout: 0,
       }),
-      (program) => withAdapters(program, adapted),
+      (program) =>
+        lora === undefined
+          ? { program, adapters: [] }
+          : withAdapters(program, { ...lora, exclude: "query/.*|.*lm_head" }),
     )
   const own = joinParts({ query: query.parameters, generator: models.generator.parameters })
-  const added = adapterValues((yield* programOf(batches[0]!)).adapters)
-  const trainable = [...[...own.keys()].filter((name) => name.startsWith("query/")), ...added.keys()]
+  const { program, adapters } = yield* programOf(batches[0]!)
+  const added = adapterValues(adapters)
+  const trainable = [
+    ...[...own.keys()].filter((name) => lora === undefined || name.startsWith("query/")),
+    ...added.keys(),
+  ]
   const parameters = new Map<string, Tensor>([...own, ...added])
-  const { program } = yield* programOf(batches[0]!)
   const reached = new Set(program.graph.inputs.map(({ name }) => name))
   const state = yield* residentState(
     parameters,

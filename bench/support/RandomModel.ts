@@ -7,6 +7,8 @@ import {
   decoderConfig,
   decoderParameters,
   type Parameter,
+  seq2seqConfig,
+  seq2seqParameters,
   trainWordPiece,
 } from "@tandem/models"
 import { elementCount, float32, type Tensor } from "@tandem/onnx"
@@ -31,28 +33,56 @@ const bert = (hidden: number, layers: number, intermediate: number): Json => ({
   intermediate_size: intermediate,
 })
 
+const llama = (hidden: number, layers: number, intermediate: number, [heads, keyHeads]: readonly [number, number]) => ({
+  architectures: ["LlamaForCausalLM"],
+  model_type: "llama",
+  vocab_size: 49152,
+  hidden_size: hidden,
+  intermediate_size: intermediate,
+  num_hidden_layers: layers,
+  num_attention_heads: heads,
+  num_key_value_heads: keyHeads,
+  head_dim: 64,
+  hidden_act: "silu",
+  max_position_embeddings: 8192,
+  rms_norm_eps: 1e-5,
+  rope_theta: 100000,
+  tie_word_embeddings: true,
+  bos_token_id: 1,
+  eos_token_id: 2,
+  pad_token_id: 2,
+})
+
 /** `config.json`s of the models' sizes. */
 export const shapes = {
   "MiniLM-L6": bert(384, 6, 1536),
   "BERT-base": bert(768, 12, 3072),
-  "SmolLM-135M": {
-    architectures: ["LlamaForCausalLM"],
-    model_type: "llama",
-    vocab_size: 49152,
-    hidden_size: 576,
-    intermediate_size: 1536,
-    num_hidden_layers: 30,
-    num_attention_heads: 9,
-    num_key_value_heads: 3,
-    head_dim: 64,
-    hidden_act: "silu",
-    max_position_embeddings: 8192,
-    rms_norm_eps: 1e-5,
-    rope_theta: 100000,
+  "SmolLM-135M": llama(576, 30, 1536, [9, 3]),
+  "Llama-30M": llama(384, 8, 1024, [6, 2]),
+  "BART-base": {
+    architectures: ["BartForConditionalGeneration"],
+    model_type: "bart",
+    is_encoder_decoder: true,
+    vocab_size: 50265,
+    d_model: 768,
+    encoder_layers: 6,
+    decoder_layers: 6,
+    encoder_attention_heads: 12,
+    decoder_attention_heads: 12,
+    encoder_ffn_dim: 3072,
+    decoder_ffn_dim: 3072,
+    max_position_embeddings: 1024,
+    activation_function: "gelu",
+    dropout: 0,
+    attention_dropout: 0,
+    activation_dropout: 0,
+    scale_embedding: false,
     tie_word_embeddings: true,
-    bos_token_id: 1,
+    pad_token_id: 1,
+    bos_token_id: 0,
     eos_token_id: 2,
-    pad_token_id: 2,
+    decoder_start_token_id: 2,
+    forced_eos_token_id: null,
   },
 } as const satisfies Readonly<Record<string, Json>>
 
@@ -67,8 +97,16 @@ export const withRandomModel = <A>(config: Json, use: (folder: string) => Promis
     return use(folder)
   })
 
-const parametersOf = (config: Json): readonly Parameter[] =>
-  config["model_type"] === "bert" ? bertParameters(bertConfig(config)) : decoderParameters(decoderConfig(config))
+const parametersOf = (config: Json): readonly Parameter[] => {
+  switch (config["model_type"]) {
+    case "bert":
+      return bertParameters(bertConfig(config))
+    case "bart":
+      return seq2seqParameters(seq2seqConfig(config))
+    default:
+      return decoderParameters(decoderConfig(config))
+  }
+}
 
 /** A parameter's values around 0, or around 1 where they scale. */
 export const randomWeight = ({ dims, role }: Parameter, seed: number): Tensor =>

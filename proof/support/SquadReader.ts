@@ -1,9 +1,10 @@
-// What the proof ralt-squad trains and asks: pairs of SQuAD with the passages that MiniLM finds for them.
-import { existsSync } from "node:fs"
+// The reader that the proofs ralt-squad and joint-squad train and ask: pairs of SQuAD with the passages that MiniLM finds for them.
+import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import type { Example } from "@tandem/datasets"
 import { readExamples } from "@tandem/datasets/node/Files"
-import { prepareRalt } from "@tandem/dual"
+import { prepareRalt, trainRalt } from "@tandem/dual"
+import { raltTrainApp } from "@tandem/dual/TrainApp"
 import { writeWhole } from "@tandem/files/node/WriteWhole"
 import { InvalidPrompt, makePrompts, type Prompts } from "@tandem/generator"
 import type { LanguageModel } from "@tandem/models"
@@ -16,6 +17,7 @@ import { retrieverFacts } from "@tandem/objectives/node/OpenRetriever"
 import { type Prepared, readPrepared } from "@tandem/objectives/node/PreparedFile"
 import { Random } from "@tandem/random"
 import { sharedTower } from "@tandem/retriever"
+import { decodeTrainSettings, type RunEvent } from "@tandem/runs"
 import { writeJson } from "@tandem/runs/node/RunFiles"
 import { runPaths } from "@tandem/runs/node/RunFolder"
 import { Effect } from "effect"
@@ -44,6 +46,45 @@ const retrieval = {
   maxLength: { query: 256, passage: 256 },
   titles: "none",
 } as const
+
+/** Where proofs with these counts keep their runs; what one of them has trained the others need not. */
+export const squadFolder = (root: string, counts: { readonly pairs: number; readonly questions: number }): string =>
+  join(root, "runs", `squad-${counts.pairs}-${counts.questions}`)
+
+/** A generator's settings, of any training, and how a run that was killed goes on. */
+export const readerRun = (generator: string, out: string) => {
+  const { k: _k, lr: _lr, reduction: _reduction, ...shared } = readerSettings
+  return { ...shared, generator, out, saveAdapters: true, saveEvery: 5, resume: existsSync(runPaths(out).config) }
+}
+
+/** Whether a run is there, ended. */
+export const isDone = (out: string): boolean => {
+  const { report } = runPaths(out)
+  return existsSync(report) && JSON.parse(readFileSync(report, "utf8")).status === "completed"
+}
+
+/** Steps and warnings of a run, as a proof's lines. */
+export const told = (log: (line: string) => void) => (event: RunEvent) =>
+  Effect.sync(() => {
+    if (event.event === "step") log(`step ${event.step}: loss ${event.loss.toFixed(4)}, ${event.seconds.toFixed(1)} s`)
+    if (event.event === "warning") log(event.message)
+  })
+
+/** Fine-tunes the reader alone; its run's folder. */
+export const trainSquadReader = async (
+  work: string,
+  generator: string,
+  { trainFile }: Pick<ReaderMaterial, "trainFile">,
+  log: (line: string) => void,
+): Promise<string> => {
+  const out = join(work, "reader")
+  if (isDone(out)) return out
+  const { k, lr, reduction } = readerSettings
+  const given = { ...readerRun(generator, out), data: trainFile, k, lr, reduction }
+  const settings = decodeTrainSettings(raltTrainApp, given)
+  await Effect.runPromise(Effect.flatMap(settings, (decoded) => trainRalt(decoded, { observe: told(log) })))
+  return out
+}
 
 /** Where things lie. */
 export interface ReaderFolders {
