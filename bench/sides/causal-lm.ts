@@ -14,7 +14,7 @@ import { type SideRuntimeSettings, sideRuntime } from "../support/SideRuntime.ts
 import { answerWithSteps, trainingSteps } from "../support/TrainingSteps.ts"
 
 const settings: CausalLmSettings & SideRuntimeSettings = JSON.parse(process.argv[2] ?? "{}")
-const { lora } = settings
+const { lora, recompute } = settings
 
 interface LmBatch extends Batch {
   readonly shape: DecoderShape & { readonly logitRows: number }
@@ -70,7 +70,8 @@ const collate = (texts: readonly TokenRow[], padTokenId: number, longest: number
 
 const programOf = Effect.fnUntraced(function* (decoder: Decoder, { shape }: LmBatch) {
   const { graph } = yield* decoder.graph(shape)
-  return causalLmProgram(graph, shape.logitRows, lora)
+  const { program, adapters } = causalLmProgram(graph, shape.logitRows, lora)
+  return { program: { ...program, ...(recompute === undefined ? {} : { recompute }) }, adapters }
 })
 
 /** Weights and compiled steps in the runtime; what the model's files held is not kept. */

@@ -1,6 +1,6 @@
 // The batches of the language-model benchmark, as both sides read them.
 import { readFileSync } from "node:fs"
-import type { LoraSettings } from "@tandem/autodiff"
+import type { LoraSettings, Recompute } from "@tandem/autodiff"
 
 /** One text: the tokens from `from` on are labels. */
 export interface TokenRow {
@@ -22,6 +22,8 @@ export interface CausalLmSettings {
   /** Whether the products of the first batch's step are to be measured alone. */
   readonly countProducts: boolean
   readonly lora?: Pick<LoraSettings, "rank" | "alpha"> & { readonly targets: readonly string[] }
+  /** What is computed again in the backward pass; of our side alone. */
+  readonly recompute?: Recompute
 }
 
 export const readRows = (file: string): readonly (readonly TokenRow[])[] =>
