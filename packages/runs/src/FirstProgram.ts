@@ -13,9 +13,10 @@ import type { TrainSettings } from "./TrainSettings.ts"
  * differentiated, and kept until it is asked for once.
  */
 export const firstDifferentiated = Effect.fnUntraced(function* <D, B extends Batch, E>(
-  { objective: plain, example: wantedBatch }: TrainPlan<D, B, E>,
+  { objective: given, example: wantedBatch }: TrainPlan<D, B, E>,
   settings: TrainSettings,
 ) {
+  const plain = settings.recompute ? recomputed(given) : given
   const { train: parts, freeze } = settings
   const named = yield* trainableNames([...plain.parameters.keys()], {
     freeze,
@@ -55,6 +56,12 @@ export const firstDifferentiated = Effect.fnUntraced(function* <D, B extends Bat
     program: programFor,
   }
   return { objective: ready, adaptation }
+})
+
+/** The objective with programs that keep less of the forward pass. */
+const recomputed = <D, B extends Batch, E>(objective: TrainPlan<D, B, E>["objective"]): typeof objective => ({
+  ...objective,
+  program: (batch) => Effect.map(objective.program(batch), (program): Program => ({ ...program, recompute: "auto" })),
 })
 
 /** The first batch with the weights that the models brought; what the objective remembers is put back afterwards. */

@@ -81,6 +81,13 @@ export const trainFields = {
       expected: "model, or a number from 0 to below 1",
     },
   ),
+  recompute: settingWithDefault(
+    Schema.Boolean,
+    false,
+    switchDoc(
+      "compute most results once more where gradients need them: less than half the memory, up to half more time",
+    ),
+  ),
   train: optionalSetting(Schema.Array(Schema.String), textsDoc("PART", "parts that are trained", "all of them")),
   freeze: settingWithDefault(
     Schema.Array(Schema.String),

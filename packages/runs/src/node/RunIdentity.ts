@@ -7,7 +7,7 @@ import type { RunInputs } from "../TrainPlan.ts"
 import { hashPath, readJson } from "./RunFiles.ts"
 
 /** Settings that may differ between a run and its resumption, because they do not touch the sequence of steps. */
-const always = ["out", "resume", "threads", "device", "saveEvery"] as const
+const always = ["out", "resume", "threads", "device", "saveEvery", "recompute"] as const
 
 /** What a run was made of: versions, hashes of data and models, and one fingerprint over all that decides its steps. */
 export const runIdentity = Effect.fnUntraced(function* <E>(
