@@ -84,6 +84,27 @@ export const runtimePromises: readonly RuntimePromise[] = [
     }),
   },
   {
+    name: "reads constants of many bytes, folds what hangs on them alone, and leaves the caller's as they are",
+    check: Effect.gen(function* () {
+      const [rows, columns, row] = [2048, 2049, 5]
+      const g = new GraphBuilder()
+      const numbersOf = Float32Array.from({ length: rows * columns }, (_, index) => index % 7)
+      const table = g.initializer("table", { type: "float32", dims: [rows, columns], data: numbersOf })
+      const x = g.input("x", "float32", ["count", rows])
+      const executable = yield* (yield* Runtime).compile(g.build({ y: g.matmul(x, g.neg(table)) }))
+      const one = float32(
+        [1, rows],
+        Array.from({ length: rows }, (_, index) => (index === row ? 1 : 0)),
+      )
+      const { y } = yield* executable.run({ x: one })
+      same(
+        [y?.dims, numbers(y).slice(0, 9)],
+        [[1, columns], Array.from({ length: 9 }, (_, index) => -((row * columns + index) % 7))],
+      )
+      same([numbersOf.length, numbersOf[8]], [rows * columns, 1])
+    }),
+  },
+  {
     name: "applies dropout's masks, from tensors and from buffers",
     check: Effect.gen(function* () {
       const runtime = yield* Runtime

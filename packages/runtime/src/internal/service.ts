@@ -1,7 +1,7 @@
 import { type Graph, staticDims, type Tensor, writeModel, writeModelExternal } from "@tandem/onnx"
 import { Effect, type Scope } from "effect"
 import { CompileFailed, RunFailed } from "../Errors.ts"
-import type { Buffer, CompileOptions, Device, Executable, Feed, Runtime } from "../Runtime.ts"
+import type { Buffer, CompileOptions, Device, Executable, Feed, Provider, Runtime } from "../Runtime.ts"
 import { nodesOnCpu } from "./nodesOnCpu.ts"
 import type { Request, WireFeed } from "./protocol.ts"
 
@@ -36,13 +36,19 @@ const leastApart = 2 ** 24
 const constantBytes = ({ initializers }: Graph): number =>
   [...initializers.values()].reduce((sum, { data }) => sum + (ArrayBuffer.isView(data) ? data.byteLength : 0), 0)
 
+/** Providers that read weights beside a model, and what they are given of each: a copy to hand over, or the memory itself. */
+const readsApart: Readonly<Partial<Record<Provider, (weight: Uint8Array) => Uint8Array>>> = {
+  cpu: (weight) => weight.slice(),
+  wasm: (weight) => weight,
+}
+
 /**
- * A model with its weights beside it, each copied once into memory that can be handed over: ONNX Runtime reads them where
- * they are, where it would take the bytes of a whole model apart first.
+ * A model with its weights beside it: ONNX Runtime reads them where they are, where it would copy the bytes of a whole model
+ * and take them apart first.
  */
-const inParts = (graph: Graph) => {
+const inParts = (graph: Graph, given: (weight: Uint8Array) => Uint8Array) => {
   const { model, files } = writeModelExternal(graph, { location: "weights", largestFile: 1 })
-  const weights = [...files].flatMap(([path, pieces]) => pieces.map((piece) => ({ path, data: piece.slice() })))
+  const weights = [...files].flatMap(([path, pieces]) => pieces.map((piece) => ({ path, data: given(piece) })))
   return { model, weights }
 }
 
@@ -70,8 +76,9 @@ export const service = (ask: Ask, device: Device, form: Form): Runtime["Service"
     const anyShape = graph.inputs.some(({ dims }) => staticDims(dims) === undefined)
     const traits = { quantizes: quantizes(graph), anyShape }
     const compiled = Effect.suspend(() => {
-      const apart = device.provider === "cpu" && constantBytes(formed) >= leastApart
-      const { model, weights } = apart ? inParts(formed) : { model: writeModel(formed), weights: [] }
+      const apart = constantBytes(formed) < leastApart ? undefined : readsApart[device.provider]
+      const { model, weights } =
+        apart === undefined ? { model: writeModel(formed), weights: [] } : inParts(formed, apart)
       const given = [{ data: model }, ...weights].flatMap(memoryOf)
       return ask({ kind: "compile", executable, model, weights, optimize, profile, ...traits }, asStrings, given)
     })

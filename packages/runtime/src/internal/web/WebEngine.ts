@@ -83,6 +83,7 @@ export class WebEngine {
       executionProviders: [this.#device === undefined ? "wasm" : { name: "webgpu", device: this.#device }],
       graphOptimizationLevel: request.optimize === "all" ? "all" : "disabled",
       logSeverityLevel: silent,
+      ...(request.weights.length === 0 ? {} : { externalData: request.weights }),
       ...(request.profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: request.profile }),
     }
     const fallbacks: string[] = []
