@@ -1,5 +1,51 @@
 import { fileName, type ReadFiles } from "./ReadFiles.ts"
 
+/**
+ * The bytes of a body. One whose length is announced is read into memory of that length, where the platform can: it may join
+ * what it has gathered otherwise, and then a model's file is there twice. What is compressed on its way becomes longer.
+ */
+const wholeBody = async (response: Response): Promise<Uint8Array> => {
+  const length = Number(response.headers.get("content-length") ?? 0)
+  const reader = length >= leastGathered ? bytesReader(response.body) : undefined
+  if (reader === undefined) return new Uint8Array(await response.arrayBuffer())
+  let bytes = new Uint8Array(length)
+  for (let at = 0; at < length; ) {
+    const { done, value } = await reader.read(bytes.subarray(at))
+    if (done) throw new Error(`the server announced ${length} bytes and sent ${at}`)
+    at += value.length
+    // Memory that is read into is handed over, and comes back.
+    bytes = new Uint8Array(value.buffer)
+  }
+  const more: Uint8Array[] = []
+  for (;;) {
+    const { done, value } = await reader.read(new Uint8Array(more.length === 0 ? 1 : leastGathered))
+    if (done) return more.length === 0 ? bytes : joined([bytes, ...more])
+    more.push(value)
+  }
+}
+
+const joined = (pieces: readonly Uint8Array[]): Uint8Array => {
+  const bytes = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0))
+  let at = 0
+  for (const piece of pieces) {
+    bytes.set(piece, at)
+    at += piece.length
+  }
+  return bytes
+}
+
+/** Smaller bodies are not worth reading by ourselves. */
+const leastGathered = 2 ** 20
+
+/** A reader into memory of ours, of a body that has such; not all platforms' have. */
+const bytesReader = (body: ReadableStream<Uint8Array> | null): ReadableStreamBYOBReader | undefined => {
+  try {
+    return body?.getReader({ mode: "byob" })
+  } catch {
+    return undefined
+  }
+}
+
 /** How files behind an address are fetched. */
 export interface FilesAtOptions {
   /** The platform's own where absent. */
@@ -27,7 +73,7 @@ export const filesAt = (address: string | URL, options: FilesAtOptions = {}): Re
   // What came as a whole where a part was asked for: the next part is most likely of the same file.
   let whole: { readonly path: string; readonly bytes: Promise<Uint8Array> } | undefined
   const fetchWhole = (path: string, response: Response): Promise<Uint8Array> => {
-    const bytes = response.arrayBuffer().then((buffer) => new Uint8Array(buffer))
+    const bytes = wholeBody(response)
     const mine = { path, bytes }
     whole = mine
     bytes.catch(() => {
@@ -40,7 +86,7 @@ export const filesAt = (address: string | URL, options: FilesAtOptions = {}): Re
     read: async (path) => {
       whole = undefined
       const response = await ask(path, { headers: { ...headers } })
-      return response && new Uint8Array(await response.arrayBuffer())
+      return response && wholeBody(response)
     },
     stat: async (path) => {
       const response = await ask(path, { method: "HEAD", headers: { ...headers } })

@@ -94,3 +94,25 @@ test("of a server without ranges a file is sent once, however many of its parts 
   await assert.rejects(readRange("none", 0, 1), /the server has no none/)
   assert.equal(text(await read(model)), "0123456789")
 })
+
+test("a large file is read as it was sent, whatever length was announced", async () => {
+  const large = Uint8Array.from({ length: 3 * 2 ** 20 + 7 }, (_, index) => (index * 31) % 251)
+  const pieces = [large.subarray(0, 5), large.subarray(5, 2 ** 20), large.subarray(2 ** 20)]
+  /** A body of bytes that comes in pieces. */
+  const answer = (length: number) => {
+    const left = [...pieces]
+    const body = new ReadableStream({
+      type: "bytes",
+      pull: (controller) => {
+        const piece = left.shift()
+        if (piece !== undefined) return controller.enqueue(piece.slice())
+        controller.close()
+        controller.byobRequest?.respond(0)
+      },
+    })
+    return new Response(body, { headers: { "content-length": `${length}` } })
+  }
+  const files = (length: number) => filesAt("http://large.test", { fetch: async () => answer(length) })
+  // What is compressed on its way is longer than what was announced.
+  for (const length of [large.length, 2 ** 21]) assert.deepEqual(await files(length).read("model"), large, `${length}`)
+})
