@@ -38,13 +38,6 @@ export const readEncoder = Effect.fn("readEncoder")(function* (
   const place = modules?.find(({ kind }) => kind === "Transformer")?.path ?? ""
   const transformer = place === "" ? files : filesBelow(files, place)
   const huggingFace = yield* readModelConfig(transformer)
-  const tokenizer = yield* readTokenizer(transformer)
-  const settings = yield* encoderSettings({ files, transformer, modules, huggingFace, tokenizer })
-  const pooling = options.pooling ?? settings.pooling
-  const prompts = options.prompts ?? settings.prompts
-  const maxLength = options.maxLength ?? settings.maxLength
-  const common = { tokenizer, pooling, prompts, maxLength, similarity: settings.similarity, huggingFace }
-
   const modelFile = yield* firstFile(files, [
     ...new Set(
       [place, ""].flatMap((folder) =>
@@ -54,7 +47,23 @@ export const readEncoder = Effect.fn("readEncoder")(function* (
   ])
   const hasWeights = (yield* findWeights(transformer)) !== undefined
   const known = bertType(huggingFace) !== undefined
-  if (hasWeights && (known || modelFile === undefined) && !(options.prefer === "onnx" && modelFile !== undefined)) {
+  const fromWeights =
+    hasWeights && (known || modelFile === undefined) && !(options.prefer === "onnx" && modelFile !== undefined)
+  // The model is on its way while the tokenizer is made.
+  const [tokenizer, graph] = yield* Effect.all(
+    [
+      readTokenizer(transformer),
+      fromWeights || modelFile === undefined ? Effect.succeed(undefined) : readGraph(files, modelFile),
+    ],
+    { concurrency: 2 },
+  )
+  const settings = yield* encoderSettings({ files, transformer, modules, huggingFace, tokenizer })
+  const pooling = options.pooling ?? settings.pooling
+  const prompts = options.prompts ?? settings.prompts
+  const maxLength = options.maxLength ?? settings.maxLength
+  const common = { tokenizer, pooling, prompts, maxLength, similarity: settings.similarity, huggingFace }
+
+  if (fromWeights) {
     const config = yield* attempt(() => bertConfig(huggingFace, fileName(transformer, "config.json")))
     const read = yield* readWeights(transformer)
     if (read === undefined) return yield* noModel(transformer)
@@ -64,8 +73,7 @@ export const readEncoder = Effect.fn("readEncoder")(function* (
     })
     return yield* withRowsForTokens(encoder, transformer)
   }
-  if (modelFile === undefined) return yield* noModel(transformer)
-  const graph = yield* readGraph(files, modelFile)
+  if (graph === undefined || modelFile === undefined) return yield* noModel(transformer)
   const encoder = yield* attempt(() => {
     const config = withCase(known ? bertConfig(huggingFace) : onnxEncoderConfig(huggingFace), tokenizer)
     return onnxEncoder({ ...common, graph, config, directory: files.location, modelFile })

@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import type { ModelError } from "../Errors.ts"
 import { attempt } from "../internal/Attempt.ts"
 import { maxLengthOf } from "../internal/MaxLength.ts"
-import { exists, readJsonIfThere, readText } from "../internal/Reading.ts"
+import { readJsonIfThere, readText, readTextIfThere } from "../internal/Reading.ts"
 import { makeTokenizer, type Tokenizer } from "../tokenizer/Tokenizer.ts"
 import { readVocabulary, wordPieceFiles } from "../tokenizer/WordPieceFiles.ts"
 
@@ -12,8 +12,8 @@ export const readTokenizer = Effect.fn("readTokenizer")(function* (
   files: ReadFiles,
 ): Effect.fn.Return<Tokenizer, ModelError> {
   const config = (yield* readJsonIfThere(files, "tokenizer_config.json")) ?? {}
-  const chat = "chat_template.jinja"
-  const beside = (yield* exists(files, chat)) ? { chatTemplate: yield* readText(files, chat) } : {}
+  const chatTemplate = yield* readTextIfThere(files, "chat_template.jinja")
+  const beside = chatTemplate === undefined ? {} : { chatTemplate }
   const file = fileName(files, "tokenizer.json")
   const tokenizer = yield* readJsonIfThere(files, "tokenizer.json")
   if (tokenizer !== undefined) return yield* attempt(() => makeTokenizer({ tokenizer, config, ...beside }, file))

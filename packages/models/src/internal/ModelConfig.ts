@@ -2,12 +2,13 @@ import { fileName, type ReadFiles } from "@tandem/files"
 import { Effect } from "effect"
 import { peftConfigFile } from "../adapter/PeftConfig.ts"
 import { InvalidEncoder } from "../Errors.ts"
-import { exists, readJson, readJsonIfThere } from "./Reading.ts"
+import { readJson, readJsonIfThere } from "./Reading.ts"
 
 /** The `config.json` of a model's folder; one that holds adapters alone is named for what it is. */
 export const readModelConfig = Effect.fnUntraced(function* (files: ReadFiles) {
   const name = "config.json"
-  if (yield* exists(files, name)) return yield* readJson(files, name)
+  const config = yield* readJsonIfThere(files, name)
+  if (config !== undefined) return config
   const adapter = yield* readJsonIfThere(files, peftConfigFile)
   if (adapter === undefined) return yield* readJson(files, name)
   const base = adapter["base_model_name_or_path"]

@@ -27,22 +27,31 @@ export const firstFile = Effect.fnUntraced(function* (files: ReadFiles, paths: r
   return undefined
 })
 
-/** The bytes of a file; one that cannot be read ends in `InvalidEncoder`. */
-export const readBytes = (files: ReadFiles, path: string): Effect.Effect<Uint8Array, InvalidEncoder> =>
+/** The bytes of a file, or undefined where there is no such file; one that cannot be read ends in `InvalidEncoder`. */
+const readBytesIfThere = (files: ReadFiles, path: string): Effect.Effect<Uint8Array | undefined, InvalidEncoder> =>
   Effect.tryPromise({
-    try: async () => {
-      const bytes = await files.read(path)
-      if (bytes === undefined) throw new Error("there is no such file")
-      return bytes
-    },
+    try: () => files.read(path),
     catch: (error) => unreadable(fileName(files, path), error),
   })
 
+/** The bytes of a file; one that cannot be read ends in `InvalidEncoder`. */
+export const readBytes = (files: ReadFiles, path: string): Effect.Effect<Uint8Array, InvalidEncoder> =>
+  Effect.flatMap(readBytesIfThere(files, path), (bytes) =>
+    bytes === undefined
+      ? Effect.fail(unreadable(fileName(files, path), new Error("there is no such file")))
+      : Effect.succeed(bytes),
+  )
+
+const textOf = (bytes: Uint8Array, file: string): Effect.Effect<string, InvalidEncoder> =>
+  isPointer(bytes) ? Effect.fail(pointerError(file)) : Effect.succeed(new TextDecoder().decode(bytes))
+
 export const readText = (files: ReadFiles, path: string): Effect.Effect<string, InvalidEncoder> =>
-  Effect.flatMap(readBytes(files, path), (bytes) =>
-    isPointer(bytes)
-      ? Effect.fail(pointerError(fileName(files, path)))
-      : Effect.succeed(new TextDecoder().decode(bytes)),
+  Effect.flatMap(readBytes(files, path), (bytes) => textOf(bytes, fileName(files, path)))
+
+/** The text of a file, or undefined where there is no such file. */
+export const readTextIfThere = (files: ReadFiles, path: string): Effect.Effect<string | undefined, InvalidEncoder> =>
+  Effect.flatMap(readBytesIfThere(files, path), (bytes) =>
+    bytes === undefined ? Effect.succeed(undefined) : textOf(bytes, fileName(files, path)),
   )
 
 /** Whether the bytes are those of the small file that Git LFS keeps in a large one's place. */
@@ -68,7 +77,9 @@ export const readJsonList = (files: ReadFiles, path: string): Effect.Effect<read
 
 /** The JSON object in a file, or undefined where there is no such file. */
 export const readJsonIfThere = (files: ReadFiles, path: string): Effect.Effect<Json | undefined, InvalidEncoder> =>
-  Effect.flatMap(exists(files, path), (there) => (there ? readJson(files, path) : Effect.succeed(undefined)))
+  Effect.flatMap(readTextIfThere(files, path), (text) =>
+    text === undefined ? Effect.succeed(undefined) : parse(text, fileName(files, path), isRecord, "a JSON object"),
+  )
 
 const isList = (value: unknown): value is readonly unknown[] => Array.isArray(value)
 

@@ -81,7 +81,6 @@ export interface Tokenizer {
  */
 export const makeTokenizer = (files: TokenizerFiles, file = "tokenizer.json"): Tokenizer => {
   const library = openLibrary(files, file)
-  const vocabulary = library.get_vocab(true)
   const padToken = contentOf(files.config["pad_token"]) ?? "[PAD]"
   const padTokenId = library.token_to_id(padToken) ?? 0
   const unknown = idOfUnknown(files)
@@ -132,10 +131,16 @@ export const makeTokenizer = (files: TokenizerFiles, file = "tokenizer.json"): T
     return pad(rows, padTokenId, options.tokens)
   }
 
+  let size: number | undefined
   return {
-    vocabularySize: vocabulary.size,
+    // The library makes a list anew of what it knows, which loading does not need.
+    get vocabularySize(): number {
+      const known = size ?? library.get_vocab(true).size
+      size = known
+      return known
+    },
     padTokenId,
-    lastToken: lastOf(vocabulary),
+    lastToken: lastOf(library.model.vocab),
     files,
     encode,
     encodeBatch,
@@ -211,11 +216,8 @@ const plain = (first: readonly string[], second: readonly string[] | null): Fram
   types: [...first.map(() => 0), ...(second ?? []).map(() => 1)],
 })
 
-const lastOf = (vocabulary: ReadonlyMap<string, number>) => {
-  let last = { token: "", id: -1 }
-  for (const [token, id] of vocabulary) if (id > last.id) last = { token, id }
-  return last
-}
+/** Tokens lie by their ids. */
+const lastOf = (tokens: readonly string[]) => ({ token: tokens.at(-1) ?? "", id: tokens.length - 1 })
 
 const openLibrary = (files: TokenizerFiles, file: string): Library => {
   try {
@@ -238,8 +240,8 @@ const reasonOf = (cause: unknown): string => (cause instanceof Error ? cause.mes
 const checkIds = ({ tokenizer }: TokenizerFiles, unknown: number, file: string): void => {
   const { model } = tokenizer
   const vocabulary = isRecord(model) && isRecord(model["vocab"]) ? model["vocab"] : {}
-  for (const [token, id] of [...Object.entries(vocabulary), ["the unknown token", unknown] as const]) {
-    if (typeof id === "number" && Number.isSafeInteger(id) && id >= 0) continue
+  const check = (token: string, id: unknown): void => {
+    if (typeof id === "number" && Number.isSafeInteger(id) && id >= 0) return
     throw new InvalidTokenizer({
       message: `the vocabulary gives ${token} an id that is none`,
       file,
@@ -248,6 +250,8 @@ const checkIds = ({ tokenizer }: TokenizerFiles, unknown: number, file: string):
       found: `${id}`,
     })
   }
+  for (const token of Object.keys(vocabulary)) check(token, vocabulary[token])
+  check("the unknown token", unknown)
 }
 
 /** The text of a special token, which configs write as a string or as an object. */
