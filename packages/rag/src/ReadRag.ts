@@ -2,7 +2,7 @@ import { filesBelow, type ReadFiles } from "@tandem/files"
 import { type AskedAs, readGenerator } from "@tandem/objectives/generator/ReadGenerator"
 import { decodingOf } from "@tandem/objectives/joint/EvaluateRag"
 import { checkHasRetriever, holdsFolder } from "@tandem/objectives/retrieval/ReadRetriever"
-import { type ReadSearchedOptions, readSearched } from "@tandem/objectives/retrieval/ReadSearched"
+import { type ReadSearchedOptions, readSearched, readSearchedLater } from "@tandem/objectives/retrieval/ReadSearched"
 import { Effect } from "effect"
 import type { KnowledgeSource } from "./KnowledgeSource.ts"
 import { makeRag } from "./MakeRag.ts"
@@ -26,6 +26,11 @@ export interface ReadRagOptions extends AskedAs {
   readonly decoding?: AskDecoding
   /** How an index is read from its folder; as a whole where absent. */
   readonly folderOf?: ReadSearchedOptions["folderOf"]
+  /**
+   * `later` reads the index when it is first searched, so that texts are embedded without it: what is wrong with it ends the
+   * searches in `StoreAccess` then. `now` where absent.
+   */
+  readonly index?: "now" | "later"
 }
 
 /** Passages of a question where a run does not say how many. */
@@ -60,15 +65,16 @@ type Trained = NonNullable<Effect.Success<ReturnType<typeof runConfig>>["generat
 
 const readKnowledge = Effect.fnUntraced(function* (
   run: ReadFiles,
-  { source, store, folderOf }: Pick<ReadRagOptions, "source" | "store" | "folderOf">,
+  { source, store, folderOf, index }: Pick<ReadRagOptions, "source" | "store" | "folderOf" | "index">,
 ) {
   if (source !== undefined) return { knowledge: source satisfies Knowledge, temperature: 1 }
   yield* runConfig(run)
   yield* checkHasRetriever(run)
-  const searched = yield* readSearched(run, {
+  const where = {
     ...(store === undefined ? {} : { store }),
     ...(folderOf === undefined ? {} : { folderOf }),
-  })
+  }
+  const searched = index === "later" ? yield* readSearchedLater(run, where) : yield* readSearched(run, where)
   const { towers, retrieval } = searched
   const knowledge: Knowledge = {
     model: nameOf(run),

@@ -3,6 +3,7 @@ import { fileName, type ReadFiles } from "@tandem/files"
 import { Effect } from "effect"
 import { type FileEntry, Manifest, StoredPassage } from "./internal/Manifest.ts"
 import { corrupt, decodeJson, unreadable } from "./internal/StoreFailure.ts"
+import type { StoreMetadata } from "./KnowledgeStore.ts"
 import type { LoadedContents, StoreFolder } from "./StoreContents.ts"
 import { CorruptStoreError, StoreAccessError } from "./StoreError.ts"
 
@@ -31,18 +32,33 @@ export const readFolder = (files: ReadFiles): StoreFolder => ({
     ),
   load: Effect.tryPromise({
     try: () => load(files),
-    catch: (cause) =>
-      cause instanceof CorruptStoreError || cause instanceof StoreAccessError
-        ? cause
-        : unreadable(files.location, cause),
+    catch: (cause) => asStoreError(cause, files),
   }),
 })
 
-const load = async (files: ReadFiles): Promise<LoadedContents> => {
+/** What a stored folder says that it holds, of which nothing else is read. */
+export const readMetadata = (files: ReadFiles): Effect.Effect<StoreMetadata, CorruptStoreError | StoreAccessError> =>
+  Effect.tryPromise({
+    try: async () => {
+      const { dimension, similarity, fingerprint, count } = await readManifest(files)
+      return { dimension, similarity, fingerprint, count }
+    },
+    catch: (cause) => asStoreError(cause, files),
+  })
+
+const asStoreError = (cause: unknown, files: ReadFiles): CorruptStoreError | StoreAccessError =>
+  cause instanceof CorruptStoreError || cause instanceof StoreAccessError ? cause : unreadable(files.location, cause)
+
+const readManifest = async (files: ReadFiles): Promise<Manifest> => {
   const manifestPath = fileName(files, manifestName)
   const text = await files.read(manifestName)
   if (text === undefined) throw unreadable(manifestPath, "there is no such file", "a store holds a manifest.json")
-  const manifest = decodeJson(Manifest, new TextDecoder().decode(text), manifestPath)
+  return decodeJson(Manifest, new TextDecoder().decode(text), manifestPath)
+}
+
+const load = async (files: ReadFiles): Promise<LoadedContents> => {
+  const manifestPath = fileName(files, manifestName)
+  const manifest = await readManifest(files)
   const { dimension, similarity, fingerprint, count } = manifest
   if (manifest.vectors.bytes !== count * dimension * 4) {
     throw corrupt(

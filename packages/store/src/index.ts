@@ -9,7 +9,8 @@ export {
   type SearchRequest,
   type StoreMetadata,
 } from "./KnowledgeStore.ts"
-export { readFolder } from "./ReadFolder.ts"
+export { openLater } from "./OpenLater.ts"
+export { readFolder, readMetadata } from "./ReadFolder.ts"
 export type {
   IndexCache,
   LoadedContents,

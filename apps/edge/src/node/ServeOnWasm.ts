@@ -12,6 +12,9 @@ import { optionsFrom } from "../web/EnvironmentOptions.ts"
  */
 export const serveOnWasm = (run: URL, wasm: URL): Handler["fetch"] =>
   lazyHandler(
-    async () => openRag(filesIn(fileURLToPath(run)), { wasmModule: await WebAssembly.compile(await readFile(wasm)) }),
+    async () => {
+      const wasmModule = await WebAssembly.compile(await readFile(wasm))
+      return openRag(filesIn(fileURLToPath(run)), { wasmModule, index: "later" })
+    },
     optionsFrom((name) => process.env[name]),
   )

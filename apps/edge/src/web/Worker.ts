@@ -26,6 +26,7 @@ export const makeWorker = (wasmModule: WebAssembly.Module) => {
         () =>
           openRag(filesAt("https://assets.local/run", { fetch: (url, init) => env.ASSETS.fetch(url, init) }), {
             wasmModule,
+            index: "later",
           }),
         optionsFrom((name) => env[name]),
       )

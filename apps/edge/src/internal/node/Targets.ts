@@ -13,6 +13,9 @@ const json = (value: unknown): string => `${JSON.stringify(value, undefined, 2)}
 /** Its WebAssembly is copied, not loaded. */
 const webRuntime = "onnxruntime-web"
 
+/** What servers never load: they have no GPU. */
+const onPagesAlone = [`${webRuntime}/webgpu`]
+
 const wasm = (folder: string): Promise<void> =>
   copyFile(fileURLToPath(import.meta.resolve(`${webRuntime}/ort-wasm-simd-threaded.wasm`)), join(folder, "ort.wasm"))
 
@@ -55,7 +58,7 @@ await serveFolder(new URL("./run", import.meta.url))`
   deno: async (folder) => {
     const source = `import { serveOnWasm } from "@tandem/edge/node/ServeOnWasm"
 export default { fetch: serveOnWasm(new URL("./run", import.meta.url), new URL("./ort.wasm", import.meta.url)) }`
-    await bundle(join(folder, "main.js"), { source, platform: "node" })
+    await bundle(join(folder, "main.js"), { source, platform: "node", external: onPagesAlone })
     await wasm(folder)
     await writeFile(
       join(folder, "deno.json"),
@@ -73,7 +76,7 @@ export default makeWorker(wasm)`
       source,
       platform: "browser",
       before: beyondRequests,
-      external: ["./ort.wasm"],
+      external: ["./ort.wasm", ...onPagesAlone],
     })
     await wasm(folder)
     await writeFile(join(folder, "wrangler.jsonc"), json(wrangler))
