@@ -81,7 +81,7 @@ export const run: Experiment = async ({ root, log }) => {
     const far = Math.max(
       ...[...passages, asked!].map((vector, row) => farthest(vector, [...told.embeddings, told.floats][row] ?? [])),
     )
-    const counts = await own.countTokens(questions, { as: "passage" })
+    const { counts } = await own.tokenize(questions, { as: "passage" })
     const answers = (await own.askBatch(questions)).map(({ answer }) => answer)
     log(`embeddings differ by at most ${far}`)
     const finish = expected.finish === "length" ? "length" : "stop"

@@ -64,7 +64,7 @@ test("OpenAI's client gets the embeddings that the run makes, and the names of i
     for (const [index, { embedding }] of data.entries())
       for (const [at, value] of embedding.entries()) assert.ok(Math.abs(value - expected[index]![at]!) < 1e-5)
     assert.equal(data.length, questions.length)
-    const counts = await own.countTokens(questions, { as })
+    const { counts } = await own.tokenize(questions, { as })
     assert.equal(
       usage.prompt_tokens,
       counts.reduce((sum, count) => sum + count),

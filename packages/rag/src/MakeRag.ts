@@ -35,7 +35,7 @@ export const makeRag = Effect.fn("rag.make")(function* (
       return sourcesOf(found, temperature)
     }),
     embed: searching.embed,
-    countTokens: searching.countTokens,
+    tokenize: searching.tokenize,
     ask: (question, options = {}) => ask(question, options),
     askStream: (question, options = {}) => askStream(question, options),
     askBatch: (questions, options = {}) =>

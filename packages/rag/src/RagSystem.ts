@@ -105,6 +105,14 @@ export type AskEvent =
 /** Which prompt of the encoder stands before a text. */
 export type EmbedAs = "query" | "passage"
 
+/** Texts that are about to be embedded. */
+export interface TokenizedTexts {
+  /** Tokens of each text. */
+  readonly counts: readonly number[]
+  /** As `RagSystem.embed`. */
+  readonly embed: Effect.Effect<readonly Float32Array[], RagError>
+}
+
 /** Finds passages and answers from them. */
 export interface RagSystem {
   readonly facts: RagFacts
@@ -118,11 +126,11 @@ export interface RagSystem {
     options: { readonly as: EmbedAs },
   ) => Effect.Effect<readonly Float32Array[], RagError>
 
-  /** Tokens that `embed` reads of each text. */
-  readonly countTokens: (
+  /** The same in two steps: how many tokens it will read is known before it does. */
+  readonly tokenize: (
     texts: readonly string[],
     options: { readonly as: EmbedAs },
-  ) => Effect.Effect<readonly number[], RagError>
+  ) => Effect.Effect<TokenizedTexts, RagError>
 
   readonly ask: (question: string, options?: AskOptions) => Effect.Effect<Answer, RagError>
 

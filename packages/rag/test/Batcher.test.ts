@@ -15,6 +15,10 @@ const doubling = (changes: Partial<BatcherOptions<number, number, string>> = {})
   return { batches, options: { most: 3, run, ...changes } }
 }
 
+/** Waits until something is so. */
+const until = (isSo: () => boolean): Effect.Effect<void> =>
+  Effect.suspend(() => (isSo() ? Effect.void : Effect.andThen(Effect.sleep(1), until(isSo))))
+
 const scoped = <A, E>(body: Effect.Effect<A, E, Scope.Scope>): Promise<A> => Effect.runPromise(Effect.scoped(body))
 
 test("what comes together shares batches, as many as one holds, in order", async () => {
@@ -109,16 +113,68 @@ test("who leaves is not tried again after a failure, and nobody waits for a try 
         },
       })
       const [first, second, third] = yield* Effect.forEach([1, 2, 3], (item) => Effect.forkChild(ask(item)))
-      yield* Effect.sleep(5)
+      yield* until(() => tries.length === 1)
       yield* Fiber.interrupt(second!)
       yield* Deferred.succeed(go, undefined)
       assert.equal(yield* Fiber.join(first!), 1)
+      yield* until(() => tries.length === 3)
       yield* Fiber.interrupt(third!)
       yield* Deferred.await(ended)
       assert.equal(yield* ask(4), 4)
     }),
   )
   assert.deepEqual(tries, [[1, 2, 3], [1], [3], [4]])
+})
+
+test("who leaves while a batch begins has left it", async () => {
+  const tries: (readonly number[])[] = []
+  await scoped(
+    Effect.gen(function* () {
+      const ended = yield* Deferred.make<void>()
+      const ask = yield* makeBatcher<number, number, string>({
+        most: 3,
+        run: (items) => {
+          tries.push(items)
+          if (items.length > 1) return Effect.fail("one of them")
+          if (items[0] === 1) return Effect.succeed(items)
+          return Effect.onInterrupt(Effect.never, () => Deferred.succeed(ended, undefined))
+        },
+      })
+      const first = yield* Effect.forkChild(ask(1))
+      const second = yield* Effect.forkChild(ask(2))
+      yield* Fiber.join(first)
+      yield* Fiber.interrupt(second)
+      if (tries.some((items) => items[0] === 2)) yield* Deferred.await(ended)
+      assert.equal(yield* ask(1), 1)
+    }),
+  )
+  assert.deepEqual(tries[0], [1, 2])
+})
+
+test("the next batch has begun when the results of the one before are told", async () => {
+  const order: string[] = []
+  const told = await scoped(
+    Effect.gen(function* () {
+      const go = yield* Deferred.make<void>()
+      const ask = yield* makeBatcher<string, string, never>({
+        most: 4,
+        run: (items) => {
+          order.push(`begins ${items}`)
+          return Effect.as(items[0] === "first" ? Deferred.await(go) : Effect.yieldNow, items)
+        },
+      })
+      const asked = (item: string) => Effect.tap(ask(item), () => Effect.sync(() => order.push(`told ${item}`)))
+      const first = yield* Effect.forkChild(asked("first"))
+      yield* until(() => order.length === 1)
+      const others = yield* Effect.forkChild(Effect.forEach(["second", "third"], asked, { concurrency: 2 }), {
+        startImmediately: true,
+      })
+      yield* Deferred.succeed(go, undefined)
+      return [yield* Fiber.join(first), ...(yield* Fiber.join(others))]
+    }),
+  )
+  assert.deepEqual(told, ["first", "second", "third"])
+  assert.deepEqual(order, ["begins first", "begins second,third", "told first", "told second", "told third"])
 })
 
 test("who waits when everything ends is told", async () => {

@@ -53,6 +53,11 @@ export interface TextEncoder {
     kind: TextKind,
     onProgress?: OnEncodeProgress,
   ) => Effect.Effect<Float32Array, ModelError>
+  /** The same of texts that are token ids already, as `tokenizeTexts` makes them with this encoder's options. */
+  readonly encodeTokens: (
+    texts: readonly Encoded[],
+    onProgress?: OnEncodeProgress,
+  ) => Effect.Effect<Float32Array, ModelError>
   /** What was encoded since the text encoder was made. */
   readonly statistics: Effect.Effect<EncodeCounts>
 }
@@ -105,22 +110,9 @@ export const makeTextEncoder = Effect.fnUntraced(function* (
     })
   })
 
-  const tokenize = Effect.fnUntraced(function* (
-    inputs: readonly EncoderInput[],
-    kind: TextKind,
-  ): Effect.fn.Return<readonly Encoded[], ModelError> {
-    const texts: Encoded[] = []
-    for (const input of inputs) {
-      if (texts.length % tokenizeSlice === tokenizeSlice - 1) yield* Effect.yieldNow
-      texts.push(yield* attemptToEncode(() => encodeInput(encoder, input, kind, { titles, maxLength })))
-    }
-    return texts
-  })
-
-  const encode: TextEncoder["encode"] = Effect.fnUntraced(function* (inputs, kind, onProgress) {
-    const texts = yield* tokenize(inputs, kind)
+  const encodeTokens: TextEncoder["encodeTokens"] = Effect.fnUntraced(function* (texts, onProgress) {
     const lengths = texts.map(({ ids }) => ids.length)
-    const result = new Float32Array(inputs.length * dimension)
+    const result = new Float32Array(texts.length * dimension)
     let done = nothing
     for (const plan of planBatches(lengths, batchSize)) {
       const vectors = yield* turn.withPermit(run(plan, texts))
@@ -130,12 +122,32 @@ export const makeTextEncoder = Effect.fnUntraced(function* (
       const counts = countsOf(plan, texts)
       done = sum(done, counts)
       total = sum(total, counts)
-      onProgress?.(done.texts, inputs.length, done)
+      onProgress?.(done.texts, texts.length, done)
     }
     return result
   })
 
-  return { dimension, encode, statistics: Effect.sync(() => total) }
+  const encode: TextEncoder["encode"] = (inputs, kind, onProgress) =>
+    Effect.flatMap(tokenizeTexts(encoder, inputs, kind, { titles, maxLength }), (texts) =>
+      encodeTokens(texts, onProgress),
+    )
+
+  return { dimension, encode, encodeTokens, statistics: Effect.sync(() => total) }
+})
+
+/** `encodeInput` of each, in between which other work gets its turns. A text that cannot be cut ends in `InvalidTokenizer`. */
+export const tokenizeTexts = Effect.fnUntraced(function* (
+  encoder: Encoder,
+  inputs: readonly EncoderInput[],
+  kind: TextKind,
+  options: RenderOptions = {},
+): Effect.fn.Return<readonly Encoded[], InvalidTokenizer> {
+  const texts: Encoded[] = []
+  for (const input of inputs) {
+    if (texts.length % tokenizeSlice === tokenizeSlice - 1) yield* Effect.yieldNow
+    texts.push(yield* attemptToEncode(() => encodeInput(encoder, input, kind, options)))
+  }
+  return texts
 })
 
 /** How token embeddings become the vectors that are compared: under cosine of unit length, whatever the encoder says. */

@@ -5,6 +5,7 @@ export {
   type OnEncodeProgress,
   type TextEncoder,
   type TextEncoderOptions,
+  tokenizeTexts,
 } from "./EncodeTexts.ts"
 export { TowerMismatchError } from "./Errors.ts"
 export { type FingerprintOptions, fingerprint } from "./Fingerprint.ts"

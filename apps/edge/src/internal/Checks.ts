@@ -1,4 +1,4 @@
-import type { EmbedAs } from "@tandem/rag"
+import type { EmbedAs, TokenizedCall } from "@tandem/rag"
 import { Refusal } from "../Refusal.ts"
 import type { Desk } from "./Desk.ts"
 
@@ -18,16 +18,16 @@ export const checkTexts = ({ limits }: Desk, texts: readonly string[], param: st
   })
 }
 
-/** The tokens of texts as they are read, or a refusal where they are more than a request may bring. */
-export const countedTokens = async (
+/** Texts with their tokens, or a refusal where those are more than a request may bring. */
+export const tokenized = async (
   { served, limits }: Desk,
   texts: readonly string[],
   { as, param, signal }: { readonly as: EmbedAs; readonly param: string; readonly signal: AbortSignal },
-): Promise<number> => {
-  const counts = await served.countTokens(texts, { as, signal })
-  const sum = counts.reduce((total, count) => total + count, 0)
-  if (sum <= limits.tokens) return sum
-  throw new Refusal(400, `\`${param}\` has ${sum} tokens: at most ${limits.tokens}`, {
+): Promise<{ readonly tokens: number } & TokenizedCall> => {
+  const { counts, embed } = await served.tokenize(texts, { as, signal })
+  const tokens = counts.reduce((total, count) => total + count, 0)
+  if (tokens <= limits.tokens) return { tokens, counts, embed }
+  throw new Refusal(400, `\`${param}\` has ${tokens} tokens: at most ${limits.tokens}`, {
     code: "context_length_exceeded",
     param,
   })

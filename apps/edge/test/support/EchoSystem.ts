@@ -79,11 +79,13 @@ export const echoSystem = ({ pause = 0, tail = 0 }: EchoOptions = {}): EchoSyste
       device: { provider: "cpu", threads: 1, fallbacks: [] },
     },
     streams,
-    embed: async (texts, { signal }) => {
-      await wait(pause, signal)
-      return texts.map(echoVector)
-    },
-    countTokens: async (texts) => texts.map((text) => text.split(" ").length),
+    tokenize: async (texts, { signal }) => ({
+      counts: texts.map((text) => text.split(" ").length),
+      embed: async () => {
+        await wait(pause, signal)
+        return texts.map(echoVector)
+      },
+    }),
     retrieve: async (question, { k = 2, signal } = {}) => {
       await wait(pause, signal)
       return found(question, k)

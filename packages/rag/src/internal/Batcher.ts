@@ -17,7 +17,8 @@ interface Entry<A, B, E> {
 
 /**
  * Work that is done in batches, one at a time: what comes while a batch runs waits for it and makes the next one, so that
- * nobody waits longer than for the batches before them. Who is interrupted leaves the batch; a batch that all have left ends.
+ * nobody waits longer than for the batches before them. The next one begins before the results of a batch are told, so that
+ * what computes does not wait for what is done with them. Who is interrupted leaves the batch; a batch that all have left ends.
  * Where a batch fails, its items are tried one by one, so that each hears of its own failure alone.
  */
 export const makeBatcher = Effect.fnUntraced(function* <A, B, E>({
@@ -26,7 +27,7 @@ export const makeBatcher = Effect.fnUntraced(function* <A, B, E>({
   run,
 }: BatcherOptions<A, B, E>): Effect.fn.Return<(item: A) => Effect.Effect<B, E>, never, Scope.Scope> {
   let waiting: readonly Entry<A, B, E>[] = []
-  let running: { readonly entries: Set<Entry<A, B, E>>; readonly fiber: Fiber.Fiber<void> } | undefined
+  let running: { readonly entries: Set<Entry<A, B, E>>; fiber?: Fiber.Fiber<Effect.Effect<void>> } | undefined
   const some = yield* Latch.make(false)
 
   const take = (): readonly Entry<A, B, E>[] => {
@@ -36,34 +37,48 @@ export const makeBatcher = Effect.fnUntraced(function* <A, B, E>({
     if (waiting.length === 0) some.closeUnsafe()
     return batch
   }
-  /** `present` are those who have not left. */
+  /** Runs a batch, and gives what tells its results. `present` are those who have not left. */
   const settle = Effect.fnUntraced(function* (
     batch: readonly Entry<A, B, E>[],
     present: Set<Entry<A, B, E>>,
-  ): Effect.fn.Return<void> {
+  ): Effect.fn.Return<Effect.Effect<void>> {
     const exit = yield* Effect.exit(run(batch.map(({ item }) => item)))
     if (Exit.isSuccess(exit)) {
-      for (const [index, { result }] of batch.entries()) yield* Deferred.succeed(result, exit.value[index]!)
-    } else if (batch.length === 1) yield* Deferred.failCause(batch[0]!.result, exit.cause)
-    else
-      for (const entry of batch) {
-        if (!present.has(entry)) continue
-        yield* settle([entry], present)
-        present.delete(entry)
+      const tell = ({ result }: Entry<A, B, E>, index: number) => Deferred.succeed(result, exit.value[index]!)
+      return Effect.forEach(batch, tell, { discard: true })
+    }
+    if (batch.length === 1) return Effect.asVoid(Deferred.failCause(batch[0]!.result, exit.cause))
+    for (const entry of batch) {
+      if (!present.has(entry)) continue
+      yield* Effect.flatten(settle([entry], present))
+      present.delete(entry)
+    }
+    return Effect.void
+  })
+  // Interrupted where it waits alone, so that all are told what is known.
+  const loop = Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function* () {
+      yield* restore(some.await)
+      // What is asked for at the same moment comes together.
+      yield* Effect.yieldNow
+      let tell: Effect.Effect<void> = Effect.void
+      for (let batch = take(); batch.length > 0; batch = take()) {
+        const entries = new Set(batch)
+        const mine: typeof running = { entries }
+        running = mine
+        const fiber = yield* Effect.forkChild(settle(batch, entries), { startImmediately: true })
+        mine.fiber = fiber
+        // All of them may have left while it began.
+        if (entries.size === 0) yield* Fiber.interrupt(fiber)
+        // What computes has the next batch before anybody does something with the results of the one before.
+        yield* tell
+        const exit = yield* restore(Fiber.await(fiber))
+        tell = Exit.isSuccess(exit) ? exit.value : Effect.void
+        running = undefined
       }
-  })
-  const loop = Effect.gen(function* () {
-    yield* some.await
-    // What is asked for at the same moment comes together.
-    yield* Effect.yieldNow
-    const batch = take()
-    if (batch.length === 0) return
-    const entries = new Set(batch)
-    const fiber = yield* Effect.forkChild(settle(batch, entries))
-    running = { entries, fiber }
-    yield* Fiber.await(fiber)
-    running = undefined
-  })
+      yield* tell
+    }),
+  )
   yield* Effect.forkScoped(Effect.forever(loop))
   // Nobody waits for what will not come.
   yield* Effect.addFinalizer(() =>
@@ -74,7 +89,7 @@ export const makeBatcher = Effect.fnUntraced(function* <A, B, E>({
     Effect.suspend(() => {
       waiting = waiting.filter((other) => other !== entry)
       if (running?.entries.delete(entry) !== true || running.entries.size > 0) return Effect.void
-      return Fiber.interrupt(running.fiber)
+      return running.fiber === undefined ? Effect.void : Fiber.interrupt(running.fiber)
     })
   return (item) =>
     Effect.suspend(() => {

@@ -1,17 +1,17 @@
-import type { ModelError } from "@tandem/models"
+import type { Encoded, ModelError } from "@tandem/models"
 import { encodingOf } from "@tandem/objectives/retrieval/RetrievalSettings"
-import { encodeInput, makeTextEncoder, type TextEncoder } from "@tandem/retriever"
+import { makeTextEncoder, type TextEncoder, tokenizeTexts } from "@tandem/retriever"
 import { Runtime } from "@tandem/runtime"
 import type { SearchError } from "@tandem/store"
 import { Effect, Scope } from "effect"
 import { InvalidAskError, type RagError } from "../Errors.ts"
 import type { FoundPassage, KnowledgeSource } from "../KnowledgeSource.ts"
 import { isSource, type Knowledge, type Searched } from "../RagParts.ts"
-import type { EmbedAs, RagSystem } from "../RagSystem.ts"
+import type { EmbedAs, RagSystem, TokenizedTexts } from "../RagSystem.ts"
 import { makeBatcher } from "./Batcher.ts"
 
 /** Finds passages and embeds texts. */
-export interface Searching extends Pick<RagSystem, "embed" | "countTokens"> {
+export interface Searching extends Pick<RagSystem, "embed" | "tokenize"> {
   readonly search: (
     questions: readonly string[],
     k: number,
@@ -37,16 +37,16 @@ const overSource = (source: KnowledgeSource): Searching => {
       found: "a knowledge source",
     }),
   )
-  return { search: source.search, embed: () => refused, countTokens: () => refused }
+  return { search: source.search, embed: () => refused, tokenize: () => refused }
 }
 
 /** A text that is encoded, and searched for where `k` says how many passages. */
 interface Asked {
-  readonly text: string
+  readonly text: Encoded
   readonly k: number
 }
 
-interface Encoded {
+interface Embedded {
   readonly vector: Float32Array
   readonly found: readonly FoundPassage[]
 }
@@ -72,17 +72,16 @@ const overStore = Effect.fnUntraced(function* ({
           Effect.uninterruptible,
         ),
       )
-  const rowsOf = (encoder: TextEncoder, texts: readonly string[], kind: EmbedAs) =>
-    Effect.map(encoder.encode(texts, kind), (vectors) =>
+  const rowsOf = (encoder: TextEncoder, texts: readonly Encoded[]) =>
+    Effect.map(encoder.encodeTokens(texts), (vectors) =>
       texts.map((_, row) => vectors.slice(row * encoder.dimension, (row + 1) * encoder.dimension)),
     )
   const runQueries = Effect.fnUntraced(function* (
     asked: readonly Asked[],
-  ): Effect.fn.Return<readonly Encoded[], ModelError | SearchError> {
+  ): Effect.fn.Return<readonly Embedded[], ModelError | SearchError> {
     const vectors = yield* rowsOf(
       queries,
       asked.map(({ text }) => text),
-      "query",
     )
     const searched = [...asked.keys()].filter((index) => asked[index]!.k > 0)
     const found = new Map<number, readonly FoundPassage[]>()
@@ -95,10 +94,10 @@ const overStore = Effect.fnUntraced(function* ({
     }
     return vectors.map((vector, index) => ({ vector, found: found.get(index) ?? [] }))
   })
-  const askQuery = yield* makeBatcher<Asked, Encoded, ModelError | SearchError>({ most, run: runQueries })
-  const askPassage = yield* makeBatcher<string, Float32Array, ModelError>({
+  const askQuery = yield* makeBatcher<Asked, Embedded, ModelError | SearchError>({ most, run: runQueries })
+  const askPassage = yield* makeBatcher<Encoded, Float32Array, ModelError>({
     most,
-    run: (texts) => Effect.flatMap(passages, (encoder) => rowsOf(encoder, texts, "passage")),
+    run: (texts) => Effect.flatMap(passages, (encoder) => rowsOf(encoder, texts)),
   })
   const inSlices = Effect.fnUntraced(function* <A, B, E>(items: readonly A[], ask: (item: A) => Effect.Effect<B, E>) {
     const results: B[] = []
@@ -106,16 +105,26 @@ const overStore = Effect.fnUntraced(function* ({
       results.push(...(yield* Effect.forEach(items.slice(start, start + slice), ask, { concurrency: "unbounded" })))
     return results
   })
+  // While a batch runs, so that the next one finds its texts ready.
+  const read = (texts: readonly string[], as: EmbedAs) =>
+    tokenizeTexts((as === "query" ? query : passage).encoder, texts, as, sides[as])
+  const embedded = (texts: readonly Encoded[], as: EmbedAs) =>
+    as === "query"
+      ? inSlices(texts, (text) => Effect.map(askQuery({ text, k: 0 }), ({ vector }) => vector))
+      : inSlices(texts, askPassage)
   return {
-    search: (questions, k) => inSlices(questions, (text) => Effect.map(askQuery({ text, k }), ({ found }) => found)),
-    embed: (texts, { as }) =>
-      as === "query"
-        ? inSlices(texts, (text) => Effect.map(askQuery({ text, k: 0 }), ({ vector }) => vector))
-        : inSlices(texts, askPassage),
-    countTokens: (texts, { as }) =>
-      Effect.sync(() => {
-        const { encoder } = as === "query" ? query : passage
-        return texts.map((text) => encodeInput(encoder, text, as, sides[as]).ids.length)
-      }),
+    search: (questions, k) =>
+      Effect.flatMap(read(questions, "query"), (texts) =>
+        inSlices(texts, (text) => Effect.map(askQuery({ text, k }), ({ found }) => found)),
+      ),
+    embed: (texts, { as }) => Effect.flatMap(read(texts, as), (each) => embedded(each, as)),
+    tokenize: (texts, { as }) =>
+      Effect.map(
+        read(texts, as),
+        (each): TokenizedTexts => ({
+          counts: each.map(({ ids }) => ids.length),
+          embed: embedded(each, as),
+        }),
+      ),
   }
 })

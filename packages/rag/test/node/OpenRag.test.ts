@@ -1,5 +1,6 @@
 // A run's folder that is opened and asked, as a service and with promises.
 import assert from "node:assert/strict"
+import { getEventListeners } from "node:events"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -119,6 +120,31 @@ test("a call that is cancelled rejects with its reason, and those beside it go o
   await assert.rejects(async () => {
     for await (const _ of rag.askStream(questions[0]!, { signal: streamed.signal })) streamed.abort(new Error("enough"))
   }, /enough/)
+})
+
+test("texts are counted before they are embedded, and a signal that lives on holds nothing of calls that have ended", async () => {
+  const { signal } = new AbortController()
+  const { counts, embed } = await rag.tokenize(questions, { as: "query", signal })
+  assert.equal(counts.length, questions.length)
+  for (const count of counts) assert.ok(Number.isInteger(count) && count > 2, `${count}`)
+  assert.deepEqual(await embed(), await rag.embed(questions, { as: "query", signal }))
+  await rag.ask(questions[0]!, { signal })
+  for await (const _ of rag.askStream(questions[0]!, { signal }));
+  for await (const _ of rag.askStream(questions[0]!, { signal })) break
+  assert.deepEqual(getEventListeners(signal, "abort"), [])
+})
+
+test("a system that is closed cancels what is under way, and what is asked for later", async () => {
+  const alone = await openRag(join(folder, "joint"), { threads })
+  const asked = Promise.allSettled([
+    alone.ask(questions[0]!),
+    (async () => {
+      for await (const _ of alone.askStream(questions[1]!));
+    })(),
+  ])
+  await alone.close()
+  for (const result of await asked) assert.match(String(result.status === "rejected" && result.reason), /was closed/)
+  await assert.rejects(alone.embed(["late"], { as: "query" }), /was closed/)
 })
 
 test("a retriever alone finds and embeds, and says that it cannot answer", async () => {

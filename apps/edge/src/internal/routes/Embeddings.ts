@@ -1,6 +1,6 @@
 import type { Schema } from "effect"
 import { Refusal } from "../../Refusal.ts"
-import { checkEmbeds, checkTexts, countedTokens } from "../Checks.ts"
+import { checkEmbeds, checkTexts, tokenized } from "../Checks.ts"
 import type { Call, Desk } from "../Desk.ts"
 import type { EmbeddingsBody } from "../RequestBodies.ts"
 import { embedAs } from "./Models.ts"
@@ -15,8 +15,8 @@ export const embeddings = async (
   const texts = typeof body.input === "string" ? [body.input] : body.input
   checkTexts(desk, texts, "input")
   checkDimensions(desk, body.dimensions)
-  const tokens = await countedTokens(desk, texts, { as, param: "input", signal })
-  const vectors = await desk.served.embed(texts, { as, signal })
+  const { tokens, embed } = await tokenized(desk, texts, { as, param: "input", signal })
+  const vectors = await embed()
   desk.telemetry.tokens("read", tokens)
   const written = body.encoding_format === "base64" ? base64 : numbers
   return Response.json({
