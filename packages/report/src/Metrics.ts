@@ -23,6 +23,15 @@ export const usualMetrics: Readonly<Record<string, MetricFacts>> = {
   averageRank: { meaning: "mean place over data sets; less is better", better: "lower" },
 }
 
+/** What a figure's name may begin with: what it was measured with. */
+export const usualVariants: Readonly<Record<string, string>> = {
+  closedBook: "without passages",
+  random: "with passages of other questions",
+  retrieved: "with the passages that were found",
+  gold: "with the passage that answers",
+  inUse: "in the index that training searches, whose vectors may be older",
+}
+
 /** A figure's name without its cutoff, and without what it was measured with: `nll` of `retrieved.nll`. */
 export const baseOf = (name: string): string => name.split("@")[0]?.split(".").at(-1) ?? name
 

@@ -2,7 +2,7 @@ import type { Interval } from "@tandem/evals"
 import type { Color } from "../Color.ts"
 import { escapeHtml, figure, prose, signed } from "../Html.ts"
 import type { Kind } from "../Kind.ts"
-import { baseOf, type MetricFacts, type Metrics, metricNames, usualMetrics } from "../Metrics.ts"
+import { baseOf, type MetricFacts, type Metrics, metricNames, usualMetrics, usualVariants } from "../Metrics.ts"
 
 /** A system whose figures stand beside those of others. */
 export interface System {
@@ -134,11 +134,13 @@ const difference = (interval: Interval | undefined, better: "higher" | "lower"):
 const explanations = (names: readonly string[], { differences = [], facts }: Figures): string => {
   const intervals = differences.flatMap(({ values }) => Object.values(values))
   const confidence = intervals[0]?.confidence
-  const bases = [...new Set(names.map(baseOf))]
-  const meanings = bases.flatMap((base) => {
-    const { meaning } = factsOf(base, facts)
-    return meaning === undefined ? [] : [`<li><code>${escapeHtml(base)}</code>: ${prose(meaning)}</li>`]
-  })
+  const bases = [...new Set(names.map(baseOf))].map((base) => [base, factsOf(base, facts).meaning] as const)
+  const variants = Object.entries(usualVariants).filter(([variant]) =>
+    names.some((name) => name.startsWith(`${variant}.`)),
+  )
+  const meanings = [...bases, ...variants].flatMap(([name, meaning]) =>
+    meaning === undefined ? [] : [`<li><code>${escapeHtml(name)}</code>: ${prose(meaning)}</li>`],
+  )
   const brackets =
     confidence === undefined
       ? ""
