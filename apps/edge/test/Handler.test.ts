@@ -362,3 +362,17 @@ test("a system that cannot be opened is a 503 whose line names the kind of fault
   )
   assert.doesNotMatch(JSON.stringify(lines), /secret/)
 })
+
+test("a system that is never open keeps nobody for longer than a request may take, and is tried again", async () => {
+  let tries = 0
+  const open = (): Promise<Served> => {
+    tries++
+    return tries === 1 ? new Promise(() => {}) : Promise.resolve(echoSystem())
+  }
+  const lines: RequestLine[] = []
+  const fetch = lazyHandler(open, { limits: { seconds: 0.05 }, observe: (line) => lines.push(line) })
+  const asked = () => fetch(new Request(`${origin}/v1/models`))
+  assert.equal((await errorOf(await asked(), 503)).code, "timeout")
+  assert.equal((await asked()).status, 200)
+  assert.deepEqual([tries, ...lines.map(({ status }) => status)], [2, 503, 200])
+})
