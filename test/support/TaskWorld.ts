@@ -46,27 +46,48 @@ export interface TaskModels {
   readonly plainSegments?: boolean
 }
 
+const vocabularyOf = (words: readonly string[]) =>
+  wordPieceFiles(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ...words], { lowerCase: true, maxLength: 64 })
+
+/** What a task's reader begins as. */
+export interface TaskDecoder {
+  readonly seed: number
+  readonly layers: number
+  /** Text of its prompts. */
+  readonly template: string
+}
+
+/** Saves a decoder with random weights for a vocabulary of whole words, and a template for prompts. */
+export const saveTaskDecoder = async (
+  folder: string,
+  { seed, layers, template: text }: TaskDecoder,
+  vocabularyWords: readonly string[],
+): Promise<Pick<TaskWorld, "template" | "decoder">> => {
+  const [template, decoder] = [join(folder, "template.txt"), join(folder, "decoder")]
+  writeFileSync(template, text)
+  const shape = { seed, vocabulary: vocabularyOf(vocabularyWords), layers, heads: 4 }
+  await Effect.runPromise(
+    saveLanguageModel(decoder, tinyDecoder({ ...shape, hidden: 64, intermediate: 192, maxLength: 64 })),
+  )
+  return { template, decoder }
+}
+
 /** Saves an encoder and a decoder with random weights for a vocabulary of whole words, and a template for prompts. */
 export const saveTaskModels = async (
   folder: string,
   { seed, hidden, plainSegments = false }: TaskModels,
   vocabularyWords: readonly string[],
 ): Promise<Pick<TaskWorld, "template" | "encoder" | "decoder">> => {
-  const special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-  const vocabulary = wordPieceFiles([...special, ...vocabularyWords], { lowerCase: true, maxLength: 64 })
-  const [template, encoder, decoder] = [join(folder, "template.txt"), join(folder, "encoder"), join(folder, "decoder")]
-  writeFileSync(template, "{query} ctx {context} ans {response}")
-  const shape = { seed, vocabulary, layers: 1, heads: 4 }
+  const encoder = join(folder, "encoder")
+  const shape = { seed, vocabulary: vocabularyOf(vocabularyWords), layers: 1, heads: 4 }
   const random = tinyEncoder({ ...shape, hidden, intermediate: 4 * hidden, maxLength: 32 })
   const segments = "embeddings.token_type_embeddings.weight"
   const { dims } = random.parameters.get(segments)!
   const plain = float32(dims, new Float32Array(elementCount(dims)))
   const parameters = plainSegments ? new Map([...random.parameters, [segments, plain]]) : random.parameters
   await Effect.runPromise(saveEncoder(encoder, { ...random, parameters }))
-  await Effect.runPromise(
-    saveLanguageModel(decoder, tinyDecoder({ ...shape, hidden: 64, intermediate: 192, maxLength: 64 })),
-  )
-  return { template, encoder, decoder }
+  const template = "{query} ctx {context} ans {response}"
+  return { encoder, ...(await saveTaskDecoder(folder, { seed, layers: 1, template }, vocabularyWords)) }
 }
 
 /** What the runs of a task have in common. */
@@ -74,7 +95,7 @@ export const common = { threads: 1, warmup: 0.1, schedule: "linear", maxAnswer: 
 
 /** A reader that copies values out of the passages of its data; answers with the folder of its run. */
 export const trainTaskReader = async (
-  world: TaskWorld,
+  world: Pick<TaskWorld, "folder" | "reader" | "decoder" | "template">,
   steps: number,
   more: Readonly<Record<string, unknown>> = {},
 ): Promise<string> => {
