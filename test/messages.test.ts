@@ -7,7 +7,7 @@ import { stringLiterals } from "./support/StringLiterals.ts"
 
 /** Files whose texts are no messages: pages for a reader, prompts, and the sentences of made-up data. */
 const passedOver =
-  /^packages\/(?:report\/src\/|datasets\/src\/(?:world\/|ForeignWorld\.ts)|objectives\/src\/(?:retrieval\/ModelCard|answers\/(?:Answer|Text)Page|joint\/JointPage)\.ts|generator\/src\/prompt\/DefaultTemplates\.ts|datagen\/src\/(?:DefaultFormats\.ts|audit\/|export\/(?:Axolotl|Ralt)\.ts))/
+  /^packages\/(?:report\/src\/|datasets\/src\/(?:world\/|ForeignWorld\.ts)|objectives\/src\/(?:retrieval\/(?:ModelCard|SearchPage)|answers\/(?:Answer|Text)Page|joint\/JointPage)\.ts|generator\/src\/prompt\/DefaultTemplates\.ts|datagen\/src\/(?:DefaultFormats\.ts|audit\/|export\/(?:Axolotl|Ralt)\.ts))/
 
 /** How texts may begin: names, and what is compared with others' messages or read as data. */
 const names = /^(?:Parquet|Bearer|Transformer|R|Non tensor type|Title of|Text of)\b/

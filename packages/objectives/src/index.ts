@@ -112,4 +112,4 @@ export {
 } from "./retrieval/MeasureRetrieval.ts"
 export { encodingOf, longest, type RetrievalSettings, type SearchTowers } from "./retrieval/RetrievalSettings.ts"
 export { dataFields, type RetrieverSettings, retrieverFields } from "./retrieval/RetrieverFields.ts"
-export { searchCharts } from "./retrieval/SearchDev.ts"
+export { searchCharts } from "./retrieval/SearchPage.ts"

@@ -5,7 +5,7 @@ import type { Measured, Systems } from "@tandem/runs"
 import { Option, Schema } from "effect"
 import { answerVariants } from "../answers/AnswerContexts.ts"
 import { foundPassages, type PreparedPassage, type PreparedQuestion } from "../ralt/PreparedQuestion.ts"
-import { searchCharts } from "../retrieval/SearchDev.ts"
+import { searchCharts } from "../retrieval/SearchPage.ts"
 import type { RagResult } from "./EvaluateRag.ts"
 
 /** Questions that a run keeps answers of with their sources, and that the page shows. */

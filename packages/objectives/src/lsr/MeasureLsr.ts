@@ -8,7 +8,8 @@ import type { PreparedQuestion } from "../ralt/PreparedQuestion.ts"
 import { decidingMetric, divergedAfter, type RetrievalFailure, searchTowers } from "../retrieval/MeasureRetrieval.ts"
 import { keptRankings, retrievalExamples } from "../retrieval/RetrievalExamples.ts"
 import type { RetrievalSettings } from "../retrieval/RetrievalSettings.ts"
-import { encodedAnew, searchCharts, searchDev } from "../retrieval/SearchDev.ts"
+import { encodedAnew, searchDev } from "../retrieval/SearchDev.ts"
+import { taughtCharts } from "../retrieval/SearchPage.ts"
 import type { ScorePairs } from "./Teacher.ts"
 
 /** What the training of a retriever by a teacher is measured with. */
@@ -40,10 +41,7 @@ export const measureLsr = <E extends { readonly _tag: string }>(
   baselines: {},
   page: {
     headline: ["recall@1", "answerRecall@1", "retrieved.nll"],
-    charts: [
-      ...searchCharts.evaluations,
-      { title: "Nats a token of the expected answers with the best passage", metrics: ["retrieved.nll"] },
-    ],
+    charts: taughtCharts,
     sections: (systems) => [retrievalExamples(options, systems)],
   },
 })

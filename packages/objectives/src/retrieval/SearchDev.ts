@@ -74,17 +74,6 @@ export const searchDev = Effect.fnUntraced(function* (
   }
 })
 
-/** What a run's page draws of what is found in the course of training, and of the index that training searches. */
-export const searchCharts = {
-  evaluations: [
-    { title: "Retrieval", metrics: ["recall@1", "inUse.recall@1", "answerRecall@1", "mrr@10", "distinct"] },
-  ],
-  steps: [
-    { title: "Steps since the index in use was begun", columns: ["indexAge"] },
-    { title: "Mean cosine of vectors in use and of the moment", columns: ["drift"] },
-  ],
-} as const
-
 const agedFigures = (metrics: RetrievalMetrics): Readonly<Record<string, number>> =>
   figures({ "inUse.recall@1": metrics["recall@1"], "inUse.mrr@10": metrics["mrr@10"] })
 
