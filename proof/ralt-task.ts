@@ -20,8 +20,12 @@ import {
   writeRaltWorld,
 } from "../test/support/RaltTask.ts"
 
-/** Seeds that nothing was tuned on. */
-const seeds = [4, 5, 6]
+/** Worlds that nothing was tuned on; settings were chosen on 0, 1, 4 and 5. */
+const seeds = [6, 7, 8]
+
+/** What failed with other settings. */
+const earlier =
+  "one of three misleading passages about the same name, 300 steps: exact match among misleading ones .965 on world 4 and .48 on world 5 (.21 in 900 steps), as if names were told apart and attributes were not; all about other names, 300 steps: .97 on world 1, .90 on world 5"
 
 /** Exact match before and after. */
 interface Figures {
@@ -75,6 +79,7 @@ const resultOf = (known: ReadonlyMap<string, Figures>): ExperimentResult => {
       ...misleading,
       ...asking,
       seeds,
+      earlier,
       lr: 1e-3,
       batchSize: 64,
       pieces: `${found.length} of ${pieces.length}`,
@@ -108,7 +113,7 @@ const forgets: Bars = ({ before, after }) => ({
 
 const bars: Readonly<Record<RaltRun, Bars>> = {
   both: (figures) => ({ ...tells(figures), ...keeps(figures) }),
-  // How much it forgets is in the figures and has no bar: by .09 on world 4, where .1 had been expected, and by .30 on world 0.
+  // How much it forgets differs between worlds and has no bar.
   "gold alone": cannotTell,
   "gold and known facts": (figures) => ({ ...cannotTell(figures), ...keeps(figures) }),
   "misleading alone": (figures) => ({ ...tells(figures), ...forgets(figures) }),

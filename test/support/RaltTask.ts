@@ -36,7 +36,7 @@ export interface RaltTask {
  */
 export const misleading: Omit<RaltTask, "seed"> = {
   ...{ known: 32, asked: 128, held: 32, attributes: 4, values: 192, passages: 4 },
-  ...{ readerSteps: 800, steps: 300 },
+  ...{ readerSteps: 800, steps: 500 },
 }
 
 /** Files of the task, the folder of its untrained reader, and what evaluation asks. */
@@ -91,7 +91,7 @@ export const writeRaltWorld = async (folder: string, task: RaltTask): Promise<Ra
     attribute: drawn.choice(attributes),
     value: drawn.choice(values),
   })
-  // One passage on something else about the same name; the others, most of them, on the same about other names.
+  // Other names, most of them with what is asked for.
   const misleadingOf = ({ name, attribute, value }: Fact): readonly Fact[] => {
     const stated = drawn.sample(
       values.filter((each) => each !== value),
@@ -101,12 +101,11 @@ export const writeRaltWorld = async (folder: string, task: RaltTask): Promise<Ra
       others.filter((each) => each !== name),
       task.passages - 1,
     )
-    const unasked = attributes.filter((each) => each !== attribute)
-    return stated.map((own, index) => {
-      if (index === 0) return { name, attribute: drawn.choice(unasked), value: own }
-      const same = drawn.chance(0.7)
-      return { name: about[index]!, attribute: same ? attribute : drawn.choice(attributes), value: own }
-    })
+    return stated.map((own, index) => ({
+      name: about[index]!,
+      attribute: drawn.chance(0.7) ? attribute : drawn.choice(attributes),
+      value: own,
+    }))
   }
   const many = <A>(count: number, make: (index: number) => A): readonly A[] =>
     Array.from({ length: Math.round(count) }, (_, index) => make(index))
