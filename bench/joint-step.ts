@@ -11,7 +11,6 @@ import { shapes, withRandomModel } from "./support/RandomModel.ts"
 
 const targets = { speed: 1.5, memory: 1 }
 const k = 5
-const batchSize = 2
 const rounds = 3
 const steps = 1
 const learningRate = 1e-5
@@ -24,21 +23,21 @@ const lora = {
 /** Relative, of the losses. */
 const tolerance = 1e-4
 
-/** Readers of the cases; one without `lora` trains all of its weights. */
+/** Readers of the cases, and questions of a step, so that both sides fit into 24 GiB; without `lora` all weights train. */
 const readers = {
-  "SmolLM2-135M with LoRA": { lora, losses: ["rag-sequence", "rag-token"] },
-  "Llama of 30 million weights": { shape: "Llama-30M", losses: ["rag-sequence"] },
-  "BART-base": { shape: "BART-base", losses: ["rag-sequence"] },
+  "SmolLM2-135M with LoRA": { lora, questions: 1, losses: ["rag-sequence", "rag-token"] },
+  "Llama of 30 million weights": { shape: "Llama-30M", questions: 2, losses: ["rag-sequence"] },
+  "BART-base": { shape: "BART-base", questions: 2, losses: ["rag-sequence"] },
 } as const
 
 export async function run({ args, log }: ExperimentContext): Promise<ExperimentResult> {
   const tokenizer = needs("TANDEM_MODELS", "SmolLM2-135M-Instruct")
   const encoder = needs("TANDEM_MODELS", "all-MiniLM-L6-v2")
   const threads = availableParallelism()
-  const batches = await jointQuestions({ model: tokenizer, encoder }, { batches: 1 + rounds * steps, batchSize, k })
   const figures: Record<string, Compared> = {}
-  await withLines(batches, async (file) => {
-    for (const [reader, of] of Object.entries(readers))
+  for (const [reader, of] of Object.entries(readers)) {
+    const counts = { batches: 1 + rounds * steps, batchSize: of.questions, k }
+    await withLines(await jointQuestions({ model: tokenizer, encoder }, counts), async (file) => {
       for (const loss of of.losses) {
         const name = `${reader}, ${loss}`
         if (args.length > 0 && !args.some((arg) => name.startsWith(arg))) continue
@@ -51,18 +50,18 @@ export async function run({ args, log }: ExperimentContext): Promise<ExperimentR
         }
         await ("shape" in of ? withRandomModel(shapes[of.shape], measure) : measure(tokenizer))
       }
-  })
+    })
+  }
   const settings = {
     work: "retriever and reader trained together",
     against: "PyTorch; for BART transformers' RagModel",
-    unit: `step of ${batchSize} questions with ${k} passages each`,
+    unit: `step, ${k} passages a question`,
     model: "all-MiniLM-L6-v2; readers by case",
     data: "SQuAD v1.1, training questions, passages by BM25",
     step: "forward, backward, clip, AdamW",
     readers,
     targets,
     k,
-    batchSize,
     ...limits,
     rounds,
     steps,
