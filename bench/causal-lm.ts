@@ -9,6 +9,7 @@ import { loadTokenizer } from "@tandem/models/node/LoadTokenizer"
 import { Effect } from "effect"
 import type { ExperimentContext, ExperimentResult } from "../scripts/support/Experiment.ts"
 import { findFolder } from "../scripts/support/Folders.ts"
+import { lora } from "./support/AdapterValues.ts"
 import type { CausalLmSettings, TokenRow } from "./support/CausalLmRows.ts"
 import { type Compared, compare, verdicts } from "./support/Compare.ts"
 import { withFolder } from "./support/Folder.ts"
@@ -26,11 +27,6 @@ const maxLength = 512
 const rounds = 5
 const steps = 1
 const learningRate = 1e-5
-const lora = {
-  rank: 16,
-  alpha: 32,
-  targets: ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
-} as const
 /** Relative, of the losses. */
 const tolerance = 1e-4
 

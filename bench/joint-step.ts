@@ -3,6 +3,7 @@
 // prompts and passages as they are.
 import { availableParallelism } from "node:os"
 import type { ExperimentContext, ExperimentResult } from "../scripts/support/Experiment.ts"
+import { lora } from "./support/AdapterValues.ts"
 import { type Compared, compare, verdicts } from "./support/Compare.ts"
 import { jointQuestions } from "./support/JointQuestions.ts"
 import { needs } from "./support/Material.ts"
@@ -15,11 +16,6 @@ const rounds = 3
 const steps = 1
 const learningRate = 1e-5
 const temperature = 0.05
-const lora = {
-  rank: 16,
-  alpha: 32,
-  targets: ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
-} as const
 /** Relative, of the losses. */
 const tolerance = 1e-4
 

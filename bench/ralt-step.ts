@@ -2,6 +2,7 @@
 // and PEFT on PyTorch eager fp32: questions, prompts and passages as they are.
 import { availableParallelism } from "node:os"
 import type { ExperimentContext, ExperimentResult } from "../scripts/support/Experiment.ts"
+import { lora } from "./support/AdapterValues.ts"
 import { type Compared, compare, verdicts } from "./support/Compare.ts"
 import { needs } from "./support/Material.ts"
 import { limits, passageQuestions, withLines } from "./support/PassageQuestions.ts"
@@ -13,11 +14,6 @@ const batchSize = 2
 const rounds = 5
 const steps = 1
 const learningRate = 1e-5
-const lora = {
-  rank: 16,
-  alpha: 32,
-  targets: ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
-} as const
 /** Relative, of the losses. */
 const tolerance = 1e-4
 

@@ -2,6 +2,7 @@
 // each way in a process of its own. `npm run proof -- lora-memory`; random weights of its shape, which take what any take.
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { lora } from "../bench/support/AdapterValues.ts"
 import type { CausalLmSettings } from "../bench/support/CausalLmRows.ts"
 import { withFolder } from "../bench/support/Folder.ts"
 import { ids } from "../bench/support/Numbers.ts"
@@ -11,11 +12,6 @@ import type { Experiment } from "../scripts/support/Experiment.ts"
 
 const [batch, tokens, answer] = [4, 512, 32]
 const rounds = 2
-const lora = {
-  rank: 16,
-  alpha: 32,
-  targets: ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
-} as const
 const ways = {
   "all weights": {},
   adapters: { lora },

@@ -2,6 +2,13 @@ import { initialAdapters, type LoraAdapter } from "@tandem/autodiff"
 import { float32, type Tensor } from "@tandem/onnx"
 import { uniforms } from "./Numbers.ts"
 
+/** The adapters that both sides train. */
+export const lora = {
+  rank: 16,
+  alpha: 32,
+  targets: ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
+} as const
+
 /** Both sides' A, by the order of the modules' names; B is zero, as PEFT begins. */
 export const adapterValues = (adapters: readonly LoraAdapter[]): ReadonlyMap<string, Tensor> => {
   const values: Map<string, Tensor> = initialAdapters(adapters, 0)
