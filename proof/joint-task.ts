@@ -6,8 +6,7 @@
 //     npm run proof -- joint-task [PIECE…]
 //
 // Pieces that proof/joint-task.json holds are not computed again.
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { rmSync } from "node:fs"
 import { join } from "node:path"
 import { evaluateTowers } from "@tandem/objectives"
 import { openRetriever } from "@tandem/objectives/node/OpenRetriever"
@@ -26,6 +25,7 @@ import {
   writeJointWorld,
 } from "../test/support/JointTask.ts"
 import { trainTaskReader } from "../test/support/TaskWorld.ts"
+import { measurePieces } from "./support/TaskPieces.ts"
 
 /** Nothing was tuned on them; with earlier settings, one random start was tried on world 4. */
 const seeds = [4, 5, 6]
@@ -90,29 +90,15 @@ const pieces = (Object.keys(starts) as Start[]).flatMap((start) =>
   ),
 )
 
-export const run: Experiment = async ({ args, root, log, keep }) => {
-  const known = new Map<string, Figures>(figuresOf(join(root, "proof/joint-task.json")))
-  const asked = pieces.filter(({ name }) => args.length === 0 || args.some((arg) => name.startsWith(arg)))
-  for (const [world, some] of Map.groupBy(asked, ({ start, seed }) => `${start} ${seed}`)) {
-    const missing = some.filter(({ name }) => !known.has(name))
-    const [first] = missing
-    if (first === undefined) continue
-    const folder = mkdtempSync(join(tmpdir(), "tandem-joint-task-"))
-    try {
-      const prepared = await prepare(folder, { ...starts[first.start].task, seed: first.seed })
-      log(`${world}: the world, its reader and its retriever are there`)
-      for (const { name, start, run: kind } of missing) {
-        const figures = await trained(prepared, start, kind)
-        log(`${name}: ${JSON.stringify(figures)}`)
-        known.set(name, figures)
-        await keep(resultOf(known))
-      }
-    } finally {
-      rmSync(folder, { recursive: true, force: true })
-    }
-  }
-  return resultOf(known)
-}
+export const run: Experiment = (context) =>
+  measurePieces(context, {
+    proof: "joint-task",
+    pieces,
+    worldOf: ({ start, seed }) => `${start} ${seed}`,
+    prepare: (folder, { start, seed }) => prepare(folder, { ...starts[start].task, seed }),
+    measure: (prepared, { start, run: kind }) => trained(prepared, start, kind),
+    resultOf,
+  })
 
 const resultOf = (known: ReadonlyMap<string, Figures>): ExperimentResult => {
   const found = pieces.flatMap(({ name }) => {
@@ -125,13 +111,6 @@ const resultOf = (known: ReadonlyMap<string, Figures>): ExperimentResult => {
     figures: { ...Object.fromEntries(found), earlier },
     holds: holdsOf(new Map(found)),
   }
-}
-
-/** What an earlier proof measured, which may have been interrupted. */
-const figuresOf = (file: string): readonly (readonly [string, Figures])[] => {
-  if (!existsSync(file)) return []
-  const { figures }: { readonly figures: Readonly<Record<string, Figures>> } = JSON.parse(readFileSync(file, "utf8"))
-  return Object.entries(figures).filter(([name]) => name !== "earlier")
 }
 
 /** What was run before, with other settings. */

@@ -4,13 +4,12 @@
 //     npm run proof -- lsr-task [PIECE…]
 //
 // Pieces that proof/lsr-task.json holds are not computed again.
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { Experiment, ExperimentResult } from "../scripts/support/Experiment.ts"
 import { silenced } from "../test/support/JointFaults.ts"
 import { manners, teachTask, writeLsrWorld } from "../test/support/LsrTask.ts"
 import { trainTaskReader } from "../test/support/TaskWorld.ts"
+import { measurePieces } from "./support/TaskPieces.ts"
 
 /** Seeds that nothing was tuned on. */
 const seeds = [1, 2, 3]
@@ -52,35 +51,23 @@ const pieces = seeds.flatMap((seed) =>
   (Object.keys(runs) as Run[]).map((run) => ({ name: `${seed} ${run}`, seed, run })),
 )
 
-export const run: Experiment = async ({ args, root, log, keep }) => {
-  const known = figuresOf(join(root, "proof/lsr-task.json"))
-  const asked = pieces.filter(({ name }) => args.length === 0 || args.some((arg) => name.startsWith(arg)))
-  for (const some of Map.groupBy(asked, ({ seed, run: name }) => `${seed} ${runs[name].world}`).values()) {
-    const missing = some.filter(({ name }) => !known.has(name))
-    const [first] = missing
-    if (first === undefined) continue
-    const folder = mkdtempSync(join(tmpdir(), "tandem-lsr-task-"))
-    try {
-      const { world: kind } = runs[first.run]
+export const run: Experiment = (context) =>
+  measurePieces(context, {
+    proof: "lsr-task",
+    pieces,
+    worldOf: ({ seed, run: name }) => `seed ${seed}, ${runs[name].world}`,
+    prepare: async (folder, { seed, run: first }) => {
+      const { world: kind } = runs[first]
       const long = kind === "long"
       // Among ten words that nothing tells the two to copy are learned later.
       const readerSteps = (long ? 2 : 1) * manners.readerSteps
-      const task = { ...manners, readerSteps, seed: first.seed, long, idle: kind === "idle" }
+      const task = { ...manners, readerSteps, seed, long, idle: kind === "idle" }
       const world = await writeLsrWorld(folder, task)
-      const reader = await trainTaskReader(world, readerSteps, long ? longAnswers : {})
-      log(`seed ${first.seed}, ${kind}: the world and its reader are there`)
-      for (const { name, run: own } of missing) {
-        const figures = await taught(world, reader, own)
-        log(`${name}: ${JSON.stringify(figures)}`)
-        known.set(name, figures)
-        await keep(resultOf(known))
-      }
-    } finally {
-      rmSync(folder, { recursive: true, force: true })
-    }
-  }
-  return resultOf(known)
-}
+      return { world, reader: await trainTaskReader(world, readerSteps, long ? longAnswers : {}) }
+    },
+    measure: ({ world, reader }, { run: own }) => taught(world, reader, own),
+    resultOf,
+  })
 
 const taught = async (world: Parameters<typeof teachTask>[0], reader: string, kind: Run): Promise<Figures> => {
   const warnings: string[] = []
@@ -148,11 +135,4 @@ const bars: Readonly<Record<Run, Bars>> = {
     "it is said that probabilities underflow": said(figures, /underflows/),
   }),
   severed: fails,
-}
-
-/** The pieces of a record that is there. */
-const figuresOf = (file: string): Map<string, Figures> => {
-  if (!existsSync(file)) return new Map()
-  const { figures }: { readonly figures: Readonly<Record<string, Figures>> } = JSON.parse(readFileSync(file, "utf8"))
-  return new Map(Object.entries(figures))
 }

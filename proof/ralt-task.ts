@@ -5,9 +5,6 @@
 //     npm run proof -- ralt-task [PIECE…]
 //
 // Pieces that proof/ralt-task.json holds are not computed again.
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import type { Experiment, ExperimentResult } from "../scripts/support/Experiment.ts"
 import {
   type Answers,
@@ -19,6 +16,7 @@ import {
   trainRaltTask,
   writeRaltWorld,
 } from "../test/support/RaltTask.ts"
+import { measurePieces } from "./support/TaskPieces.ts"
 
 /** Worlds that nothing was tuned on; settings were chosen on 0, 1, 4 and 5. */
 const seeds = [6, 7, 8]
@@ -38,34 +36,25 @@ const pieces = seeds.flatMap((seed) =>
   (Object.keys(raltRuns) as RaltRun[]).map((run) => ({ name: `${seed} ${run}`, seed, run })),
 )
 
-export const run: Experiment = async ({ args, root, log, keep }) => {
-  const known = figuresOf(join(root, "proof/ralt-task.json"))
-  const asked = pieces.filter(({ name }) => args.length === 0 || args.some((arg) => name.startsWith(arg)))
-  for (const [seed, some] of Map.groupBy(asked, (piece) => piece.seed)) {
-    const missing = some.filter(({ name }) => !known.has(name))
-    if (missing.length === 0) continue
-    const folder = mkdtempSync(join(tmpdir(), "tandem-ralt-task-"))
-    try {
+export const run: Experiment = (context) =>
+  measurePieces(context, {
+    proof: "ralt-task",
+    pieces,
+    worldOf: ({ seed }) => `seed ${seed}`,
+    prepare: async (folder, { seed }) => {
       const task = { ...misleading, seed }
       const world = await writeRaltWorld(folder, task)
       const reader = await trainRaltReader(world, task)
-      const before = await raltAnswers(world, reader, task)
-      log(`seed ${seed}: the world and its reader are there`)
-      for (const { name, run: kind } of missing) {
-        const start = performance.now()
-        const trained = await trainRaltTask(world, reader, task, kind)
-        const after = await raltAnswers(world, trained, task)
-        const figures = { before, after, seconds: Math.round((performance.now() - start) / 1000) }
-        log(`${name}: ${JSON.stringify(figures)}`)
-        known.set(name, figures)
-        await keep(resultOf(known))
-      }
-    } finally {
-      rmSync(folder, { recursive: true, force: true })
-    }
-  }
-  return resultOf(known)
-}
+      return { task, world, reader, before: await raltAnswers(world, reader, task) }
+    },
+    measure: async ({ task, world, reader, before }, { run: kind }): Promise<Figures> => {
+      const start = performance.now()
+      const trained = await trainRaltTask(world, reader, task, kind)
+      const after = await raltAnswers(world, trained, task)
+      return { before, after, seconds: Math.round((performance.now() - start) / 1000) }
+    },
+    resultOf,
+  })
 
 const resultOf = (known: ReadonlyMap<string, Figures>): ExperimentResult => {
   const found = pieces.flatMap(({ name, run: kind }) =>
@@ -117,11 +106,4 @@ const bars: Readonly<Record<RaltRun, Bars>> = {
   "gold alone": cannotTell,
   "gold and known facts": (figures) => ({ ...cannotTell(figures), ...keeps(figures) }),
   "misleading alone": (figures) => ({ ...tells(figures), ...forgets(figures) }),
-}
-
-/** The pieces of a record that is there. */
-const figuresOf = (file: string): Map<string, Figures> => {
-  if (!existsSync(file)) return new Map()
-  const { figures }: { readonly figures: Readonly<Record<string, Figures>> } = JSON.parse(readFileSync(file, "utf8"))
-  return new Map(Object.entries(figures))
 }
